@@ -1,0 +1,8 @@
+"""Temporal layers for Stable Diffusion UNets, and the files they are kept in. Knows torch, not ComfyUI.
+
+layers.py    what is computed: motion convolution, temporal attention, group norm over frames, keys and values of the first frame
+sites.py     where it sits in a UNet, read off the UNet's own parameter shapes
+module.py    the layers of one adapter as a torch module whose parameter names are those of its file
+unet.py      how a UNet's blocks run with them: stateless, nothing in the UNet is replaced
+adapter.py   our file format; released.py, the layouts of the papers' own releases
+"""

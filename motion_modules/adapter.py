@@ -1,0 +1,117 @@
+"""Motion adapters and their files.
+
+A file is `.safetensors` with the tensors of motion_modules.module.MotionModule under ComfyUI's names, and metadata that says what it is:
+`few_shot_motion` (format version), method, base, frames, width, height, fps, prompts, rank, group_norm, training settings, licence.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .module import site_of
+from .sites import Site
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class MotionAdapter:
+    """A learnt motion: its method, its tensors (`input_blocks.1.0.in_layers.2.conv1d.weight` …) and what is known of them."""
+
+    method: str
+    tensors: dict[str, Tensor] = field(repr=False)
+    rank: int = 0  # 0: whole matrices
+    joint_norm: bool = True  # group norms over all frames of a clip, as in LAMP's code
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values()) / 2**20
+        kind = f"rank {self.rank}" if self.rank else "full"
+        return f"{self.method.upper()} motion adapter, {kind}, {len(self.tensors)} tensors, {size:.1f} MiB"
+
+
+class AdapterError(ValueError):
+    """A file or adapter that cannot be used, in a sentence for its user."""
+
+
+def check_fits(adapter: MotionAdapter, sites: list[Site], base: str) -> None:
+    """Raise AdapterError where an adapter has layers that this UNet has no place for; `base` names the UNet's family."""
+    channels = {site.path: site.channels for site in sites}
+    for name, tensor in adapter.tensors.items():
+        path = site_of(name)
+        if path in channels and (not name.endswith("conv1d.bias") or tensor.shape[0] == channels[path]):
+            continue
+        made_for = adapter.metadata.get("base", "another model")
+        needs = f"{path} with {tensor.shape[0]} channels" if path else name
+        raise AdapterError(
+            f"This adapter was made for {made_for}, the model is {base}: it needs {needs}, the model has "
+            f"{channels[path] if path in channels else 'no such layer'}. Load the checkpoint family it was trained on, or train one for this model."
+        )
+
+
+def save_adapter(adapter: MotionAdapter, file: Path, dtype: torch.dtype = torch.float16) -> Path:
+    """Write an adapter under a name that appears only once the file is whole.
+
+    Raises AdapterError where the disk is full or the folder cannot be written to.
+    """
+    metadata = {
+        **adapter.metadata,
+        "few_shot_motion": FORMAT, "method": adapter.method, "rank": str(adapter.rank),
+        "group_norm": "joint" if adapter.joint_norm else "per frame",
+    }  # fmt: skip
+    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in adapter.tensors.items()}
+    write_whole(file, lambda part: save_file(tensors, part, metadata))
+    return file
+
+
+def write_whole(file: Path, write) -> None:
+    """Call write(part) on a temporary name beside `file`, then rename: the file is there whole or not at all."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(part)
+        os.replace(part, file)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        raise AdapterError(
+            f"{file.name} could not be written to {file.parent} ({error}): free some space or choose a folder you may write to."
+        ) from error
+
+
+def read_own(file: Path) -> MotionAdapter | None:
+    """An adapter in our format; None where the file is something else's safetensors.
+
+    Raises AdapterError for a file that is truncated or no safetensors at all.
+    """
+    with open_safetensors(file) as content:
+        metadata: Mapping[str, str] = content.metadata() or {}
+        if "few_shot_motion" not in metadata:
+            return None
+        if metadata["few_shot_motion"] != FORMAT:
+            raise AdapterError(
+                f"{file.name} is of adapter format {metadata['few_shot_motion']}, this pack reads format {FORMAT}: update the pack."
+            )
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a dict
+    rank, joint_norm = int(metadata.get("rank", "0")), metadata.get("group_norm") != "per frame"
+    return MotionAdapter(metadata["method"], tensors, rank, joint_norm, dict(metadata))
+
+
+def open_safetensors(file: Path):
+    try:
+        return safe_open(file, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise AdapterError(
+            f"{file.name} cannot be read as safetensors ({error}): it is damaged or something else, download or save it again."
+        ) from error
+
+
+def settings_text(settings: Mapping[str, object]) -> str:
+    """Training settings as they stand in the metadata."""
+    return json.dumps(settings, sort_keys=True)

@@ -1,0 +1,100 @@
+"""The layers LAMP adds to an image UNet (Wu et al., "LAMP: Learn A Motion Pattern for Few-Shot Video Generation", arXiv 2310.10769).
+
+Axes: b clips, f frames, c channels, h w space, n heads, d head width, l tokens. A UNet sees clips as `(b f) c h w`: the frames of a clip
+lie next to each other in the batch. `operations` makes the leaf layers: `torch.nn` to train, the host's own to run with its casting and
+low-memory modes.
+"""
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_ATTENTION_BATCH = 2**15  # CUDA's attention kernels take fewer than 65,536 sequences in one call
+
+
+class MotionConv(nn.Module):
+    """Temporal-spatial motion layer behind one 2-D convolution (LAMP, section 3.2 and figure 3).
+
+    out = y + sigmoid(conv_gate(y)) * conv1d(y): the gate looks at one frame, `conv1d` at frames i-2, i-1 and i of one position.
+    """
+
+    def __init__(self, channels: int, operations=nn):
+        super().__init__()
+        self.conv_gate = operations.Conv2d(channels, 1, 3, padding=1)
+        self.conv1d = operations.Conv1d(channels, channels, 3)
+
+    def forward(self, y: Tensor, frames: int) -> Tensor:
+        """What to add to a 2-D convolution's output y, `(b f) c h w` -> `(b f) c h w`."""
+        height, width = y.shape[-2:]
+        columns = rearrange(y, "(b f) c h w -> (b h w) c f", f=frames)
+        columns = self.conv1d(F.pad(columns, (2, 0)))  # causal: frames before the first count as zero
+        motion = rearrange(columns, "(b h w) c f -> (b f) c h w", h=height, w=width)
+        return torch.sigmoid(self.conv_gate(y)) * motion
+
+
+class TemporalAttention(nn.Module):
+    """Self-attention over the frames of one position, without mask or positions (LAMP's `attn_temp`, after Tune-A-Video)."""
+
+    def __init__(self, channels: int, operations=nn):
+        super().__init__()
+        self.to_q = operations.Linear(channels, channels, bias=False)
+        self.to_k = operations.Linear(channels, channels, bias=False)
+        self.to_v = operations.Linear(channels, channels, bias=False)
+        self.to_out = nn.ModuleList([operations.Linear(channels, channels)])
+
+    def forward(self, x: Tensor, heads: int) -> Tensor:
+        """x `(b l) f c` -> `(b l) f c`."""
+        q, k, v = (rearrange(to(x), "b f (n d) -> b n f d", n=heads) for to in (self.to_q, self.to_k, self.to_v))
+        parts = zip(*(part.split(_ATTENTION_BATCH // heads) for part in (q, k, v)), strict=True)
+        out = torch.cat([F.scaled_dot_product_attention(*part) for part in parts])
+        return self.to_out[0](rearrange(out, "b n f d -> b f (n d)"))
+
+
+class QueryDelta(nn.Module):
+    """What training added to a frozen query projection: W + delta."""
+
+    def __init__(self, channels: int, operations=nn):
+        super().__init__()
+        self.delta = operations.Linear(channels, channels, bias=False)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.delta.weight.to(weight)
+
+
+class MotionBlock(nn.Module):
+    """What LAMP adds to one transformer block: temporal attention at its end, and a tuned query in its self-attention."""
+
+    def __init__(self, channels: int, operations=nn):
+        super().__init__()
+        self.norm_temp = operations.LayerNorm(channels)
+        self.attn_temp = TemporalAttention(channels, operations)
+        self.attn1 = nn.ModuleDict({"to_q": QueryDelta(channels, operations)})
+
+    def forward(self, x: Tensor, frames: int, heads: int) -> Tensor:
+        """What to add to the block's tokens, `(b f) l c` -> `(b f) l c`."""
+        tokens = x.shape[1]
+        columns = rearrange(self.norm_temp(x), "(b f) l c -> (b l) f c", f=frames)
+        return rearrange(self.attn_temp(columns, heads), "(b l) f c -> (b f) l c", l=tokens)
+
+
+def joint_group_norm(norm: nn.Module, x: Tensor, frames: int) -> Tensor:
+    """Group norm with its statistics over all frames of a clip (LAMP's released code norms the 5-D tensor), `(b f) c h w`."""
+    height = x.shape[-2]
+    joint = norm(rearrange(x, "(b f) c h w -> b c (f h) w", f=frames))
+    return rearrange(joint, "b c (f h) w -> (b f) c h w", h=height)
+
+
+def first_frame_only(tokens: Tensor, frames: int) -> Tensor:
+    """The first frame's tokens of every clip, `(b f) l c` -> `b l c`: what LAMP's self-attention takes keys and values from."""
+    return tokens.unflatten(0, (-1, frames))[:, 0]
+
+
+def fold_frames(tokens: Tensor, frames: int) -> Tensor:
+    """All frames of a clip as one query sequence, `(b f) l c -> b (f l) c`: every frame asks the same keys, projected once."""
+    return tokens.unflatten(0, (-1, frames)).flatten(1, 2)
+
+
+def unfold_frames(tokens: Tensor, frames: int) -> Tensor:
+    """The inverse of `fold_frames`, `b (f l) c -> (b f) l c`."""
+    return tokens.unflatten(1, (frames, -1)).flatten(0, 1)

@@ -1,0 +1,34 @@
+"""Small adapters: every matrix as a product of two thin ones, in place of the matrix itself."""
+
+from torch import Tensor, nn
+
+
+class LowRank(nn.Module):
+    """up(down(x)) through `rank` channels; `weight` is the matrix they stand for."""
+
+    def __init__(self, down: nn.Module, up: nn.Module):
+        super().__init__()
+        self.down, self.up = down, up
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.up(self.down(x))
+
+    @property
+    def weight(self) -> Tensor:
+        return self.up.weight @ self.down.weight
+
+
+class LowRankOperations:
+    """Makes layers like `operations` does, but its matrices thin. Gates and norms are small already and stay whole."""
+
+    def __init__(self, rank: int, operations=nn):
+        self.rank, self.operations = rank, operations
+        self.Conv2d, self.LayerNorm = operations.Conv2d, operations.LayerNorm
+
+    def Linear(self, inputs: int, outputs: int, bias: bool = True) -> LowRank:  # noqa: N802 - a layer factory, named as torch.nn's
+        make = self.operations.Linear
+        return LowRank(make(inputs, self.rank, bias=False), make(self.rank, outputs, bias=bias))
+
+    def Conv1d(self, inputs: int, outputs: int, taps: int) -> LowRank:  # noqa: N802
+        make = self.operations.Conv1d
+        return LowRank(make(inputs, self.rank, taps, bias=False), make(self.rank, outputs, 1))

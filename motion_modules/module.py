@@ -1,0 +1,75 @@
+"""The layers of one adapter as a torch module, named as in its file: `input_blocks.1.0.in_layers.2.conv1d.weight`."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from .layers import MotionBlock, MotionConv
+from .low_rank import LowRank, LowRankOperations
+from .sites import Site
+
+
+class MotionModule(nn.Module):
+    """A tree of containers with a motion layer at every site; `layers[path]` finds it again."""
+
+    def __init__(self, sites: Iterable[Site], rank: int = 0, operations=nn):
+        super().__init__()
+        made_by = LowRankOperations(rank, operations) if rank else operations
+        self.layers: dict[str, MotionConv | MotionBlock] = {}
+        for site in sites:
+            layer = (MotionBlock if site.is_block else MotionConv)(site.channels, made_by)
+            self.layers[site.path] = layer
+            _put(self, site.path, layer)
+
+    def query_deltas(self) -> dict[str, nn.Module]:
+        """Parameter name of a UNet's query projection -> the layer that adds to it."""
+        return {f"{path}.attn1.to_q.weight": layer.attn1["to_q"] for path, layer in self.layers.items() if isinstance(layer, MotionBlock)}
+
+
+def _put(root: nn.Module, path: str, layer: nn.Module) -> None:
+    *containers, last = path.split(".")
+    for name in containers:
+        if name not in root._modules:
+            root.add_module(name, nn.Module())
+        root = root._modules[name]
+    root.add_module(last, layer)
+
+
+@torch.no_grad()
+def initialise(module: MotionModule) -> MotionModule:
+    """Make fresh layers add exactly nothing while every one of them can learn.
+
+    The paper says that all new parameters start at zero; the released code leaves the temporal attention's output bias random, so that
+    its untrained UNet is not the image model. Here that bias is zero too. Low rank: the second of two matrices is zero.
+    """
+    for layer in module.layers.values():
+        if isinstance(layer, MotionBlock):
+            _zero(layer.attn_temp.to_out[0])
+            _zero(layer.attn1["to_q"].delta)
+            layer.norm_temp.requires_grad_(False)  # never trained by the release either
+        else:
+            _zero(layer.conv_gate)
+            _zero(layer.conv1d)
+    return module
+
+
+def _zero(layer: nn.Module) -> None:
+    for parameter in (layer.up if isinstance(layer, LowRank) else layer).parameters():
+        parameter.zero_()
+
+
+def module_from(tensors: Mapping[str, Tensor], sites: Iterable[Site], rank: int, operations=nn) -> MotionModule:
+    """An adapter's layers with its tensors in them; only sites the adapter has get a layer."""
+    has = {path for name in tensors if (path := site_of(name))}
+    module = MotionModule([site for site in sites if site.path in has], rank, operations)
+    module.load_state_dict(dict(tensors))
+    return module
+
+
+def site_of(name: str) -> str:
+    """The site a parameter of an adapter belongs to: `….in_layers.2.conv1d.weight` -> `….in_layers.2`; "" for a foreign name."""
+    for part in (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.", ".attn1.to_q."):
+        if part in name:
+            return name.split(part)[0]
+    return ""

@@ -1,0 +1,69 @@
+"""Layouts of the papers' own releases: read, never written.
+
+LAMP (RQ-Wu/LAMP): a diffusers UNet folder, or its one weights file, with the whole frozen SD 1.4 inside (4.4 GB). Its 66 inflated
+convolutions are called `X.conv2d` (the image model's), `X.conv1d` and `X.conv_gate`.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .adapter import AdapterError, MotionAdapter, open_safetensors, read_own
+from .diffusers_names import to_comfy
+
+_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.safetensors",
+            "unet/diffusion_pytorch_model.bin")  # fmt: skip
+_ADDED = (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.")
+
+
+def load_adapter(file: Path, base_query) -> MotionAdapter:
+    """An adapter from any layout this pack reads.
+
+    base_query(name) -> the weight of a query projection of the model it is for: a release stores its tuned queries whole.
+    Raises AdapterError, one sentence, where the file cannot be used.
+    """
+    if file.is_dir():
+        file = next((file / name for name in _WEIGHTS if (file / name).exists()), file)
+        if file.is_dir():
+            raise AdapterError(f"The folder {file.name} holds none of {', '.join(_WEIGHTS)}: choose a UNet folder as diffusers saves it.")
+    if file.suffix == ".safetensors":
+        if adapter := read_own(file):
+            return adapter
+        with open_safetensors(file) as content:
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    else:
+        tensors = _read_pickle(file)
+    if "conv_in.conv1d.weight" in tensors:
+        return from_lamp_release(tensors, base_query)
+    some = ", ".join(list(tensors)[:3])
+    raise AdapterError(f"{file.name} is no motion adapter this pack knows: it holds {len(tensors)} tensors such as {some}. "
+                       "It reads its own adapters and LAMP's released UNet.")  # fmt: skip
+
+
+def _read_pickle(file: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise AdapterError(
+            f"{file.name} was refused: it is damaged or holds more than weights ({reason}); convert it to .safetensors."
+        ) from error
+    content = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise AdapterError(f"{file.name} holds no state dict of tensors: choose the weights file itself.")
+    return content
+
+
+def from_lamp_release(tensors: Mapping[str, Tensor], base_query) -> MotionAdapter:
+    """The trained part of LAMP's released UNet; its frozen image model is left where it is."""
+    names = to_comfy(tensors)
+    added = {names[name]: tensor for name, tensor in tensors.items() if name in names and any(part in name for part in _ADDED)}
+    for name, new in names.items():
+        if name.endswith(".attn1.to_q.weight"):
+            path = new.removesuffix(".weight")
+            added[f"{path}.delta.weight"] = tensors[name].float() - base_query(new, tensors[name].shape)
+    metadata = {"base": "Stable Diffusion 1.4", "source": "LAMP's released UNet layout"}
+    return MotionAdapter("lamp", added, rank=0, joint_norm=True, metadata=metadata)

@@ -1,0 +1,158 @@
+"""How the blocks of ComfyUI's UNet run with motion layers.
+
+Nothing in the UNet is replaced or written to: these functions run a block's own sublayers and add the motion layers between them. What one
+call of the UNet needs to know travels in a `Call` inside that call's options.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .layers import first_frame_only, fold_frames, joint_group_norm, unfold_frames
+from .module import MotionModule
+
+KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
+
+
+@dataclass
+class Call:
+    """One call of the UNet: how many frames a clip has, which adapters act and how strongly.
+
+    `joint_norm` and `first_frame` say how far group norms and self-attention go from the image model's way (0) to LAMP's (1).
+    """
+
+    frames: int
+    names: dict[int, str]
+    adapters: list[tuple[MotionModule, float]]
+    joint_norm: float
+    first_frame: float
+    checkpointing: bool = False
+    last: Tensor | None = field(default=None, repr=False)
+
+    def name(self, layer: nn.Module) -> str:
+        return self.names[id(layer)]
+
+    def conv(self, path: str, y: Tensor) -> Tensor:
+        """Follow the 2-D convolution at `path` with its motion layers."""
+        return _plus(y, [(m.layers[path](y, self.frames), s) for m, s in self.adapters if path in m.layers])
+
+    def attend(self, path: str, x: Tensor, heads: int) -> Tensor:
+        """End the transformer block at `path` with its temporal attention."""
+        return _plus(x, [(m.layers[path](x, self.frames, heads), s) for m, s in self.adapters if path in m.layers])
+
+    def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        if self.joint_norm == 0:
+            return norm(x)
+        joint = joint_group_norm(norm, x, self.frames)
+        return joint if self.joint_norm == 1 else torch.lerp(norm(x), joint, self.joint_norm)
+
+    def run(self, block, *inputs: Tensor | None) -> Tensor:
+        """Keep the block's output as the newest, and with checkpointing nothing else of it."""
+        self.last = checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)
+        return self.last
+
+
+def _plus(x: Tensor, residuals: Iterable[tuple[Tensor, float]]) -> Tensor:
+    for residual, strength in residuals:
+        x = x + (residual if strength == 1 else strength * residual).to(x)
+    return x
+
+
+def block_names(unet: nn.Module) -> dict[int, str]:
+    """id of every layer that may be handled -> its path, `input_blocks.1.0`. A few dozen entries, so made anew for every call."""
+    rows = [("input_blocks", i, row) for i, row in enumerate(unet.input_blocks)]
+    rows += [("output_blocks", i, row) for i, row in enumerate(unet.output_blocks)]
+    names = {id(layer): f"{side}.{i}.{j}" for side, i, row in rows for j, layer in enumerate(row)}
+    return names | {id(layer): f"middle_block.{j}" for j, layer in enumerate(unet.middle_block)}
+
+
+# ------------------------------------------------------------------------------- the blocks, as their own forward runs them
+
+
+def res_block(layer: nn.Module, x: Tensor, emb: Tensor, call: Call) -> Tensor:
+    """A ResBlock of SD 1.x, 2.x or SDXL (no scale-shift norm, no resampling inside)."""
+    path = call.name(layer)
+
+    def run(x: Tensor, emb: Tensor) -> Tensor:
+        h = call.norm(layer.in_layers[0], x)
+        h = call.conv(f"{path}.in_layers.2", layer.in_layers[1:](h))
+        h = h + layer.emb_layers(emb).type(h.dtype)[..., None, None]
+        h = call.norm(layer.out_layers[0], h)
+        h = call.conv(f"{path}.out_layers.3", layer.out_layers[1:](h))
+        return call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h
+
+    return call.run(run, x, emb)
+
+
+def spatial_transformer(layer: nn.Module, x: Tensor, context: Tensor | None, options: dict, call: Call) -> Tensor:
+    """A SpatialTransformer with temporal attention at the end of each of its blocks."""
+    path = call.name(layer)
+
+    def run(x: Tensor, context: Tensor | None) -> Tensor:
+        height, width = x.shape[-2:]
+        options["activations_shape"] = list(x.shape)
+        tokens = layer.norm(x)
+        if not layer.use_linear:
+            tokens = layer.proj_in(tokens)
+        tokens = tokens.movedim(1, 3).flatten(1, 2).contiguous()
+        if layer.use_linear:
+            tokens = layer.proj_in(tokens)
+        for i, block in enumerate(layer.transformer_blocks):
+            options["block_index"] = i
+            tokens = block(tokens, context=context, transformer_options=options)
+            tokens = call.attend(f"{path}.transformer_blocks.{i}", tokens, block.n_heads)
+        if layer.use_linear:
+            tokens = layer.proj_out(tokens)
+        tokens = tokens.unflatten(1, (height, width)).movedim(3, 1).contiguous()
+        if not layer.use_linear:
+            tokens = layer.proj_out(tokens)
+        return tokens + x
+
+    out = call.run(run, x, context)
+    options["transformer_index"] += 1
+    return out
+
+
+def plain_layer(layer: nn.Module, suffix: str, y: Tensor, call: Call) -> Tensor:
+    """Behind a layer that is one convolution: conv_in, a downsampler (`.op`), an upsampler (`.conv`); y is that layer's output."""
+    call.last = call.conv(f"{call.name(layer)}{suffix}", y)
+    return call.last
+
+
+def conv_out(out: nn.Module, y: Tensor, call: Call) -> Tensor:
+    """The UNet's last layers; they are no block that could be handled, so they are run again on what went into them.
+
+    y: the UNet's output without motion, reused where its group norm is not over frames.
+    """
+    if call.joint_norm and call.last is not None:
+        y = out[1:](call.norm(out[0], call.last.type(y.dtype)))
+    return call.conv("out.2", y)
+
+
+# ------------------------------------------------------------------------------- self-attention to the first frame
+
+
+def take_first_frame(n: Tensor, keys: Tensor, values: Tensor, extra: dict) -> tuple[Tensor, Tensor, Tensor]:
+    """LAMP, section 3.2: queries from every frame, keys and values from the first frame only. An `attn1_patch` of ComfyUI.
+
+    Below full strength keys and values come from a mixture of the frame's own tokens and the first frame's.
+    """
+    call: Call | None = extra.get(KEY)
+    if call is None or call.first_frame == 0 or call.frames == 1:
+        return n, keys, values
+    first = [first_frame_only(tokens, call.frames) for tokens in (keys, values)]
+    if call.first_frame == 1:
+        return fold_frames(n, call.frames), *first
+    first = [tokens.repeat_interleave(call.frames, dim=0) for tokens in first]
+    return n, torch.lerp(keys, first[0], call.first_frame), torch.lerp(values, first[1], call.first_frame)
+
+
+def give_frames_back(n: Tensor, extra: dict) -> Tensor:
+    """Undo the folding of `take_first_frame` behind the attention. An `attn1_output_patch` of ComfyUI."""
+    call: Call | None = extra.get(KEY)
+    if call is None or call.first_frame != 1 or call.frames == 1:
+        return n
+    return unfold_frames(n, call.frames)
