@@ -1,0 +1,41 @@
+"""Make frames agree with the first one: means and spreads of latents (AdaIN), histograms of pictures."""
+
+import torch
+from torch import Tensor
+
+
+def adain(content: Tensor, style: Tensor) -> Tensor:
+    """Adaptive instance normalisation: content with the mean and spread of `style`, per frame and channel (`f c h w`, or `1 c h w` for style).
+
+    Huang and Belongie, arXiv 1703.06868, equation 8; unbiased variance plus 1e-8 as in LAMP's release.
+    """
+    mean, std = content.mean((-2, -1), keepdim=True), (content.var((-2, -1), keepdim=True) + 1e-8).sqrt()
+    style_mean, style_std = style.mean((-2, -1), keepdim=True), (style.var((-2, -1), keepdim=True) + 1e-8).sqrt()
+    return (content - mean) / std * style_std + style_mean
+
+
+def match_statistics(latents: Tensor) -> Tensor:
+    """All frames with the first frame's mean and spread, `f c h w`; the first is returned as it is."""
+    return torch.cat([latents[:1], adain(latents[1:], latents[:1])])
+
+
+def match_histograms(images: Tensor) -> Tensor:
+    """All frames with the first frame's histogram, per colour, in 256 levels: `f h w c` in [0, 1] -> same.
+
+    LAMP's release: each level becomes the first frame's level at the same place of the cumulative histogram.
+    """
+    levels = (images * 255).to(torch.uint8)
+    frames, _, _, channels = images.shape
+    out = levels.clone()
+    for c in range(channels):
+        target = _cumulative(levels[0, ..., c])
+        for f in range(1, frames):
+            table = torch.searchsorted(target, _cumulative(levels[f, ..., c])).clamp(max=255)
+            out[f, ..., c] = table[levels[f, ..., c].long()].to(torch.uint8)
+    matched = out.to(images.dtype) / 255
+    return torch.cat([images[:1], matched[1:]])
+
+
+def _cumulative(levels: Tensor) -> Tensor:
+    counts = torch.bincount(levels.flatten().long(), minlength=256)
+    return (counts.double() / counts.sum()).cumsum(0)  # summed as shares: the rounding decides between equal levels as in the release
