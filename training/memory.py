@@ -1,0 +1,44 @@
+"""What a training run will take, before it starts."""
+
+from dataclasses import dataclass
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes: the frozen model, the trained layers with gradients and AdamW's two moments, and what is kept for the backward pass."""
+
+    frozen: int
+    trained: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return self.frozen + self.trained + self.activations
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {getattr(self, name) / _GIB:.2f}" for name in ("frozen", "trained", "activations"))
+        return f"{self.total / _GIB:.2f} GiB ({parts})"
+
+
+def estimate(
+    frozen: int, trained_parameters: int, latents: tuple[int, int, int], channels: int, itemsize: int, checkpointing: bool
+) -> Estimate:
+    """latents: frames in a batch, height and width; channels: the UNet's narrowest width.
+
+    Activations: about 190 maps of that width are kept at the latent's size (measured on SD 1.x-shaped UNets, LAMP layers included), a fifth
+    of them with checkpointing.
+    """
+    batch, height, width = latents
+    kept = 190 // (5 if checkpointing else 1)
+    return Estimate(frozen, trained_parameters * 16, batch * height * width * channels * itemsize * kept)
+
+
+def check_memory(needed: Estimate, free: int, device: str) -> None:
+    """Raise ValueError where a run cannot fit."""
+    if needed.total > free:
+        raise ValueError(
+            f"Training needs about {needed}, {device} has {free / _GIB:.2f} GiB free: use fewer frames, a smaller size, a smaller batch, a low rank, "
+            "or turn gradient checkpointing on."
+        )
