@@ -1,0 +1,45 @@
+"""Where motion adapters live: models/motion_adapters for what a user downloads, output/motion_adapters for what is trained here."""
+
+from pathlib import Path
+
+import folder_paths
+
+from ..motion_modules.adapter import AdapterError
+
+NAME = "motion_adapters"
+
+
+def register() -> None:
+    """Add our folders to ComfyUI's, beside any the user named in extra_model_paths.yaml."""
+    for folder in (Path(folder_paths.models_dir) / NAME, saved_folder()):
+        folder_paths.add_model_folder_path(NAME, str(folder))
+    paths, extensions = folder_paths.folder_names_and_paths[NAME]
+    folder_paths.folder_names_and_paths[NAME] = (paths, set(extensions) | folder_paths.supported_pt_extensions)
+
+
+def saved_folder() -> Path:
+    return Path(folder_paths.get_output_directory()) / NAME
+
+
+def adapter_names() -> list[str]:
+    """Adapter files, and the folders of released UNets, as they stand in the loader's list."""
+    names = set(folder_paths.get_filename_list(NAME))
+    for root in folder_paths.get_folder_paths(NAME):
+        names |= {path.parent.relative_to(root).as_posix() for path in Path(root).glob("*/**/diffusion_pytorch_model.*")}
+    return sorted(name for name in names if not name.endswith(".resume.safetensors"))
+
+
+def adapter_path(name: str) -> Path:
+    """Raises AdapterError where no folder holds the name."""
+    for root in folder_paths.get_folder_paths(NAME):
+        path = (Path(root) / name).resolve()
+        if path.is_relative_to(Path(root).resolve()) and path.exists():
+            return path
+    roots = ", ".join(folder_paths.get_folder_paths(NAME))
+    raise AdapterError(f"There is no motion adapter {name!r} in {roots}: put the file there and refresh, or choose another.")
+
+
+def new_file(prefix: str) -> Path:
+    """The next free numbered name in output/motion_adapters: `rain` -> `rain_00001_.safetensors`."""
+    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(saved_folder()))
+    return Path(folder) / f"{name}_{counter:05}_.safetensors"

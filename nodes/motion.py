@@ -1,0 +1,101 @@
+"""Nodes that load, apply and save motion adapters."""
+
+import torch
+from comfy_api.latest import io, ui
+
+from ..motion_modules.adapter import save_adapter
+from ..motion_modules.released import load_adapter
+from . import folders
+from .bridge import apply_adapter, base_query, family, image_unet
+
+Adapter = io.Custom("FSM_MOTION_ADAPTER")
+CATEGORY = "few-shot motion"
+_STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter as trained, above 1 exaggerates."
+
+
+class LoadMotionAdapter(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FSM_LoadMotionAdapter",
+            display_name="Load Motion Adapter",
+            category=CATEGORY,
+            description="Loads a motion trained with this pack, or LAMP's released UNet, and applies it to a model.",
+            search_aliases=["LAMP", "motion lora", "video", "animate", "load motion"],
+            inputs=[
+                io.Model.Input("model", tooltip="The image model to move: SD 1.x, SD 2.x or SDXL, of the family the adapter was trained on."),
+                io.Combo.Input("adapter", options=folders.adapter_names(),
+                               tooltip="A file or folder in models/motion_adapters or output/motion_adapters. Press R to refresh the list."),
+                io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
+            ],
+            outputs=[io.Model.Output(tooltip="The model with its motion layers."),
+                     Adapter.Output(display_name="adapter", tooltip="The adapter itself, to apply again or save.")],
+        )  # fmt: skip
+
+    @classmethod
+    def fingerprint_inputs(cls, adapter: str, **_) -> str:
+        stat = folders.adapter_path(adapter).stat()
+        return f"{adapter} {stat.st_mtime_ns} {stat.st_size}"
+
+    @classmethod
+    def execute(cls, model, adapter: str, strength: float) -> io.NodeOutput:
+        image_unet(model)
+        loaded = load_adapter(folders.adapter_path(adapter), base_query(model))
+        return io.NodeOutput(apply_adapter(model, loaded, strength), loaded, ui=ui.PreviewText(f"{loaded.describe()}, for {family(model)}"))
+
+
+class ApplyMotionAdapter(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FSM_ApplyMotionAdapter",
+            display_name="Apply Motion Adapter",
+            category=CATEGORY,
+            description="Applies a motion adapter to a model; several may be stacked, each with its own strength and range of steps.",
+            search_aliases=["LAMP", "motion strength", "stack motion"],
+            inputs=[
+                io.Model.Input("model", tooltip="The image model to move, with or without other adapters."),
+                Adapter.Input("adapter", tooltip="From Load Motion Adapter or Train Motion LoRA."),
+                io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
+                io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, advanced=True,
+                               tooltip="Where in the sampling the motion begins to act, 0 is the first step."),
+                io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True,
+                               tooltip="Where in the sampling the motion stops acting, 1 is after the last step. The adapter's small change of the "
+                               "spatial queries stays for the whole run."),
+            ],
+            outputs=[io.Model.Output(tooltip="The model with one motion more.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, model, adapter, strength: float, start_percent: float, end_percent: float) -> io.NodeOutput:
+        return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent))
+
+
+class SaveMotionAdapter(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FSM_SaveMotionAdapter",
+            display_name="Save Motion Adapter",
+            category=CATEGORY,
+            description="Saves a motion adapter to output/motion_adapters, from where Load Motion Adapter lists it.",
+            search_aliases=["save motion", "export motion"],
+            inputs=[
+                Adapter.Input("adapter", tooltip="From Train Motion LoRA or Load Motion Adapter."),
+                io.String.Input("filename_prefix", default="motion", tooltip="Name of the file, numbered; subfolders with /."),
+                io.Combo.Input("precision", options=["fp16", "bf16", "fp32"], default="fp16", advanced=True,
+                               tooltip="Number format of the file. fp16 halves the size and is exact enough for every use."),
+            ],
+            outputs=[io.String.Output(display_name="filename", tooltip="The name under which Load Motion Adapter lists it.")],
+            is_output_node=True,
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, adapter, filename_prefix: str, precision: str) -> io.NodeOutput:
+        dtype = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+        file = save_adapter(adapter, folders.new_file(filename_prefix), dtype)
+        name = file.relative_to(folders.saved_folder()).as_posix()
+        return io.NodeOutput(name, ui=ui.PreviewText(f"{adapter.describe()}, saved as {name}"))
+
+
+NODES = [LoadMotionAdapter, ApplyMotionAdapter, SaveMotionAdapter]

@@ -1,0 +1,143 @@
+"""Nodes that sample clips: with a first frame, with noise that frames share, with statistics matched to the first frame."""
+
+import comfy.samplers
+from comfy_api.latest import io
+
+from ..samplers.noise import STRATEGIES, frame_noise
+from ..samplers.statistics import match_histograms, match_statistics
+from .bridge import image_unet
+from .clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
+from .motion import CATEGORY
+
+_LENGTH = "Frames of the clip, the first frame included. Adapters do best at the number they were trained with."
+_FIRST = "Latent of one picture, encoded with this model's VAE: it becomes frame 0, bit for bit."
+_STATISTICS = {"none": "none", "end": "match at the end", "every step": "match at every step (LAMP)"}
+
+
+class FrameNoise(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FSM_FrameNoise",
+            display_name="Shared/Autoregressive Noise",
+            category=CATEGORY,
+            description="Noise that the frames of a clip have in common, so that they start alike: LAMP's shared noise, or a chain from frame to frame.",
+            search_aliases=["LAMP noise", "shared noise", "video noise", "autoregressive noise"],
+            inputs=[
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
+                             tooltip="Frame by frame from this seed: a longer clip begins like a shorter one."),
+                io.Combo.Input("strategy", options=list(STRATEGIES), default="shared",
+                               tooltip="independent: each frame its own. shared: each frame a mixture with frame 0's. autoregressive: with the frame "
+                               "before it."),
+                io.Float.Input("alpha", default=0.2, min=0.0, max=1.0, step=0.01,
+                               tooltip="Weight of what is shared: 0 independent, 1 the same noise in every frame. LAMP uses 0.2."),
+                io.Boolean.Input("keep_unit_variance", default=True, advanced=True,
+                                 tooltip="On: every frame's noise has variance 1, as models expect. Off: the paper's formula, which shrinks it "
+                                 "(0.68 at alpha 0.2)."),
+            ],
+            outputs=[io.Noise.Output(tooltip="For First-Frame-Conditioned KSampler or SamplerCustomAdvanced.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, seed: int, strategy: str, alpha: float, keep_unit_variance: bool) -> io.NodeOutput:
+        return io.NodeOutput(_FrameNoise(seed, strategy, alpha, keep_unit_variance))
+
+
+class _FrameNoise:
+    """ComfyUI's NOISE: an object with a seed that makes noise for a latent."""
+
+    def __init__(self, seed: int, strategy: str, alpha: float, unit_variance: bool):
+        self.seed, self.strategy, self.alpha, self.unit_variance = seed, strategy, alpha, unit_variance
+
+    def generate_noise(self, latent: dict):
+        return frame_noise(self.seed, latent["samples"].shape, self.strategy, self.alpha, self.unit_variance)
+
+
+class FirstFrameConditioning(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FSM_FirstFrameConditioning",
+            display_name="First-Frame Conditioning",
+            category=CATEGORY,
+            description="Keeps the first frame clean through any sampler: for SamplerCustomAdvanced, ControlNet, context windows.",
+            search_aliases=["image to video", "first frame", "LAMP", "i2v"],
+            inputs=[
+                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture of its own."),
+                io.Latent.Input("first_frame", tooltip=_FIRST),
+                io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
+            ],
+            outputs=[io.Model.Output(tooltip="The model that feeds frame 0 clean and returns it bit for bit."),
+                     io.Latent.Output(tooltip="The clip to sample: the first frame, then empty ones.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, model, first_frame: dict, length: int) -> io.NodeOutput:
+        image_unet(model)
+        return io.NodeOutput(condition_model(model), {"samples": first_frame_latents(model, first_frame, length)})
+
+
+class FirstFrameKSampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FSM_FirstFrameKSampler",
+            display_name="First-Frame-Conditioned KSampler",
+            category=CATEGORY,
+            description="Animates a picture: samples a clip whose frame 0 is the given one, with a model that has learnt a motion.",
+            search_aliases=["image to video", "animate image", "LAMP", "i2v", "video sampler"],
+            inputs=[
+                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture of its own."),
+                io.Conditioning.Input("positive", tooltip="What is to be seen, and how it moves; one prompt, or one per frame."),
+                io.Conditioning.Input("negative", tooltip="What is not to be seen."),
+                io.Latent.Input("first_frame", tooltip=_FIRST),
+                io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
+                             tooltip="Seed of the noise, unless a noise is connected, and of samplers that draw more of it."),
+                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Sampling steps; LAMP uses 50."),
+                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01,
+                               tooltip="Classifier-free guidance, 1 is off. LAMP uses 12.5."),
+                io.Combo.Input("sampler_name", options=comfy.samplers.KSampler.SAMPLERS, default="euler", tooltip="Any of ComfyUI's samplers."),
+                io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="normal", tooltip="Any of ComfyUI's schedules."),
+                io.Combo.Input("statistics", options=list(_STATISTICS.values()), default=_STATISTICS["end"], advanced=True,
+                               tooltip="Give the frames the first frame's mean and spread per latent channel, against drifting colours: never, once at "
+                               "the end, or after every step as LAMP's code does (samplers without memory only)."),
+                io.Noise.Input("noise", optional=True, tooltip="From Shared/Autoregressive Noise; without it, each frame has its own."),
+            ],
+            outputs=[io.Latent.Output(tooltip="The clip's latents, one per frame; frame 0 is the given one.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float, sampler_name: str,
+                scheduler: str, statistics: str, noise=None) -> io.NodeOutput:  # fmt: skip
+        image_unet(model)
+        latents = first_frame_latents(model, first_frame, length)
+        every_step = statistics == _STATISTICS["every step"]
+        sampler = stepwise_sampler(sampler_name, seed, steps) if every_step else comfy.samplers.sampler_object(sampler_name)
+        noise = (noise or _FrameNoise(seed, "independent", 0.0, True)).generate_noise({"samples": latents})
+        clip = sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler)
+        return io.NodeOutput({"samples": match_statistics(clip) if statistics == _STATISTICS["end"] else clip})
+
+
+class MatchFirstFrame(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        clip = io.MatchType.Template("clip", [io.Latent, io.Image])
+        return io.Schema(
+            node_id="FSM_MatchFirstFrame",
+            display_name="Match First Frame",
+            category=CATEGORY,
+            description="Gives every frame the colours of the first: mean and spread of a latent's channels (AdaIN), or histograms of pictures.",
+            search_aliases=["AdaIN", "histogram matching", "colour drift", "color match", "flicker"],
+            inputs=[io.MatchType.Input("clip", template=clip, tooltip="A clip as latent or as image batch; its first frame is returned as it is.")],
+            outputs=[io.MatchType.Output(template=clip, display_name="clip", tooltip="The clip with the first frame's statistics.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, clip) -> io.NodeOutput:
+        if isinstance(clip, dict):
+            return io.NodeOutput({**clip, "samples": match_statistics(clip["samples"])})
+        return io.NodeOutput(match_histograms(clip))
+
+
+NODES = [FrameNoise, FirstFrameConditioning, FirstFrameKSampler, MatchFirstFrame]

@@ -1,0 +1,209 @@
+"""The node that learns a motion from a few clips."""
+
+import logging
+from dataclasses import asdict, dataclass, replace
+
+import comfy.model_management
+import comfy.utils
+import torch
+from comfy_api.latest import io, ui
+from safetensors.torch import save_file
+
+from ..motion_modules.adapter import MotionAdapter, open_safetensors, save_adapter, settings_text, write_whole
+from ..motion_modules.module import MotionModule, initialise
+from ..training.clips import ClipSet, check_clips
+from ..training.loop import Run, new_run, train
+from ..training.loss import lamp_loss
+from ..training.memory import check_memory, estimate
+from . import folders, training_host
+from .bridge import family, image_unet, sites_of
+from .motion import CATEGORY, Adapter
+
+_PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the outcome of a run; it is kept in the adapter's metadata."""
+
+    method: str
+    frames: int
+    steps: int
+    learning_rate: float
+    rank: int
+    seed: int
+    width: int
+    height: int
+    batch_size: int
+    query_rate: float
+    frame_step: int
+    flip: bool
+    group_norm: str
+    precision: str
+    gradient_checkpointing: bool
+
+
+class TrainMotionLoRA(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FSM_TrainMotionLoRA",
+            display_name="Train Motion LoRA",
+            category=CATEGORY,
+            description="Learns one motion from a few clips, so that any first frame can be moved with it. Cancel keeps what is learnt so far.",
+            search_aliases=["LAMP", "train video", "motion training", "learn motion"],
+            is_input_list=True,
+            is_output_node=True,
+            inputs=[
+                io.Model.Input("model", tooltip="The image model that is to learn the motion; it is not changed."),
+                io.Vae.Input("vae", tooltip="The model's VAE."),
+                io.MultiType.Input("clips", [io.Video, io.Image], tooltip="A list of videos, or of image batches: one clip each, 8 to 16 of them."),
+                io.Conditioning.Input("positive", tooltip="The captions, encoded: one per clip in the clips' order, or one for all."),
+                io.Combo.Input("method", options=["LAMP"], tooltip="LAMP: motion conditioned on the first frame."),
+                io.Int.Input("frames", default=16, min=2, max=1024, tooltip="Frames of a training clip; longer videos are cut at random places."),
+                io.Int.Input("steps", default=2000, min=1, max=1000000, tooltip="Training steps. The paper takes 30,000 at its learning rate."),
+                io.Float.Input("learning_rate", default=1e-4, min=1e-7, max=1.0, step=1e-6, round=1e-7,
+                               tooltip="AdamW's step. The paper's 3e-5 needs its 30,000 steps."),
+                io.Int.Input("rank", default=32, min=0, max=512, tooltip="Size of the adapter: thin matrices of this rank; 0 trains whole ones, "
+                             "as the paper does (0.5 GB for SD 1.x)."),
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, control_after_generate=True, tooltip="Seed of the layers and of every step."),
+                io.String.Input("name", default="motion", tooltip="Under this name a cancelled or resumable run is kept in output/motion_adapters."),
+                io.Int.Input("width", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this width; 0 keeps their size."),
+                io.Int.Input("height", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this height; 0 keeps their size."),
+                io.Int.Input("batch_size", default=1, min=1, max=64, advanced=True, tooltip="Clips per step."),
+                io.Float.Input("query_rate", default=0.1, min=0.0, max=10.0, step=0.01, advanced=True,
+                               tooltip="Learning rate of the image model's own queries, as a factor: 1 is the paper's, less keeps pictures closer to it."),
+                io.Int.Input("frame_step", default=1, min=1, max=100, advanced=True, tooltip="Use every n-th frame: 1 is the video's own rate."),
+                io.Boolean.Input("flip", default=False, advanced=True, tooltip="Mirror half the clips, as LAMP's code does; never for motions to one side."),
+                io.Combo.Input("group_norm", options=["joint", "per frame"], default="joint", advanced=True,
+                               tooltip="joint: norms over all frames of a clip, as LAMP's code. per frame: the image model's own norms."),
+                io.Combo.Input("precision", options=list(_PRECISIONS), default="auto", advanced=True,
+                               tooltip="auto: bf16 on a GPU that has it, else fp16; fp32 on a CPU."),
+                io.Boolean.Input("gradient_checkpointing", default=True, advanced=True, tooltip="A fifth of the memory for a third more time."),
+                io.Int.Input("save_every", default=0, min=0, max=100000, advanced=True, tooltip="Keep the run on disk every so many steps; 0 only on Cancel."),
+                io.Boolean.Input("resume", default=False, advanced=True, tooltip="Go on with the run kept under this name, exactly where it stopped."),
+                io.String.Input("captions", optional=True, force_input=True, tooltip="The captions as text, to be noted in the adapter's metadata."),
+            ],
+            outputs=[Adapter.Output(display_name="adapter", tooltip="The motion, to save or apply at once."),
+                     io.LossMap.Output(display_name="loss_map", tooltip="Loss of every step, for Plot Loss Graph.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, model, vae, clips, positive, name, save_every, resume, captions=(), **settings) -> io.NodeOutput:
+        model, vae, settings = model[0], vae[0], Settings(**{key: values[0] for key, values in settings.items()})
+        image_unet(model)
+        images = [training_host.pictures(clip, settings.frame_step, settings.width, settings.height) for clip in clips]
+        check_clips(images, settings.frames, len(positive))
+        encode = lambda clip: vae.encode(clip).clone()  # noqa: E731
+        flipped = [encode(clip.flip(2)) for clip in images] if settings.flip else None
+        size = images[0].shape[2], images[0].shape[1]
+        clip_set = ClipSet([encode(clip) for clip in images], settings.frames, flipped)
+        del images
+        notes = {"base": family(model), "prompts": settings_text(sorted(set(captions))), "frames": str(settings.frames), "width": str(size[0]),
+                 "height": str(size[1]), "training": settings_text(asdict(settings)),
+                 "licence": "Follows the licence of the base model and the rights in the clips."}  # fmt: skip
+        adapter, losses = _learn(model, clip_set, positive, settings, notes, _Keeper(name[0], save_every[0], resume[0]))
+        return io.NodeOutput(
+            adapter, {"loss": losses}, ui=ui.PreviewText(f"{adapter.describe()}, loss {sum(losses[-50:]) / len(losses[-50:]):.4f}")
+        )
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Keeps a run on disk: `<name>.resume.safetensors` to go on with, `<name>_<steps>_steps.safetensors` to use."""
+
+    name: str
+    every: int
+    resume: bool
+
+    @property
+    def file(self):
+        return folders.saved_folder() / f"{self.name}.resume.safetensors"
+
+    def restore(self, run: Run, settings: Settings) -> None:
+        if not self.resume or not self.file.exists():
+            return
+        wanted = settings_text(asdict(replace(settings, steps=0)))
+        with open_safetensors(self.file) as kept:
+            if kept.metadata()["settings"] != wanted:
+                raise ValueError(f"The run kept as {self.name} had other settings: give this one another name, or turn resume off.")
+            run.restore({key: kept.get_tensor(key) for key in kept.keys()})  # noqa: SIM118
+
+    def keep(self, run: Run, settings: Settings, adapter: MotionAdapter) -> None:
+        state = {key: value.contiguous().cpu() for key, value in run.state().items()}
+        metadata = {"settings": settings_text(asdict(replace(settings, steps=0)))}
+        write_whole(self.file, lambda part: save_file(state, part, metadata))
+        save_adapter(adapter, self.file.with_name(f"{self.name}_{len(run.losses)}_steps.safetensors"))
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
+def _learn(model, clips: ClipSet, positive: list, settings: Settings, notes: dict, keeper: _Keeper) -> tuple[MotionAdapter, list[float]]:
+    base = training_host.trainable_model(model)
+    device = base.load_device
+    torch.manual_seed(settings.seed)
+    joint = settings.group_norm == "joint"
+    module = initialise(MotionModule(sites_of(base), settings.rank)).to(device).train()
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    _check_fits(base, trained, clips, settings)
+    options = training_host.attach(base, module, joint, settings.gradient_checkpointing)
+    latents = [base.model.process_latent_in(clip).to(device) for clip in clips.latents]
+    flipped = clips.flipped and [base.model.process_latent_in(clip).to(device) for clip in clips.flipped]
+    clips = ClipSet(latents, settings.frames, flipped)
+    conditions = training_host.model_conditions(base, positive, latents[0][: settings.frames])
+    sampling = base.model.model_sampling
+    velocity = "V_PREDICTION" in base.model.model_type.name
+    autocast = _autocast(settings.precision, device)
+
+    def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
+        x0, chosen = clips.draw(step, settings.batch_size, generator)
+        eps = torch.randn(x0.shape, generator=generator).to(device)
+        timestep = torch.randint(0, len(sampling.sigmas), (len(x0),), generator=generator)
+        sigma = sampling.sigmas[timestep.to(sampling.sigmas.device)].to(device)
+        captions = [conditions[clip % len(conditions)] for clip in chosen]
+        predict = training_host.denoiser(base, options, captions, autocast)
+        scale = sampling.calculate_input(sigma, torch.ones(len(x0), device=device))
+        return lamp_loss(predict, x0, eps, sigma, scale, velocity)
+
+    def adapter() -> MotionAdapter:
+        tensors = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+        return MotionAdapter(settings.method.lower(), tensors, settings.rank, joint, {**notes, "steps": str(len(run.losses))})
+
+    run = new_run(trained, settings.learning_rate, {".attn1.to_q.": settings.query_rate})
+    keeper.restore(run, settings)
+    progress = comfy.utils.ProgressBar(settings.steps)
+    try:
+        for done in train(run, loss_at, settings.steps, settings.seed):
+            show = done.step % 10 == 0 or done.step == settings.steps
+            progress.update_absolute(done.step, settings.steps, ("JPEG", training_host.loss_curve(run.losses), 512) if show else None)
+            if keeper.every and done.step % keeper.every == 0:
+                keeper.keep(run, settings, adapter())
+            comfy.model_management.throw_exception_if_processing_interrupted()
+    except comfy.model_management.InterruptProcessingException:
+        if run.losses:
+            keeper.keep(run, settings, adapter())
+        raise
+    finally:
+        base.cleanup()
+        base.detach()
+    return adapter(), run.losses
+
+
+def _autocast(precision: str, device: torch.device) -> torch.dtype | None:
+    if precision != "auto" or device.type == "cpu":
+        return _PRECISIONS[precision]
+    return torch.bfloat16 if comfy.model_management.should_use_bf16(device) else torch.float16
+
+
+def _check_fits(base, trained: dict, clips: ClipSet, settings: Settings) -> None:
+    height, width = clips.latents[0].shape[-2:]
+    unet = image_unet(base)
+    itemsize = 4 if _autocast(settings.precision, base.load_device) is None else 2
+    needed = estimate(base.model_size(), sum(value.numel() for value in trained.values()), (settings.batch_size * settings.frames, height, width),
+                      unet.model_channels, itemsize, settings.gradient_checkpointing)  # fmt: skip
+    logging.getLogger("few_shot_motion").info("Training %s takes about %s.", settings.method, needed)
+    comfy.model_management.free_memory(needed.total, base.load_device)
+    check_memory(needed, comfy.model_management.get_free_memory(base.load_device), str(base.load_device))
+
+
+NODES = [TrainMotionLoRA]
