@@ -1,0 +1,74 @@
+"""Small MODELs of ComfyUI's own classes, for the tiers that have ComfyUI."""
+
+import comfy.model_base
+import comfy.model_management
+import comfy.model_patcher
+import comfy.supported_models
+import torch
+
+# LAMP's golden UNets in ComfyUI's terms (../shared/golden/lamp/README.md): the tiny one, and SD 1.x's exact topology at a tenth of its width
+TINY = {"model_channels": 32, "channel_mult": [1, 2], "num_res_blocks": [1, 1], "transformer_depth": [1, 0], "transformer_depth_output": [1, 1, 0, 0],
+        "transformer_depth_middle": 1}  # fmt: skip
+SD1_TOPOLOGY = {"model_channels": 32, "channel_mult": [1, 2, 4, 4], "num_res_blocks": [2, 2, 2, 2], "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+                "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0], "transformer_depth_middle": 1}  # fmt: skip
+_COMMON = {"image_size": 32, "in_channels": 4, "out_channels": 4, "context_dim": 64, "use_spatial_transformer": True, "legacy": False,
+           "adm_in_channels": None, "use_linear_in_transformer": False, "use_temporal_attention": False}  # fmt: skip
+
+
+def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15, disable_dynamic: bool = False):
+    """A MODEL with this UNet, its weights given (ComfyUI's names) or random, in fp32 on the CPU."""
+    config = family({**_COMMON, **unet})
+    config.set_inference_dtype(torch.float32, None)
+    model = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.EPS)
+    if weights is None:
+        weights = random_weights(model.diffusion_model, seed)
+    model.diffusion_model.load_state_dict({name: value.clone() for name, value in weights.items()})
+    patcher = comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
+    patcher.cached_patcher_init = (sd_model, (unet, weights, seed, family))
+    return patcher
+
+
+def random_weights(module: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
+    """Unit-gain random weights for a module whose layers come uninitialised."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = {}
+    for name, value in module.state_dict().items():
+        drawn = torch.randn(value.shape, generator=generator)
+        is_norm = value.ndim == 1 and name.endswith("weight")
+        weights[name] = 1 + 0.1 * drawn if is_norm else 0.1 * drawn if value.ndim == 1 else drawn / value[0].numel() ** 0.5
+    return weights
+
+
+def base_weights(release: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The frozen image model inside a LAMP release, in ComfyUI's names."""
+    from few_shot_motion.motion_modules.diffusers_names import to_comfy
+
+    added = (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.")
+    names = to_comfy(release)
+    return {names[name].replace(".conv2d.", "."): value for name, value in release.items() if not any(part in name for part in added)}
+
+
+def load(model) -> None:
+    """Put a MODEL on the device as the sampler would."""
+    comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
+    model.pre_run()
+
+
+def call_options(model, chunks: int = 1) -> dict:
+    """The transformer_options with which a sampler calls this MODEL's UNet; `chunks` of cond and uncond in the batch."""
+    import comfy.sampler_helpers
+
+    options = comfy.model_patcher.create_model_options_clone(model.model_options)
+    comfy.sampler_helpers.prepare_model_patcher(model, {}, options)
+    return {**options["transformer_options"], "cond_or_uncond": list(range(chunks))}
+
+
+def eps_of(model, latents: torch.Tensor, timesteps: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+    """A MODEL's raw UNet output for clips `b f c h w` that already are as the UNet sees them; timesteps `b` of the 1000, context `b l c`."""
+    clips, frames = latents.shape[:2]
+    sigma = model.model.model_sampling.sigma(timesteps.float()).repeat_interleave(frames)
+    level = sigma.view(-1, 1, 1, 1)
+    x = latents.flatten(0, 1) * (1 + level**2).sqrt()  # undone by the model's own input scaling
+    text = context.repeat_interleave(frames, dim=0)
+    denoised = model.model.apply_model(x, sigma, c_crossattn=text, transformer_options=call_options(model, clips))
+    return ((x - denoised) / level).unflatten(0, (clips, frames))
