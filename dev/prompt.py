@@ -1,0 +1,59 @@
+"""Substituting values in the shipped workflows, API form. Nodes are named by their title, as a reader of the workflow sees them."""
+
+import json
+from typing import Any
+
+from .client import Prompt
+from .interpreter import ROOT
+from .trouble import Trouble
+
+
+def load(name: str) -> Prompt:
+    """A shipped workflow, fresh to be changed."""
+    return json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def titled(prompt: Prompt, title: str) -> str:
+    """The id of the one node of this title."""
+    titles = {key: node["_meta"]["title"] for key, node in prompt.items() if "_meta" in node}
+    found = [key for key, there in titles.items() if there == title]
+    if len(found) != 1:
+        raise Trouble(f"The workflow has {len(found)} nodes titled {title!r}; its titles are {', '.join(sorted(titles.values()))}")
+    return found[0]
+
+
+def set_inputs(prompt: Prompt, title: str, **inputs: Any) -> None:
+    """Give inputs of a node new values; they must be there already, so that a renamed input does not pass in silence."""
+    there = prompt[titled(prompt, title)]["inputs"]
+    unknown = sorted(inputs.keys() - there.keys())
+    if unknown:
+        raise Trouble(f"Node {title!r} of the workflow has no input {', '.join(unknown)}; its inputs are {', '.join(sorted(there))}")
+    there.update(inputs)
+
+
+def bypass(prompt: Prompt, title: str, name: str) -> None:
+    """Take a node out: whoever took its first output takes what it got as input `name`."""
+    key = titled(prompt, title)
+    source = prompt.pop(key)["inputs"][name]
+    for node in prompt.values():
+        for there, value in node["inputs"].items():
+            if value == [key, 0]:
+                node["inputs"][there] = source
+
+
+def add_frame_saver(prompt: Prompt, title: str, prefix: str) -> str:
+    """Save the frames that the video saver of this title gets also as PNGs, which lose nothing; returns the new node's id."""
+    node = prompt[titled(prompt, title)]
+    while "images" not in node["inputs"]:  # SaveVideo gets its frames through CreateVideo
+        node = prompt[node["inputs"]["video"][0]]
+    prompt["frames"] = {"class_type": "SaveImage", "inputs": {"images": node["inputs"]["images"], "filename_prefix": prefix}}
+    return "frames"
+
+
+def replace_output(prompt: Prompt, title: str, slot: int, value: Any) -> None:
+    """Whoever took this output of a node takes a plain value instead."""
+    key = titled(prompt, title)
+    for node in prompt.values():
+        for there, link in node["inputs"].items():
+            if link == [key, slot]:
+                node["inputs"][there] = value
