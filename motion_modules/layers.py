@@ -5,6 +5,8 @@ lie next to each other in the batch. `operations` makes the leaf layers: `torch.
 low-memory modes.
 """
 
+from typing import Any
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ class MotionConv(nn.Module):
     out = y + sigmoid(conv_gate(y)) * conv1d(y): the gate looks at one frame, `conv1d` at frames i-2, i-1 and i of one position.
     """
 
-    def __init__(self, channels: int, operations=nn):
+    def __init__(self, channels: int, operations: Any = nn):
         super().__init__()
         self.conv_gate = operations.Conv2d(channels, 1, 3, padding=1)
         self.conv1d = operations.Conv1d(channels, channels, 3)
@@ -36,7 +38,7 @@ class MotionConv(nn.Module):
 class TemporalAttention(nn.Module):
     """Self-attention over the frames of one position, without mask or positions (LAMP's `attn_temp`, after Tune-A-Video)."""
 
-    def __init__(self, channels: int, operations=nn):
+    def __init__(self, channels: int, operations: Any = nn):
         super().__init__()
         self.to_q = operations.Linear(channels, channels, bias=False)
         self.to_k = operations.Linear(channels, channels, bias=False)
@@ -47,14 +49,22 @@ class TemporalAttention(nn.Module):
         """x `(b l) f c` -> `(b l) f c`."""
         q, k, v = (rearrange(to(x), "b f (n d) -> b n f d", n=heads) for to in (self.to_q, self.to_k, self.to_v))
         parts = zip(*(part.split(_ATTENTION_BATCH // heads) for part in (q, k, v)), strict=True)
-        out = torch.cat([F.scaled_dot_product_attention(*part) for part in parts])
+        out = torch.cat([_attention(*part) for part in parts])
         return self.to_out[0](rearrange(out, "b n f d -> b f (n d)"))
+
+
+def _attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if (
+        q.device.type == "cpu" and q.dtype != torch.float32
+    ):  # a dozen frames in half precision: PyTorch's CPU kernel takes 3 to 15 times longer
+        return torch.softmax(q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2), dim=-1) @ v
+    return F.scaled_dot_product_attention(q, k, v)
 
 
 class QueryDelta(nn.Module):
     """What training added to a frozen query projection: W + delta."""
 
-    def __init__(self, channels: int, operations=nn):
+    def __init__(self, channels: int, operations: Any = nn):
         super().__init__()
         self.delta = operations.Linear(channels, channels, bias=False)
 
@@ -65,7 +75,7 @@ class QueryDelta(nn.Module):
 class MotionBlock(nn.Module):
     """What LAMP adds to one transformer block: temporal attention at its end, and a tuned query in its self-attention."""
 
-    def __init__(self, channels: int, operations=nn):
+    def __init__(self, channels: int, operations: Any = nn):
         super().__init__()
         self.norm_temp = operations.LayerNorm(channels)
         self.attn_temp = TemporalAttention(channels, operations)

@@ -1,12 +1,17 @@
 """Small adapters: every matrix as a product of two thin ones, in place of the matrix itself."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
 class LowRank(nn.Module):
     """up(down(x)) through `rank` channels; `weight` is the matrix they stand for."""
 
-    def __init__(self, down: nn.Module, up: nn.Module):
+    up: Any
+    down: Any
+
+    def __init__(self, down: Any, up: Any):
         super().__init__()
         self.down, self.up = down, up
 
@@ -15,13 +20,14 @@ class LowRank(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        return self.up.weight @ self.down.weight
+        up, down = self.up.weight, self.down.weight
+        return up @ down
 
 
 class LowRankOperations:
     """Makes layers like `operations` does, but its matrices thin. Gates and norms are small already and stay whole."""
 
-    def __init__(self, rank: int, operations=nn):
+    def __init__(self, rank: int, operations: Any = nn):
         self.rank, self.operations = rank, operations
         self.Conv2d, self.LayerNorm = operations.Conv2d, operations.LayerNorm
 

@@ -1,6 +1,7 @@
 """The layers of one adapter as a torch module, named as in its file: `input_blocks.1.0.in_layers.2.conv1d.weight`."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from .sites import Site
 class MotionModule(nn.Module):
     """A tree of containers with a motion layer at every site; `layers[path]` finds it again."""
 
-    def __init__(self, sites: Iterable[Site], rank: int = 0, operations=nn):
+    def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn):
         super().__init__()
         made_by = LowRankOperations(rank, operations) if rank else operations
         self.layers: dict[str, MotionConv | MotionBlock] = {}
@@ -30,9 +31,9 @@ class MotionModule(nn.Module):
 def _put(root: nn.Module, path: str, layer: nn.Module) -> None:
     *containers, last = path.split(".")
     for name in containers:
-        if name not in root._modules:
+        if not hasattr(root, name):
             root.add_module(name, nn.Module())
-        root = root._modules[name]
+        root = root.get_submodule(name)
     root.add_module(last, layer)
 
 
@@ -54,12 +55,12 @@ def initialise(module: MotionModule) -> MotionModule:
     return module
 
 
-def _zero(layer: nn.Module) -> None:
+def _zero(layer: Any) -> None:
     for parameter in (layer.up if isinstance(layer, LowRank) else layer).parameters():
         parameter.zero_()
 
 
-def module_from(tensors: Mapping[str, Tensor], sites: Iterable[Site], rank: int, operations=nn) -> MotionModule:
+def module_from(tensors: Mapping[str, Tensor], sites: Iterable[Site], rank: int, operations: Any = nn) -> MotionModule:
     """An adapter's layers with its tensors in them; only sites the adapter has get a layer."""
     has = {path for name in tensors if (path := site_of(name))}
     module = MotionModule([site for site in sites if site.path in has], rank, operations)

@@ -4,7 +4,6 @@ LAMP (RQ-Wu/LAMP): a diffusers UNet folder, or its one weights file, with the wh
 convolutions are called `X.conv2d` (the image model's), `X.conv1d` and `X.conv_gate`.
 """
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def load_adapter(file: Path, base_query) -> MotionAdapter:
 def _read_pickle(file: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (torch.serialization.pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:  # pyright: ignore
         reason = str(error).splitlines()[0]
         raise AdapterError(
             f"{file.name} was refused: it is damaged or holds more than weights ({reason}); convert it to .safetensors."

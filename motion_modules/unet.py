@@ -6,6 +6,7 @@ call of the UNet needs to know travels in a `Call` inside that call's options.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ class Call:
     joint_norm: float
     first_frame: float
     checkpointing: bool = False
-    last: Tensor | None = field(default=None, repr=False)
+    last: Tensor | None = field(default=None, repr=False)  # the newest block's output
 
     def name(self, layer: nn.Module) -> str:
         return self.names[id(layer)]
@@ -51,8 +52,9 @@ class Call:
 
     def run(self, block, *inputs: Tensor | None) -> Tensor:
         """Keep the block's output as the newest, and with checkpointing nothing else of it."""
-        self.last = checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)
-        return self.last
+        out: Any = checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)
+        self.last = out
+        return out
 
 
 def _plus(x: Tensor, residuals: Iterable[tuple[Tensor, float]]) -> Tensor:
@@ -61,7 +63,7 @@ def _plus(x: Tensor, residuals: Iterable[tuple[Tensor, float]]) -> Tensor:
     return x
 
 
-def block_names(unet: nn.Module) -> dict[int, str]:
+def block_names(unet: Any) -> dict[int, str]:
     """id of every layer that may be handled -> its path, `input_blocks.1.0`. A few dozen entries, so made anew for every call."""
     rows = [("input_blocks", i, row) for i, row in enumerate(unet.input_blocks)]
     rows += [("output_blocks", i, row) for i, row in enumerate(unet.output_blocks)]
@@ -72,7 +74,7 @@ def block_names(unet: nn.Module) -> dict[int, str]:
 # ------------------------------------------------------------------------------- the blocks, as their own forward runs them
 
 
-def res_block(layer: nn.Module, x: Tensor, emb: Tensor, call: Call) -> Tensor:
+def res_block(layer: Any, x: Tensor, emb: Tensor, call: Call) -> Tensor:
     """A ResBlock of SD 1.x, 2.x or SDXL (no scale-shift norm, no resampling inside)."""
     path = call.name(layer)
 
@@ -87,7 +89,7 @@ def res_block(layer: nn.Module, x: Tensor, emb: Tensor, call: Call) -> Tensor:
     return call.run(run, x, emb)
 
 
-def spatial_transformer(layer: nn.Module, x: Tensor, context: Tensor | None, options: dict, call: Call) -> Tensor:
+def spatial_transformer(layer: Any, x: Tensor, context: Tensor | None, options: dict, call: Call) -> Tensor:
     """A SpatialTransformer with temporal attention at the end of each of its blocks."""
     path = call.name(layer)
 
@@ -118,11 +120,12 @@ def spatial_transformer(layer: nn.Module, x: Tensor, context: Tensor | None, opt
 
 def plain_layer(layer: nn.Module, suffix: str, y: Tensor, call: Call) -> Tensor:
     """Behind a layer that is one convolution: conv_in, a downsampler (`.op`), an upsampler (`.conv`); y is that layer's output."""
-    call.last = call.conv(f"{call.name(layer)}{suffix}", y)
-    return call.last
+    y = call.conv(f"{call.name(layer)}{suffix}", y)
+    call.last = y
+    return y
 
 
-def conv_out(out: nn.Module, y: Tensor, call: Call) -> Tensor:
+def conv_out(out: Any, y: Tensor, call: Call) -> Tensor:
     """The UNet's last layers; they are no block that could be handled, so they are run again on what went into them.
 
     y: the UNet's output without motion, reused where its group norm is not over frames.
@@ -145,7 +148,7 @@ def take_first_frame(n: Tensor, keys: Tensor, values: Tensor, extra: dict) -> tu
         return n, keys, values
     first = [first_frame_only(tokens, call.frames) for tokens in (keys, values)]
     if call.first_frame == 1:
-        return fold_frames(n, call.frames), *first
+        return fold_frames(n, call.frames), first[0], first[1]
     first = [tokens.repeat_interleave(call.frames, dim=0) for tokens in first]
     return n, torch.lerp(keys, first[0], call.first_frame), torch.lerp(values, first[1], call.first_frame)
 

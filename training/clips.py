@@ -19,8 +19,10 @@ class ClipSet:
         windows, chosen = [], []
         for i in range(batch):
             clip = (step * batch + i) % len(self.latents)
-            mirrored = self.flipped is not None and torch.rand((), generator=generator) < 0.5
-            latents = (self.flipped if mirrored else self.latents)[clip]
+            source = self.latents
+            if self.flipped is not None and torch.rand((), generator=generator) < 0.5:
+                source = self.flipped
+            latents = source[clip]
             start = int(torch.randint(0, len(latents) - self.frames + 1, (), generator=generator))
             windows.append(latents[start : start + self.frames])
             chosen.append(clip)
