@@ -4,6 +4,7 @@ A file is `.safetensors` with the tensors of motion_modules.module.MotionModule 
 `few_shot_motion` (format version), method, base, frames, width, height, fps, prompts, rank, group_norm, training settings, licence.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .module import site_of
+from .module import MotionModule
 from .sites import Site
 
 FORMAT = "1"
@@ -43,17 +44,15 @@ class AdapterError(ValueError):
 
 def check_fits(adapter: MotionAdapter, sites: list[Site], base: str) -> None:
     """Raise AdapterError where an adapter has layers that this UNet has no place for; `base` names the UNet's family."""
-    channels = {site.path: site.channels for site in sites}
+    with torch.device("meta"):
+        places = {name: tuple(value.shape) for name, value in MotionModule(sites, adapter.rank).named_parameters()}
     for name, tensor in adapter.tensors.items():
-        path = site_of(name)
-        if path in channels and (not name.endswith("conv1d.bias") or tensor.shape[0] == channels[path]):
-            continue
-        made_for = adapter.metadata.get("base", "another model")
-        needs = f"{path} with {tensor.shape[0]} channels" if path else name
-        raise AdapterError(
-            f"This adapter was made for {made_for}, the model is {base}: it needs {needs}, the model has "
-            f"{channels[path] if path in channels else 'no such layer'}. Load the checkpoint family it was trained on, or train one for this model."
-        )
+        if places.get(name) != tuple(tensor.shape):
+            made_for, place = adapter.metadata.get("base", "another model"), places.get(name, "no such layer")
+            raise AdapterError(
+                f"This adapter was made for {made_for}, the model is {base}: its {name} is {tuple(tensor.shape)}, the model has {place} there. "
+                "Load the checkpoint family it was trained on, or train an adapter for this one."
+            )
 
 
 def save_adapter(adapter: MotionAdapter, file: Path, dtype: torch.dtype = torch.float16) -> Path:
@@ -79,7 +78,8 @@ def write_whole(file: Path, write) -> None:
         write(part)
         os.replace(part, file)
     except (OSError, SafetensorError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise AdapterError(
             f"{file.name} could not be written to {file.parent} ({error}): free some space or choose a folder you may write to."
         ) from error

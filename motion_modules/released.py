@@ -45,8 +45,8 @@ def load_adapter(file: Path, base_query) -> MotionAdapter:
 def _read_pickle(file: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (torch.serialization.pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:  # pyright: ignore
-        reason = str(error).splitlines()[0]
+    except (torch.serialization.pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError) as error:  # pyright: ignore
+        reason = str(error).partition("\n")[0]
         raise AdapterError(
             f"{file.name} was refused: it is damaged or holds more than weights ({reason}); convert it to .safetensors."
         ) from error

@@ -16,7 +16,7 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
 
 def match_statistics(latents: Tensor) -> Tensor:
     """All frames with the first frame's mean and spread, `f c h w`; the first is returned as it is."""
-    return torch.cat([latents[:1], adain(latents[1:], latents[:1])])
+    return torch.cat([latents[:1], adain(latents[1:], latents[:1])]) if len(latents) > 1 else latents
 
 
 def match_histograms(images: Tensor) -> Tensor:
