@@ -1,0 +1,105 @@
+"""Noise across frames, statistics, and the clean first frame, on denoisers whose answers are known."""
+
+import pytest
+import torch
+from few_shot_motion.samplers import first_frame, noise, statistics
+
+SHAPE = torch.Size((6, 4, 24, 24))
+
+
+@pytest.mark.parametrize("strategy", noise.STRATEGIES)
+def test_longer_clips_begin_like_shorter_ones(strategy):
+    short, long = (noise.frame_noise(7, torch.Size((frames, *SHAPE[1:])), strategy) for frames in (3, 6))
+    assert torch.equal(long[:3], short)
+    assert not torch.equal(noise.frame_noise(8, SHAPE, strategy)[0], long[0])
+
+
+@pytest.mark.parametrize("strategy, alpha, variance", [("shared", 0.2, 0.68), ("shared", 0.5, 0.5), ("autoregressive", 0.5, 1 / 3)])
+def test_papers_formulas_shrink_the_variance(strategy, alpha, variance):
+    shape = torch.Size((40, 4, 64, 64))
+    assert noise.frame_noise(0, shape, strategy, alpha, unit_variance=False)[-1].var() == pytest.approx(variance, rel=0.03)
+    assert noise.frame_noise(0, shape, strategy, alpha, unit_variance=True)[-1].var() == pytest.approx(1, rel=0.03)
+
+
+def test_shared_noise_is_equation_6():
+    own = noise.frame_noise(3, SHAPE, "independent")
+    shared = noise.frame_noise(3, SHAPE, "shared", 0.2, unit_variance=False)
+    assert torch.equal(shared[0], own[0])
+    assert torch.allclose(shared[1:], 0.2 * own[:1] + 0.8 * own[1:])
+
+
+def test_alpha_ends():
+    own = noise.frame_noise(3, SHAPE, "independent")
+    for strategy in ("shared", "autoregressive"):
+        assert torch.allclose(noise.frame_noise(3, SHAPE, strategy, 0.0), own)
+        assert torch.allclose(noise.frame_noise(3, SHAPE, strategy, 1.0), own[:1].expand(SHAPE))
+
+
+def test_unknown_strategy_is_named():
+    with pytest.raises(ValueError, match="'pink'.*independent, shared, autoregressive"):
+        noise.frame_noise(0, SHAPE, "pink")
+
+
+def test_statistics_match_the_first_frame():
+    latents = torch.randn(SHAPE) * torch.rand(6, 4, 1, 1) * 3 + torch.randn(6, 4, 1, 1)
+    matched = statistics.match_statistics(latents)
+    assert torch.equal(matched[0], latents[0])
+    for measure in (torch.mean, torch.std):
+        assert torch.allclose(measure(matched, (-2, -1)), measure(latents[:1], (-2, -1)).expand(6, 4), atol=1e-4)
+    assert torch.equal(statistics.match_statistics(latents[:1]), latents[:1])
+
+
+def test_histograms_match_the_first_frame():
+    images = torch.rand(3, 32, 32, 3) ** torch.tensor([1.0, 2.0, 0.5]).view(3, 1, 1, 1)
+    matched = statistics.match_histograms(images)
+    assert torch.equal(matched[0], images[0])
+    for frame in matched[1:]:
+        found, wanted = frame.flatten(0, 1).sort(0).values, images[0].flatten(0, 1).sort(0).values
+        assert (found - wanted).abs().mean() < 0.01
+    assert torch.allclose(statistics.match_histograms(images[:1].expand(2, -1, -1, -1))[1], images[0], atol=1 / 255)
+
+
+def gaussian_denoiser(mean: torch.Tensor, std: float):
+    """The exact denoiser of N(mean, std^2): the sampler's end point from x is then known in closed form."""
+    return lambda x, sigma: (std**2 * x + sigma.view(-1, 1, 1, 1) ** 2 * mean) / (std**2 + sigma.view(-1, 1, 1, 1) ** 2)
+
+
+def sample_euler(model, x, sigmas, extra_args=None, callback=None, disable=None):
+    for i in range(len(sigmas) - 1):
+        denoised = model(x, sigmas[i].expand(len(x)))
+        x = x + (x - denoised) / sigmas[i] * (sigmas[i + 1] - sigmas[i])
+        if callback:
+            callback({"i": 0, "x": x, "denoised": denoised})
+    return x
+
+
+def test_the_model_sees_the_first_frame_clean_and_it_comes_back_exact():
+    z0, x, seen = torch.randn(1, 4, 3, 3), torch.randn(5, 4, 3, 3), []
+
+    def predict(x):
+        seen.append(x)
+        return x * 0.5
+
+    out = first_frame.condition_on_first_frame(predict, x, z0, input_scale=0.25)
+    assert torch.equal(seen[0][:1] * 0.25, z0) and torch.equal(seen[0][1:], x[1:])
+    assert torch.equal(out[:1], z0) and torch.equal(out[1:], x[1:] * 0.5)
+
+
+def test_stepwise_is_the_sampler_itself_but_for_the_statistics(monkeypatch):
+    sigmas = torch.cat([torch.linspace(14, 0.05, 12), torch.zeros(1)])
+    model, x, z0 = gaussian_denoiser(torch.tensor(0.3), 0.7), torch.randn(4, 2, 8, 8) * 14, torch.randn(1, 2, 8, 8)
+    steps = []
+    monkeypatch.setattr(first_frame, "match_step", lambda x, *_, **__: x)
+    out = first_frame.sample_stepwise(sample_euler, model, x, sigmas, z0, callback=lambda state: steps.append(state["i"]))
+    assert torch.allclose(out, sample_euler(model, x, sigmas), atol=1e-5)
+    assert steps == list(range(12))
+
+
+def test_stepwise_matches_frame_one_first_and_the_first_frame_at_the_end():
+    x, z0, sigma = torch.randn(4, 2, 16, 16) * 3 + 1, torch.randn(1, 2, 16, 16) * 0.5 - 1, torch.tensor(0.75)
+    early = first_frame.match_step(x, sigma, z0, to_first_frame=False)
+    assert torch.equal(early[:2], x[:2])
+    assert torch.allclose(early[2:].mean((-2, -1)), x[1:2].mean((-2, -1)).expand(2, 2), atol=1e-5)
+    late = first_frame.match_step(x, sigma, z0, to_first_frame=True)
+    assert torch.allclose(late[1:].mean((-2, -1)), (z0 * 1.25).mean((-2, -1)).expand(3, 2), atol=1e-5)
+    assert torch.allclose(late[1:].std((-2, -1)), (z0 * 1.25).std((-2, -1)).expand(3, 2), atol=1e-5)

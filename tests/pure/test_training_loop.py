@@ -1,0 +1,120 @@
+"""The training objective against plain arithmetic, and a loop that can be cut anywhere."""
+
+import pytest
+import torch
+from few_shot_motion.training.clips import ClipSet, check_clips
+from few_shot_motion.training.loop import new_run, train
+from few_shot_motion.training.loss import lamp_loss
+from few_shot_motion.training.memory import check_memory, estimate
+
+
+@pytest.mark.parametrize("velocity", [False, True])
+def test_loss_is_the_noise_error_of_all_frames_but_the_first(velocity):
+    torch.manual_seed(0)
+    x0, eps, sigma = torch.randn(2, 4, 3, 5, 5), torch.randn(2, 4, 3, 5, 5), torch.tensor([0.3, 6.0])
+    scale, seen = 1 / (1 + sigma**2).sqrt(), []
+    level = sigma.view(2, 1, 1, 1, 1)
+    guess = torch.randn_like(x0)  # what the network says the noise is
+
+    def model(x, sigma):
+        seen.append(x * scale.view(2, 1, 1, 1, 1))
+        return x - level * guess
+
+    loss = lamp_loss(model, x0, eps, sigma, scale, velocity)
+    expected = (guess - eps)[:, 1:]
+    if velocity:  # v = (eps - sigma x0) / sqrt(1 + sigma^2), at the x that was shown
+        x = x0 + level * eps
+        v = lambda noise: (noise - level * (x - level * noise)) / (1 + level**2).sqrt()  # noqa: E731
+        expected = (v(guess) - v(eps))[:, 1:]
+    assert loss == pytest.approx(expected.square().mean().item(), rel=1e-4)
+    assert torch.allclose(seen[0][:, 0], x0[:, 0], atol=1e-6)  # the first frame arrives clean
+    abar = 1 / (1 + level**2)
+    assert torch.allclose(seen[0][:, 1:], (abar.sqrt() * x0 + (1 - abar).sqrt() * eps)[:, 1:], atol=1e-5)
+
+
+def quadratic(seed: int):
+    """A run whose loss needs random numbers in every step."""
+    torch.manual_seed(seed)
+    weight = torch.randn(6, requires_grad=True)
+    run = new_run({"weight": weight}, learning_rate=0.05)
+    return run, lambda step, generator: (weight - torch.randn(6, generator=generator)).square().mean()
+
+
+def test_a_resumed_run_is_the_unbroken_one_bit_for_bit():
+    whole, loss = quadratic(0)
+    list(train(whole, loss, 20, seed=3))
+    first, loss = quadratic(0)
+    list(train(first, loss, 9, seed=3))
+    kept = {name: value.clone() for name, value in first.state().items()}
+    second, loss = quadratic(1)  # another start: everything must come from what was kept
+    second.restore(kept)
+    steps = [done.step for done in train(second, loss, 20, seed=3)]
+    assert steps == list(range(10, 21))
+    assert second.losses == whole.losses
+    assert torch.equal(second.parameters["weight"], whole.parameters["weight"])
+
+
+def test_rates_are_factors_on_the_learning_rate():
+    run = new_run(
+        {"a.attn1.to_q.x": torch.zeros(1, requires_grad=True), "b": torch.zeros(1, requires_grad=True)}, 0.01, {".attn1.to_q.": 0.1}
+    )
+    assert sorted(group["lr"] for group in run.optimizer.param_groups) == pytest.approx([0.001, 0.01])
+
+
+def test_a_loss_that_is_no_number_stops_the_run():
+    run, _ = quadratic(0)
+    with pytest.raises(ValueError, match="nan at step 1: lower the learning rate"):
+        list(train(run, lambda *_: run.parameters["weight"].sum() * float("nan"), 5, seed=0))
+    assert run.losses == []
+
+
+def test_clips_take_turns_and_windows_fit():
+    latents = [torch.arange(length).view(-1, 1, 1, 1).float() + 100 * i for i, length in enumerate((4, 7, 5))]
+    clips, starts = ClipSet(latents, frames=4), set()
+    for step in range(60):
+        windows, chosen = clips.draw(step, 2, torch.Generator().manual_seed(step))
+        assert chosen == [2 * step % 3, (2 * step + 1) % 3]
+        assert windows.shape == (2, 4, 1, 1, 1)
+        for window, clip in zip(windows, chosen, strict=True):
+            start = int(window[0]) - 100 * clip
+            assert torch.equal(window.flatten(), latents[clip].flatten()[start : start + 4])
+            starts.add((clip, start))
+    assert starts == {(0, 0), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1)}
+
+
+def test_half_the_clips_are_mirrored_when_asked():
+    plain, mirrored = torch.zeros(4, 1, 1, 1), torch.ones(4, 1, 1, 1)
+    clips = ClipSet([plain], frames=4, flipped=[mirrored])
+    seen = [clips.draw(step, 1, torch.Generator().manual_seed(step))[0].mean().item() for step in range(100)]
+    assert 30 < sum(seen) < 70
+
+
+GOOD = torch.rand(16, 8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    "clips, captions, message",
+    [
+        ([], 1, "There are no clips"),
+        ([GOOD, GOOD, GOOD], 2, "3 clips and 2 captions"),
+        ([GOOD, GOOD[:15]], 2, "Clip 2 has 15 frames, 16 are needed"),
+        ([GOOD, GOOD * float("nan")], 2, "Clip 2 holds values that are no numbers"),
+        ([GOOD, GOOD[:, :6]], 2, "different sizes .8x6, 8x8."),
+    ],
+)
+def test_clips_that_cannot_be_learnt_from(clips, captions, message):
+    with pytest.raises(ValueError, match=message):
+        check_clips(clips, 16, captions)
+
+
+def test_one_caption_may_serve_all_clips():
+    check_clips([GOOD, GOOD], 16, 1)
+    check_clips([GOOD, GOOD], 16, 2)
+
+
+def test_memory_is_refused_before_the_first_step():
+    needed = estimate(2**31, 10**8, (16, 40, 64), 320, 2, checkpointing=True)
+    assert needed.total < estimate(2**31, 10**8, (16, 40, 64), 320, 2, checkpointing=False).total
+    check_memory(needed, needed.total, "cuda:0")
+    with pytest.raises(ValueError, match=r"cuda:0 has 1.00 GiB free: use fewer frames"):
+        check_memory(needed, 2**30, "cuda:0")
