@@ -1,0 +1,141 @@
+"""Train Motion LoRA inside the executor's inference mode: learning, cancelling, resuming, refusing."""
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+import pytest
+import torch
+import unets
+from few_shot_motion.motion_modules.released import load_adapter
+from few_shot_motion.nodes import bridge, training
+from safetensors import safe_open
+
+
+class MeanVae:
+    """A VAE of 8x8 means, for models whose pictures nobody looks at."""
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        means = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 8)
+        return torch.cat([means, means[:, :1]], dim=1) * 5
+
+
+@pytest.fixture(autouse=True)
+def output_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    return tmp_path / "motion_adapters"
+
+
+@pytest.fixture
+def cancel_at():
+    """cancel_at(step): press Cancel while that step's progress is shown."""
+
+    def arrange(step: int) -> None:
+        def hook(value, total, preview, node_id=None):
+            if value == step:
+                comfy.model_management.interrupt_current_processing(True)
+
+        comfy.utils.set_progress_bar_global_hook(hook)
+
+    yield arrange
+    comfy.utils.set_progress_bar_global_hook(None)
+    comfy.model_management.interrupt_current_processing(False)
+
+
+CLIPS = [torch.rand(5, 64, 48, 3, generator=torch.Generator().manual_seed(i)) for i in range(2)]
+CAPTIONS = [[[torch.randn(1, 9, 64, generator=torch.Generator().manual_seed(i)), {}]] for i in range(2)]
+SETTINGS = {
+    "method": "LAMP", "frames": 4, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0, "height": 0, "batch_size": 1,
+    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32", "gradient_checkpointing": False,
+}  # fmt: skip
+
+
+def run(model=None, clips=CLIPS, captions=CAPTIONS, name="run", save_every=0, resume=False, **changes):
+    settings = {key: [value] for key, value in {**SETTINGS, **changes}.items()}
+    model = model or unets.sd_model(unets.TINY)
+    with torch.inference_mode():  # as the executor
+        return training.TrainMotionLoRA.execute([model], [MeanVae()], clips, captions, [name], [save_every], [resume], **settings).args
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("changes", [{}, {"rank": 3, "batch_size": 2}, {"gradient_checkpointing": True, "flip": True, "group_norm": "per frame"},
+                                     {"precision": "bf16", "frame_step": 1, "width": 32, "height": 32}])  # fmt: skip
+def test_it_learns_and_leaves_the_model_alone(changes):
+    model = unets.sd_model(unets.TINY)
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    adapter, losses = run(model, **changes)
+    assert len(losses["loss"]) == 6 and all(0 < loss < 10 for loss in losses["loss"])
+    assert any(value.abs().max() > 0 for name, value in adapter.tensors.items() if "conv1d" in name)
+    assert same(model.model.state_dict(), before)
+    assert adapter.metadata["base"] == "Stable Diffusion 1.x" and adapter.metadata["steps"] == "6"
+    bridge.apply_adapter(model, adapter)
+
+
+def test_the_loss_goes_down():
+    losses = run(steps=60, learning_rate=3e-3)[1]["loss"]
+    assert sum(losses[-20:]) < 0.9 * sum(losses[:20])
+
+
+def test_checkpointing_changes_nothing_but_memory():
+    plain, saving = (run(gradient_checkpointing=saving)[1]["loss"] for saving in (False, True))
+    assert plain == pytest.approx(saving, rel=1e-5)
+
+
+def test_cancel_keeps_what_is_learnt_and_resuming_goes_on_bit_for_bit(output_folder, cancel_at):
+    whole, losses = run()
+    cancel_at(3)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        run(name="cut")
+    assert sorted(file.name for file in output_folder.iterdir()) == ["cut.resume.safetensors", "cut_3_steps.safetensors"]
+    kept = load_adapter(output_folder / "cut_3_steps.safetensors", None)
+    assert kept.metadata["steps"] == "3"
+    comfy.utils.set_progress_bar_global_hook(None)
+    resumed, all_losses = run(name="cut", resume=True)
+    assert all_losses["loss"] == losses["loss"]
+    assert same(resumed.tensors, whole.tensors)
+
+
+def test_a_run_is_kept_every_so_many_steps(output_folder):
+    run(name="kept", save_every=2)
+    with safe_open(output_folder / "kept.resume.safetensors", "pt") as kept:
+        assert len(kept.get_tensor("losses")) == 6
+    assert (output_folder / "kept_4_steps.safetensors").exists()
+
+
+def test_a_run_of_other_settings_is_not_resumed(output_folder):
+    run(name="kept", save_every=6)
+    with pytest.raises(ValueError, match="The run kept as kept had other settings"):
+        run(name="kept", resume=True, learning_rate=1e-4)
+    assert len(run(name="kept", resume=True, steps=8)[1]["loss"]) == 8  # more steps are the same run
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"frames": 6}, "Clip 1 has 5 frames, 6 are needed"),
+        ({"clips": [CLIPS[0], CLIPS[1][:, :32]]}, "different sizes .48x32, 48x64.: set width and height"),
+        ({"clips": [CLIPS[0], CLIPS[1] * float("nan")]}, "Clip 2 holds values that are no numbers"),
+        ({"clips": []}, "There are no clips to learn from"),
+        ({"clips": [*CLIPS, CLIPS[0]]}, "3 clips and 2 captions"),
+    ],
+)
+def test_what_cannot_be_learnt_from(wrong, message, output_folder):
+    with pytest.raises(ValueError, match=message):
+        run(**wrong)
+    assert not output_folder.exists()
+
+
+def test_a_folder_that_cannot_be_written_to(output_folder):
+    output_folder.parent.mkdir(exist_ok=True)
+    output_folder.write_text("a file in the folder's place")
+    with pytest.raises(ValueError, match="kept.resume.safetensors could not be written"):
+        run(name="kept", save_every=1)
+
+
+def test_a_model_that_cannot_be_loaded_twice():
+    model = unets.sd_model(unets.TINY)
+    model.cached_patcher_init = None
+    with pytest.raises(ValueError, match="cannot be loaded a second time"):
+        run(model)
