@@ -40,6 +40,12 @@ def adapter_path(name: str) -> Path:
 
 
 def new_file(prefix: str) -> Path:
-    """The next free numbered name in output/motion_adapters: `rain` -> `rain_00001_.safetensors`."""
-    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(saved_folder()))
+    """The next free numbered name in output/motion_adapters: `rain` -> `rain_00001_.safetensors`.
+
+    Raises AdapterError where that folder cannot be.
+    """
+    try:
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(saved_folder()))
+    except OSError as error:
+        raise AdapterError(f"{prefix} could not be written to {saved_folder()} ({error}): choose a folder you may write to.") from error
     return Path(folder) / f"{name}_{counter:05}_.safetensors"
