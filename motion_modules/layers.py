@@ -16,7 +16,7 @@ _ATTENTION_BATCH = 2**15  # CUDA's attention kernels take fewer than 65,536 sequ
 
 
 class MotionConv(nn.Module):
-    """Temporal-spatial motion layer behind one 2-D convolution (LAMP, section 3.2 and figure 3).
+    """Temporal-spatial motion layer behind one 2-D convolution (LAMP, section 3.4 and figure 3).
 
     out = y + sigmoid(conv_gate(y)) * conv1d(y): the gate looks at one frame, `conv1d` at frames i-2, i-1 and i of one position.
     """

@@ -139,7 +139,7 @@ def conv_out(out: Any, y: Tensor, call: Call) -> Tensor:
 
 
 def take_first_frame(n: Tensor, keys: Tensor, values: Tensor, extra: dict) -> tuple[Tensor, Tensor, Tensor]:
-    """LAMP, section 3.2: queries from every frame, keys and values from the first frame only. An `attn1_patch` of ComfyUI.
+    """LAMP, section 3.4: queries from every frame, keys and values from the first frame only. An `attn1_patch` of ComfyUI.
 
     Below full strength keys and values come from a mixture of the frame's own tokens and the first frame's.
     """

@@ -52,7 +52,7 @@ def first_frame_latents(model, first_frame: dict, length: int) -> torch.Tensor:
         raise ValueError(f"The first frame's latent has the shape {tuple(samples.shape)}, this model's latents are (1, {channels}, height, width): "
                          "encode the picture with the VAE of this model.")  # fmt: skip
     if samples.shape[0] != 1:
-        raise ValueError(f"One first frame is wanted, the latent holds {samples.shape[0]}: choose one of them with Latent From Batch.")
+        raise ValueError(f"One first frame is wanted, the latent holds {samples.shape[0]}: choose one of them with Get Latent From Batch.")
     return torch.cat([samples, samples.new_zeros(length - 1, *samples.shape[1:])])
 
 

@@ -39,6 +39,14 @@ def adapter_path(name: str) -> Path:
     raise AdapterError(f"There is no motion adapter {name!r} in {roots}: put the file there and refresh, or choose another.")
 
 
+def kept_file(name: str, suffix: str) -> Path:
+    """A file of a training run, in output/motion_adapters. Raises AdapterError for a name that leads out of it."""
+    file = (saved_folder() / f"{name}{suffix}.safetensors").resolve()
+    if not name or not file.is_relative_to(saved_folder().resolve()):
+        raise AdapterError(f"{name!r} is no name for a run in {saved_folder()}: use letters and digits, and / for subfolders.")
+    return file
+
+
 def new_file(prefix: str) -> Path:
     """The next free numbered name in output/motion_adapters: `rain` -> `rain_00001_.safetensors`.
 

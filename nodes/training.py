@@ -7,16 +7,16 @@ import comfy.model_management
 import comfy.utils
 import torch
 from comfy_api.latest import io, ui
-from safetensors.torch import save_file
 
-from ..motion_modules.adapter import MotionAdapter, open_safetensors, save_adapter, settings_text, write_whole
+from ..motion_modules.adapter import MotionAdapter, settings_text
 from ..motion_modules.module import MotionModule, initialise
 from ..training.clips import ClipSet, check_clips
-from ..training.loop import Run, new_run, train
+from ..training.loop import new_run, train
 from ..training.loss import lamp_loss
 from ..training.memory import check_memory, estimate
-from . import folders, training_host
+from . import training_host
 from .bridge import family, image_unet, sites_of
+from .kept_run import Keeper
 from .motion import CATEGORY, Adapter
 
 _PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -68,8 +68,8 @@ class TrainMotionLoRA(io.ComfyNode):
                              "as the paper does (0.5 GB for SD 1.x)."),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, control_after_generate=True, tooltip="Seed of the layers and of every step."),
                 io.String.Input("name", default="motion", tooltip="Under this name a cancelled or resumable run is kept in output/motion_adapters."),
-                io.Int.Input("width", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this width; 0 keeps their size."),
-                io.Int.Input("height", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this height; 0 keeps their size."),
+                io.Int.Input("width", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this width, if height is set too; 0 keeps their size."),
+                io.Int.Input("height", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this height, if width is set too; 0 keeps their size."),
                 io.Int.Input("batch_size", default=1, min=1, max=64, advanced=True, tooltip="Clips per step."),
                 io.Float.Input("query_rate", default=0.1, min=0.0, max=10.0, step=0.01, advanced=True,
                                tooltip="Learning rate of the image model's own queries, as a factor: 1 is the paper's, less keeps pictures closer to it."),
@@ -79,7 +79,7 @@ class TrainMotionLoRA(io.ComfyNode):
                                tooltip="joint: norms over all frames of a clip, as LAMP's code. per frame: the image model's own norms."),
                 io.Combo.Input("precision", options=list(_PRECISIONS), default="auto", advanced=True,
                                tooltip="auto: bf16 on a GPU that has it, else fp16; fp32 on a CPU."),
-                io.Boolean.Input("gradient_checkpointing", default=True, advanced=True, tooltip="A fifth of the memory for a third more time."),
+                io.Boolean.Input("gradient_checkpointing", default=True, advanced=True, tooltip="Keeps a tenth of the intermediate results and computes the others again: less memory, more time."),
                 io.Int.Input("save_every", default=0, min=0, max=100000, advanced=True, tooltip="Keep the run on disk every so many steps; 0 only on Cancel."),
                 io.Boolean.Input("resume", default=False, advanced=True, tooltip="Go on with the run kept under this name, exactly where it stopped."),
                 io.String.Input("captions", optional=True, force_input=True, tooltip="The captions as text, to be noted in the adapter's metadata."),
@@ -92,6 +92,7 @@ class TrainMotionLoRA(io.ComfyNode):
     def execute(cls, model, vae, clips, positive, name, save_every, resume, captions=(), **settings) -> io.NodeOutput:
         model, vae, settings = model[0], vae[0], Settings(**{key: values[0] for key, values in settings.items()})
         image_unet(model)
+        keeper = Keeper(name[0], settings_text(asdict(replace(settings, steps=0))), save_every[0], resume[0])
         images = [training_host.pictures(clip, settings.frame_step, settings.width, settings.height) for clip in clips]
         check_clips(images, settings.frames, len(positive))
         encode = lambda clip: vae.encode(clip).clone()  # noqa: E731
@@ -102,43 +103,15 @@ class TrainMotionLoRA(io.ComfyNode):
         notes = {"base": family(model), "prompts": settings_text(sorted(set(captions))), "frames": str(settings.frames), "width": str(size[0]),
                  "height": str(size[1]), "training": settings_text(asdict(settings)),
                  "licence": "Follows the licence of the base model and the rights in the clips."}  # fmt: skip
-        adapter, losses = _learn(model, clip_set, positive, settings, notes, _Keeper(name[0], save_every[0], resume[0]))
+        adapter, losses = _learn(model, clip_set, positive, settings, notes, keeper)
         return io.NodeOutput(
             adapter, {"loss": losses}, ui=ui.PreviewText(f"{adapter.describe()}, loss {sum(losses[-50:]) / len(losses[-50:]):.4f}")
         )
 
 
-@dataclass(frozen=True)
-class _Keeper:
-    """Keeps a run on disk: `<name>.resume.safetensors` to go on with, `<name>_<steps>_steps.safetensors` to use."""
-
-    name: str
-    every: int
-    resume: bool
-
-    @property
-    def file(self):
-        return folders.saved_folder() / f"{self.name}.resume.safetensors"
-
-    def restore(self, run: Run, settings: Settings) -> None:
-        if not self.resume or not self.file.exists():
-            return
-        wanted = settings_text(asdict(replace(settings, steps=0)))
-        with open_safetensors(self.file) as kept:
-            if kept.metadata()["settings"] != wanted:
-                raise ValueError(f"The run kept as {self.name} had other settings: give this one another name, or turn resume off.")
-            run.restore({key: kept.get_tensor(key) for key in kept.keys()})  # noqa: SIM118
-
-    def keep(self, run: Run, settings: Settings, adapter: MotionAdapter) -> None:
-        state = {key: value.contiguous().cpu() for key, value in run.state().items()}
-        metadata = {"settings": settings_text(asdict(replace(settings, steps=0)))}
-        write_whole(self.file, lambda part: save_file(state, part, metadata))
-        save_adapter(adapter, self.file.with_name(f"{self.name}_{len(run.losses)}_steps.safetensors"))
-
-
 @torch.inference_mode(False)
 @torch.enable_grad()
-def _learn(model, clips: ClipSet, positive: list, settings: Settings, notes: dict, keeper: _Keeper) -> tuple[MotionAdapter, list[float]]:
+def _learn(model, clips: ClipSet, positive: list, settings: Settings, notes: dict, keeper: Keeper) -> tuple[MotionAdapter, list[float]]:
     base = training_host.trainable_model(model)
     device = base.load_device
     torch.manual_seed(settings.seed)
@@ -170,18 +143,18 @@ def _learn(model, clips: ClipSet, positive: list, settings: Settings, notes: dic
         return MotionAdapter(settings.method.lower(), tensors, settings.rank, joint, {**notes, "steps": str(len(run.losses))})
 
     run = new_run(trained, settings.learning_rate, {".attn1.to_q.": settings.query_rate})
-    keeper.restore(run, settings)
+    keeper.restore(run)
     progress = comfy.utils.ProgressBar(settings.steps)
     try:
         for done in train(run, loss_at, settings.steps, settings.seed):
             show = done.step % 10 == 0 or done.step == settings.steps
             progress.update_absolute(done.step, settings.steps, ("JPEG", training_host.loss_curve(run.losses), 512) if show else None)
             if keeper.every and done.step % keeper.every == 0:
-                keeper.keep(run, settings, adapter())
+                keeper.keep(run, adapter())
             comfy.model_management.throw_exception_if_processing_interrupted()
     except comfy.model_management.InterruptProcessingException:
         if run.losses:
-            keeper.keep(run, settings, adapter())
+            keeper.keep(run, adapter())
         raise
     finally:
         base.cleanup()

@@ -1,4 +1,4 @@
-"""Sampling with a clean first frame (LAMP, arXiv 2310.10769, section 3.1): frame 0 is a condition, never noised and never predicted.
+"""Sampling with a clean first frame (LAMP, arXiv 2310.10769, section 3.3): frame 0 is a condition, never noised and never predicted.
 
 Samplers here work in ComfyUI's sigma space, x = z + sigma * eps; a model scales x by 1/sqrt(sigma^2 + 1) before its UNet sees it.
 """

@@ -1,7 +1,6 @@
 """Train Motion LoRA inside the executor's inference mode: learning, cancelling, resuming, refusing."""
 
 import comfy.model_management
-import comfy.utils
 import folder_paths
 import pytest
 import torch
@@ -26,18 +25,20 @@ def output_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def cancel_at():
-    """cancel_at(step): press Cancel while that step's progress is shown."""
+def cancel_at(monkeypatch):
+    """cancel_at(step): press Cancel while that step is computed."""
+    original = training.train
 
     def arrange(step: int) -> None:
-        def hook(value, total, preview, node_id=None):
-            if value == step:
-                comfy.model_management.interrupt_current_processing(True)
+        def cancelled(*arguments):
+            for done in original(*arguments):
+                if done.step == step:
+                    comfy.model_management.interrupt_current_processing(True)
+                yield done
 
-        comfy.utils.set_progress_bar_global_hook(hook)
+        monkeypatch.setattr(training, "train", cancelled)
 
     yield arrange
-    comfy.utils.set_progress_bar_global_hook(None)
     comfy.model_management.interrupt_current_processing(False)
 
 
@@ -91,7 +92,7 @@ def test_cancel_keeps_what_is_learnt_and_resuming_goes_on_bit_for_bit(output_fol
     assert sorted(file.name for file in output_folder.iterdir()) == ["cut.resume.safetensors", "cut_3_steps.safetensors"]
     kept = load_adapter(output_folder / "cut_3_steps.safetensors", None)
     assert kept.metadata["steps"] == "3"
-    comfy.utils.set_progress_bar_global_hook(None)
+    cancel_at(-1)
     resumed, all_losses = run(name="cut", resume=True)
     assert all_losses["loss"] == losses["loss"]
     assert same(resumed.tensors, whole.tensors)
@@ -132,6 +133,12 @@ def test_a_folder_that_cannot_be_written_to(output_folder):
     output_folder.write_text("a file in the folder's place")
     with pytest.raises(ValueError, match="kept.resume.safetensors could not be written"):
         run(name="kept", save_every=1)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", ""])
+def test_names_that_lead_out_of_the_folder(name):
+    with pytest.raises(ValueError, match="is no name for a run"):
+        run(name=name)
 
 
 def test_a_model_that_cannot_be_loaded_twice():

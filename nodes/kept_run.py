@@ -1,0 +1,32 @@
+"""A training run on disk, so that Cancel loses nothing: `<name>.resume.safetensors` to go on with, `<name>_<steps>_steps.safetensors` to use."""
+
+from safetensors.torch import save_file
+
+from ..motion_modules.adapter import MotionAdapter, open_safetensors, save_adapter, write_whole
+from ..training.loop import Run
+from . import folders
+
+
+class Keeper:
+    """Keeps one run under its name, with the settings that decide its outcome.
+
+    Raises AdapterError for a name that leads out of output/motion_adapters.
+    """
+
+    def __init__(self, name: str, settings: str, every: int, resume: bool):
+        self.name, self.settings, self.every, self.resume = name, settings, every, resume
+        self.file = folders.kept_file(name, ".resume")
+
+    def restore(self, run: Run) -> None:
+        """Bring a run to where it was kept, if it was and this is asked for. Raises ValueError where it had other settings."""
+        if not self.resume or not self.file.exists():
+            return
+        with open_safetensors(self.file) as kept:
+            if kept.metadata()["settings"] != self.settings:
+                raise ValueError(f"The run kept as {self.name} had other settings: give this one another name, or turn resume off.")
+            run.restore({key: kept.get_tensor(key) for key in kept.keys()})  # noqa: SIM118 - not a dict
+
+    def keep(self, run: Run, adapter: MotionAdapter) -> None:
+        state = {key: value.contiguous().cpu() for key, value in run.state().items()}
+        write_whole(self.file, lambda part: save_file(state, part, {"settings": self.settings}))
+        save_adapter(adapter, folders.kept_file(self.name, f"_{len(run.losses)}_steps"))
