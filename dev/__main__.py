@@ -59,7 +59,14 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
     interpreter.become(interpreter.PYTHON, script, comfyui, base.MINIATURE, *places, *options.rest)
 
 
-COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "train-miniature": train_miniature}
+def workflows(options: argparse.Namespace, comfyui: Path) -> None:
+    """write the shipped workflows anew from their one description"""
+    from dev import workflows
+
+    workflows.main()
+
+
+COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "train-miniature": train_miniature, "workflows": workflows}
 WITH_REST = {"test", "train-miniature"}  # what dev does not know goes on to the program behind
 
 

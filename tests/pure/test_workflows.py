@@ -1,0 +1,162 @@
+"""The shipped workflows as files: both forms tell the same graph, and the browser's form is sound and legible."""
+
+import ast
+import json
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from dev import workflows
+
+ROOT = Path(__file__).parents[2]
+TITLES = {  # which other code looks nodes up by
+    "train_motion_lamp": ["Checkpoint", "Clips", "Captions", "Train", "Save adapter"],
+    "text_to_video_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame sampler", "Noise", "Sampler", "Save video"],
+    "animate_image_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame", "Noise", "Sampler", "Save video"],
+    "sdxl_first_frame_lamp": ["First-frame checkpoint", "Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Noise", "Sampler",
+                              "Save video"],
+}  # fmt: skip
+NAMES = sorted(TITLES)
+NOTES = {"Note", "MarkdownNote"}
+TITLE_HEIGHT = 30  # above a node's position
+
+
+def api_form(name: str) -> dict:
+    return json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def browser_form(name: str) -> dict:
+    return json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def real_nodes(form: dict) -> list[dict]:
+    return [node for node in form["nodes"] if node["type"] not in NOTES]
+
+
+def widgets(node: dict) -> dict:
+    """Widget name -> value, without what the browser keeps for itself."""
+    values, found = list(node["widgets_values"]), {}
+    for name in workflows.KINDS[node["type"]].widgets:
+        found[name] = values.pop(0)
+        if name == "seed":
+            assert values.pop(0) in ("fixed", "randomize")
+    assert values == (["image"] if node["type"] == "LoadImage" else [])
+    return found
+
+
+def graph_of_browser(form: dict) -> dict:
+    """Node id -> type, title, inputs as the API form has them."""
+    sources = {link[0]: [str(link[1]), link[2]] for link in form["links"]}
+    graph = {}
+    for node in real_nodes(form):
+        linked = {socket["name"]: sources[socket["link"]] for socket in node["inputs"] if socket["link"] is not None}
+        graph[str(node["id"])] = {"class_type": node["type"], "inputs": {**widgets(node), **linked}, "_meta": {"title": node["title"]}}
+    return graph
+
+
+def overlap(a: list[int], b: list[int]) -> bool:
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
+def contains(outer: list[int], inner: list[int]) -> bool:
+    return all(outer[i] <= inner[i] and inner[i] + inner[i + 2] <= outer[i] + outer[i + 2] for i in (0, 1))
+
+
+def box(node: dict) -> list[int]:
+    (x, y), (width, height) = node["pos"], node["size"]
+    return [x, y - TITLE_HEIGHT, width, height + TITLE_HEIGHT]
+
+
+def test_every_workflow_has_both_forms():
+    assert sorted(path.stem for path in (ROOT / "workflows").glob("*.json")) == NAMES
+    assert sorted(path.stem for path in (ROOT / "workflows" / "api").glob("*.json")) == NAMES
+
+
+def test_files_are_as_described():
+    changed = [name for name, text in workflows.files().items() if (ROOT / "workflows" / name).read_text(encoding="utf-8") != text]
+    assert changed == [], "write them anew: python3 dev workflows"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_forms_are_one_graph(name):
+    assert graph_of_browser(browser_form(name)) == api_form(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_join_what_they_say(name):
+    form = browser_form(name)
+    nodes = {node["id"]: node for node in form["nodes"]}
+    taken, given = {}, {}
+    for link, source, slot, target, socket, kind in form["links"]:
+        out, into = nodes[source]["outputs"][slot], nodes[target]["inputs"][socket]
+        assert into["link"] == link and link in out["links"]
+        assert kind == out["type"] and kind in into["type"].split(",")
+        assert nodes[source]["order"] < nodes[target]["order"]
+        taken[target, socket] = given[link] = link
+    ends = [socket["link"] for node in nodes.values() for socket in node["inputs"] if socket["link"] is not None]
+    starts = [link for node in nodes.values() for output in node["outputs"] for link in output["links"] or []]
+    assert len(taken) == len(form["links"]) and sorted(ends) == sorted(starts) == sorted(given)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_are_unique(name):
+    form = browser_form(name)
+    for ids, last in (([node["id"] for node in form["nodes"]], "last_node_id"), ([link[0] for link in form["links"]], "last_link_id")):
+        assert len(set(ids)) == len(ids) and max(ids) == form[last]
+    assert sorted(node["order"] for node in form["nodes"]) == list(range(len(form["nodes"])))
+    titles = [node["title"] for node in real_nodes(form)]
+    assert len(set(titles)) == len(titles)
+    assert len({browser_form(other)["id"] for other in NAMES}) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_core_nodes_and_ours(name):
+    ours = {
+        keyword.value.value
+        for path in (ROOT / "nodes").glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+        if keyword.arg == "node_id"
+    }
+    for node in real_nodes(browser_form(name)):
+        assert node["properties"]["Node name for S&R"] == node["type"]
+        assert node["properties"]["cnr_id"] == ("few-shot-motion" if node["type"] in ours else "comfy-core")
+        assert node["type"] in ours or not node["type"].startswith("FSM_")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_other_code_relies_on(name):
+    titles = {node["_meta"]["title"] for node in api_form(name).values()}
+    assert set(TITLES[name]) <= titles
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_overlaps(name):
+    form = browser_form(name)
+    nodes = {node["title"]: box(node) for node in form["nodes"]}
+    groups = {group["title"]: group["bounding"] for group in form["groups"]}
+    for boxes in (nodes, groups):
+        assert [(a, b) for a, b in combinations(boxes, 2) if overlap(boxes[a], boxes[b])] == []
+    for node in real_nodes(form):
+        assert sum(contains(group, nodes[node["title"]]) for group in groups.values()) == 1, node["title"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nodes_run_from_left_to_right(name):
+    """Within a row: a link never leads back to a column further left."""
+    form = browser_form(name)
+    nodes = {node["id"]: node for node in form["nodes"]}
+    for _, source, _, target, *_ in form["links"]:
+        lower_row = nodes[target]["pos"][1] >= nodes[source]["pos"][1] + nodes[source]["size"][1]
+        assert lower_row or nodes[source]["pos"][0] <= nodes[target]["pos"][0], (nodes[source]["title"], nodes[target]["title"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_note_says_what_to_change(name):
+    (note,) = [node for node in browser_form(name)["nodes"] if node["type"] in NOTES]
+    lines = note["widgets_values"][0].splitlines()
+    assert [line[:3] for line in lines] == ["1. ", "2. ", "3. "]
+    named = {word for line in lines for word in line.split("**")[1::2]}
+    assert named <= {node["title"] for node in real_nodes(browser_form(name))}
