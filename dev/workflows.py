@@ -53,7 +53,7 @@ def _ours(inputs: str, widgets: dict[str, Any], outputs: str) -> Kind:
 _HOW = {"sampler_name": "euler", "scheduler": "normal"}
 _TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0, "name": "motion", **SIZE,
              "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
-             "gradient_checkpointing": True, "save_every": 0, "resume": False}  # fmt: skip
+             "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced"}  # fmt: skip
 KINDS = {
     "CheckpointLoaderSimple": Kind("", {"ckpt_name": SD15}, "MODEL:MODEL CLIP:CLIP VAE:VAE"),
     "LoadVideoTextDataSetFromFolder": Kind("", {"folder": "my_clips"}, "videos:VIDEO texts:STRING"),

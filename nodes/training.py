@@ -21,6 +21,8 @@ from .motion import CATEGORY, Adapter
 
 _PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
+_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5}  # power of 1 + sigma^2 in the loss of noise-predicting models
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -41,6 +43,7 @@ class Settings:
     group_norm: str
     precision: str
     gradient_checkpointing: bool
+    weighting: str
 
 
 class TrainMotionLoRA(io.ComfyNode):
@@ -82,6 +85,9 @@ class TrainMotionLoRA(io.ComfyNode):
                 io.Boolean.Input("gradient_checkpointing", default=True, advanced=True, tooltip="Keeps a tenth of the intermediate results and computes the others again: less memory, more time."),
                 io.Int.Input("save_every", default=0, min=0, max=100000, advanced=True, tooltip="Keep the run on disk every so many steps; 0 only on Cancel."),
                 io.Boolean.Input("resume", default=False, advanced=True, tooltip="Go on with the run kept under this name, exactly where it stopped."),
+                io.Combo.Input("weighting", options=list(_WEIGHTINGS), default="balanced", advanced=True,
+                               tooltip="How much high noise levels, where motion is laid out, count in the loss. uniform: as in the paper. balanced: by the "
+                               "square root of 1 + sigma^2."),
                 io.String.Input("captions", optional=True, force_input=True, tooltip="The captions as text, to be noted in the adapter's metadata."),
             ],
             outputs=[Adapter.Output(display_name="adapter", tooltip="The motion, to save or apply at once."),
@@ -125,7 +131,7 @@ def _learn(model, clips: ClipSet, positive: list, settings: Settings, notes: dic
     clips = ClipSet(latents, settings.frames, flipped)
     conditions = training_host.model_conditions(base, positive, latents[0][: settings.frames])
     sampling = base.model.model_sampling
-    velocity = "V_PREDICTION" in base.model.model_type.name
+    power = 1.0 if "V_PREDICTION" in base.model.model_type.name else _WEIGHTINGS[settings.weighting]
     autocast = _autocast(settings.precision, device)
 
     def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
@@ -136,7 +142,7 @@ def _learn(model, clips: ClipSet, positive: list, settings: Settings, notes: dic
         captions = [conditions[clip % len(conditions)] for clip in chosen]
         predict = training_host.denoiser(base, options, captions, autocast)
         scale = sampling.calculate_input(sigma, torch.ones(len(x0), device=device))
-        return lamp_loss(predict, x0, eps, sigma, scale, velocity)
+        return lamp_loss(predict, x0, eps, sigma, scale, power)
 
     def adapter() -> MotionAdapter:
         tensors = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}

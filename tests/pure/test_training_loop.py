@@ -8,8 +8,8 @@ from few_shot_motion.training.loss import lamp_loss
 from few_shot_motion.training.memory import check_memory, estimate
 
 
-@pytest.mark.parametrize("velocity", [False, True])
-def test_loss_is_the_noise_error_of_all_frames_but_the_first(velocity):
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_loss_is_the_noise_error_of_all_frames_but_the_first(power):
     torch.manual_seed(0)
     x0, eps, sigma = torch.randn(2, 4, 3, 5, 5), torch.randn(2, 4, 3, 5, 5), torch.tensor([0.3, 6.0])
     scale, seen = 1 / (1 + sigma**2).sqrt(), []
@@ -20,12 +20,14 @@ def test_loss_is_the_noise_error_of_all_frames_but_the_first(velocity):
         seen.append(x * scale.view(2, 1, 1, 1, 1))
         return x - level * guess
 
-    loss = lamp_loss(model, x0, eps, sigma, scale, velocity)
+    loss = lamp_loss(model, x0, eps, sigma, scale, power)
     expected = (guess - eps)[:, 1:]
-    if velocity:  # v = (eps - sigma x0) / sqrt(1 + sigma^2), at the x that was shown
+    if power == 1:  # v = (eps - sigma x0) / sqrt(1 + sigma^2), at the x that was shown
         x = x0 + level * eps
         v = lambda noise: (noise - level * (x - level * noise)) / (1 + level**2).sqrt()  # noqa: E731
         expected = (v(guess) - v(eps))[:, 1:]
+    elif power:
+        expected = expected * (1 + level**2) ** (power / 2)
     assert loss == pytest.approx(expected.square().mean().item(), rel=1e-4)
     assert torch.allclose(seen[0][:, 0], x0[:, 0], atol=1e-6)  # the first frame arrives clean
     abar = 1 / (1 + level**2)
