@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import base, contact_sheet, footage, prompt, server
+from . import base, contact_sheet, footage, machine, prompt, server
 from .client import Client, Prompt
 from .interpreter import STATE
 from .trouble import Trouble
@@ -48,7 +48,11 @@ class Settings:
     sample: dict[str, Any]
 
 
-MINIATURE = Settings(128, {"steps": 1200, "learning_rate": 1e-3}, {"steps": 16})  # small enough to learn fast, on a CPU
+MINIATURE = Settings(  # small enough to learn fast, on a CPU
+    128,
+    {"steps": 800, "learning_rate": 1e-3, "rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()},
+    {"steps": 10, "cfg": 2.0},
+)
 STABLE_DIFFUSION = Settings(512, {}, {})
 
 

@@ -1,11 +1,13 @@
 """The pack on one running ComfyUI, through its API, as an artist's browser would use it."""
 
+import asyncio
 import io
 import itertools
 import pickle
 import re
 import time
 
+import aiohttp
 import numpy as np
 import pytest
 import torch
@@ -151,6 +153,32 @@ def test_training_again_with_the_same_seed_gives_the_same_file(client, adapter, 
     assert torch.equal(
         *(torch.frombuffer(bytearray(file.read_bytes()[-10_000:]), dtype=torch.uint8) for file in (again, adapters / adapter))
     )
+
+
+def test_training_shows_its_progress_and_a_loss_curve(client):
+    """What a browser gets over its websocket: steps counted, and pictures (binary messages of type 1 or 4)."""
+
+    async def listen() -> tuple[list, list]:
+        steps, pictures = [], []
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{client.url.replace('http', 'ws')}/ws?clientId=looker") as socket,
+        ):
+            client.post_json("prompt", {"prompt": training(name="watched", steps=30), "client_id": "looker"})
+            async for message in socket:
+                if message.type == aiohttp.WSMsgType.BINARY:
+                    pictures.append(message.data)
+                    continue
+                event = message.json()
+                if event["type"] == "progress" and event["data"]["max"] == 30:
+                    steps.append(event["data"]["value"])
+                if event["type"] == "executing" and event["data"]["node"] is None:
+                    return steps, pictures
+        raise AssertionError("the server hung up")
+
+    steps, pictures = asyncio.run(listen())
+    assert steps == sorted(steps) and steps[-1] == 30
+    assert any(int.from_bytes(data[:4], "big") in (1, 4) and b"\xff\xd8\xff" in data[:400] for data in pictures)
 
 
 # ------------------------------------------------------------------------------------------------ the shipped workflows
