@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev import workflows
+from dev import workflow_graph, workflows
 
 ROOT = Path(__file__).parents[2]
 TITLES = {  # which other code looks nodes up by
@@ -37,7 +37,7 @@ def real_nodes(form: dict) -> list[dict]:
 def widgets(node: dict) -> dict:
     """Widget name -> value, without what the browser keeps for itself."""
     values, found = list(node["widgets_values"]), {}
-    for name in workflows.KINDS[node["type"]].widgets:
+    for name in workflow_graph.KINDS[node["type"]].widgets:
         found[name] = values.pop(0)
         if name == "seed":
             assert values.pop(0) in ("fixed", "randomize")

@@ -1,0 +1,203 @@
+"""A workflow's graph and its two forms: a template for the browser, and what ComfyUI's API takes."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSIONS = {"comfy-core": "0.30.0", "few-shot-motion": "0.1.0"}
+SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
+SDXL = "sd_xl_base_1.0.safetensors"
+SOURCES = {  # from where the browser offers to fetch what is missing
+    SD15: f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/{SD15}",
+    SDXL: f"https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/{SDXL}",
+}
+SIZE = {"width": 512, "height": 320}  # the LAMP paper's
+SDXL_SIZE = {"width": 1280, "height": 800}  # the same shape at about the number of pixels SDXL was trained on
+
+# ---------------------------------------------------------------------------------------------------- node types
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A node type. Sockets are words `name:TYPE`, `?` after an optional one; widgets and their values stand in the node's own order.
+
+    tests/comfy/test_workflows_on_server.py holds this against /object_info.
+    """
+
+    inputs: str
+    widgets: dict[str, Any]
+    outputs: str
+    pack: str = "comfy-core"
+
+    @property
+    def sockets(self) -> dict[str, str]:
+        return dict(word.rstrip("?").split(":") for word in self.inputs.split())
+
+    @property
+    def results(self) -> dict[str, str]:
+        return dict(word.split(":") for word in self.outputs.split())
+
+    def is_optional(self, socket: str) -> bool:
+        return any(word.endswith("?") and word.startswith(f"{socket}:") for word in self.inputs.split())
+
+
+def _ours(inputs: str, widgets: dict[str, Any], outputs: str) -> Kind:
+    return Kind(inputs, widgets, outputs, "few-shot-motion")
+
+
+_HOW = {"sampler_name": "euler", "scheduler": "normal"}
+_TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0, "name": "motion", **SIZE,
+             "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
+             "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced"}  # fmt: skip
+KINDS = {
+    "CheckpointLoaderSimple": Kind("", {"ckpt_name": SD15}, "MODEL:MODEL CLIP:CLIP VAE:VAE"),
+    "LoadVideoTextDataSetFromFolder": Kind("", {"folder": "my_clips"}, "videos:VIDEO texts:STRING"),
+    "LoadImage": Kind("", {"image": "example.png"}, "IMAGE:IMAGE MASK:MASK"),
+    "CLIPTextEncode": Kind("clip:CLIP", {"text": ""}, "CONDITIONING:CONDITIONING"),
+    "EmptyLatentImage": Kind("", {**SIZE, "batch_size": 1}, "LATENT:LATENT"),
+    "ImageScale": Kind("image:IMAGE", {"upscale_method": "lanczos", **SIZE, "crop": "center"}, "IMAGE:IMAGE"),
+    "VAEEncode": Kind("pixels:IMAGE vae:VAE", {}, "LATENT:LATENT"),
+    "VAEDecode": Kind("samples:LATENT vae:VAE", {}, "IMAGE:IMAGE"),
+    "KSampler": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
+                     {"seed": 0, "steps": 30, "cfg": 7.5, **_HOW, "denoise": 1.0}, "LATENT:LATENT"),
+    "CreateVideo": Kind("images:IMAGE audio:AUDIO?", {"fps": 8.0, "bit_depth": 8}, "VIDEO:VIDEO"),
+    "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"}, "video:VIDEO"),
+    "LossGraphNode": Kind("loss:LOSS_MAP", {"filename_prefix": "loss_graph"}, ""),
+    "FSM_LoadMotionAdapter": _ours("model:MODEL", {"adapter": "motion_00001_.safetensors", "strength": 1.0},
+                                   "MODEL:MODEL adapter:FSM_MOTION_ADAPTER"),
+    "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"}, "filename:STRING"),
+    "FSM_FrameNoise": _ours("", {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True}, "NOISE:NOISE"),
+    "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT noise:NOISE?",
+                                    {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW, "statistics": "match at the end"},
+                                    "LATENT:LATENT"),
+    "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING?", _TRAINING,
+                                 "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP"),
+}  # fmt: skip
+UPLOADS = {"LoadImage"}  # behind their file's name the browser keeps one value more, "image"
+
+# ---------------------------------------------------------------------------------------------------- a graph and its two forms
+
+
+@dataclass(frozen=True)
+class Link:
+    node: "Node"
+    output: str
+
+    @property
+    def slot(self) -> int:
+        return list(self.node.kind.results).index(self.output)
+
+
+@dataclass(frozen=True)
+class Node:
+    id: int
+    type: str
+    title: str
+    at: tuple[int, int]
+    size: tuple[int, int]
+    inputs: dict[str, Any]  # every widget's value, and a Link where one is connected
+    after_run: str  # what the browser does to a seed: fixed, randomize
+
+    def __getitem__(self, output: str) -> Link:
+        return Link(self, output)
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.type]
+
+    def sockets(self) -> Iterator[tuple[str, str]]:
+        """Name and type of each socket in the browser: the type's own, then widgets that are linked."""
+        yield from self.kind.sockets.items()
+        yield from ((name, "STRING") for name in self.kind.widgets if isinstance(self.inputs[name], Link))
+
+    def widget_values(self) -> Iterator[Any]:
+        for name, default in self.kind.widgets.items():
+            yield default if isinstance(self.inputs[name], Link) else self.inputs[name]
+            if name == "seed":
+                yield self.after_run
+        if self.type in UPLOADS:
+            yield "image"
+
+
+@dataclass
+class Graph:
+    """A workflow in the making. Nodes stand in an order in which they may run."""
+
+    name: str
+    nodes: list[Node] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, kind: str, title: str, at: tuple[int, int], size: tuple[int, int], after_run: str = "fixed", **inputs: Any) -> Node:
+        node = Node(len(self.nodes) + 1, kind, title, at, size, {**KINDS[kind].widgets, **inputs}, after_run)
+        self.nodes.append(node)
+        return node
+
+    def note(self, at: tuple[int, int], size: tuple[int, int], *lines: str) -> None:
+        """What to change, one line each."""
+        text = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1))
+        self.notes.append({"at": at, "size": size, "text": text})
+
+    def group(self, title: str, x: int, y: int, width: int, height: int) -> None:
+        number = len(self.groups) + 1
+        bounding = [x, y, width, height]
+        self.groups.append(
+            {"id": number, "title": f"{number}. {title}", "bounding": bounding, "color": "#3f789e", "font_size": 24, "flags": {}}
+        )
+
+    def api_form(self) -> dict[str, Any]:
+        def plain(value: Any) -> Any:
+            return [str(value.node.id), value.slot] if isinstance(value, Link) else value
+
+        return {
+            str(node.id): {
+                "class_type": node.type,
+                "inputs": {name: plain(value) for name, value in node.inputs.items()},
+                "_meta": {"title": node.title},
+            }
+            for node in self.nodes
+        }
+
+    def browser_form(self) -> dict[str, Any]:
+        """Version 0.4 of the workflow format."""
+        ends = [(node, name) for node in self.nodes for name, _ in node.sockets() if isinstance(node.inputs.get(name), Link)]
+        links = {(node.id, name): number for number, (node, name) in enumerate(ends, start=1)}
+        nodes = [self._browser_node(node, order, links) for order, node in enumerate(self.nodes)]
+        nodes += [_browser_note(note, len(nodes) + i) for i, note in enumerate(self.notes)]
+        table = []
+        for node, name in ends:
+            link, slot = node.inputs[name], [socket for socket, _ in node.sockets()].index(name)
+            table.append([links[node.id, name], link.node.id, link.slot, node.id, slot, link.node.kind.results[link.output]])
+        return {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"few-shot-motion/{self.name}")), "revision": 0,
+            "last_node_id": len(nodes), "last_link_id": len(table), "nodes": nodes, "links": table, "groups": self.groups,
+            "config": {}, "extra": {}, "version": 0.4,
+        }  # fmt: skip
+
+    def _browser_node(self, node: Node, order: int, links: dict[tuple[int, str], int]) -> dict[str, Any]:
+        inputs = []
+        for name, kind in node.sockets():
+            entry = {"name": name, "type": kind, "link": links.get((node.id, name))}
+            entry |= {"shape": 7} if node.kind.is_optional(name) else {}
+            entry |= {"widget": {"name": name}} if name in node.kind.widgets else {}
+            inputs.append(entry)
+        outputs = []
+        for name, kind in node.kind.results.items():
+            taken = [number for (to, socket), number in links.items() if self.nodes[to - 1].inputs[socket] == node[name]]
+            outputs.append({"name": name, "type": kind, "links": taken or None})
+        properties: dict[str, Any] = {"Node name for S&R": node.type, "cnr_id": node.kind.pack, "ver": VERSIONS[node.kind.pack]}
+        if model := node.inputs.get("ckpt_name"):
+            properties["models"] = [{"name": model, "url": SOURCES[model], "directory": "checkpoints"}]
+        return {
+            "id": node.id, "type": node.type, "pos": list(node.at), "size": list(node.size), "flags": {}, "order": order, "mode": 0,
+            "inputs": inputs, "outputs": outputs, "title": node.title, "properties": properties,
+            "widgets_values": list(node.widget_values()),
+        }  # fmt: skip
+
+
+def _browser_note(note: dict[str, Any], order: int) -> dict[str, Any]:
+    return {
+        "id": order + 1, "type": "MarkdownNote", "pos": list(note["at"]), "size": list(note["size"]), "flags": {}, "order": order, "mode": 0,
+        "inputs": [], "outputs": [], "title": "What to change", "properties": {}, "widgets_values": [note["text"]],
+    }  # fmt: skip
