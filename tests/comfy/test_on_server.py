@@ -318,7 +318,7 @@ def test_the_pack_loads_fast_and_says_nothing(server):
 
 def test_every_node_has_its_help_page_and_tooltips(client):
     ours = {name: node for name, node in client.object_info().items() if name.startswith("FSM_")}
-    assert len(ours) == 8
+    assert len(ours) >= 8
     for name, node in ours.items():
         assert client.get(f"extensions/few-shot-motion/docs/{name}.md").startswith(b"#")
         for group in ("required", "optional"):
