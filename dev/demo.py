@@ -6,11 +6,13 @@ The miniature's world is drawn by code, so every clip can be held against the ex
 import fnmatch
 import io
 import json
+import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,7 @@ class Demo:
         start = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - start, 1)
-        print(f"    {self.seconds[name]:.0f} s", flush=True)
+        print(f"{name}: {self.seconds[name]:.0f} s", flush=True)
 
     # ------------------------------------------------------------------------------------------------------ the two workflows
 
@@ -156,19 +158,43 @@ class Demo:
 def run(comfyui: Path, checkpoint: Path | None) -> None:
     """Everything, into `.dev/demo`."""
     _fresh(RESULTS).mkdir(parents=True)
-    name = base.prepare(base.BASE, checkpoint)
-    with server.running(comfyui, base.BASE) as running:
-        demo = Demo(running.client, base.BASE / "input", name, STABLE_DIFFUSION if checkpoint else MINIATURE)
-        if name not in demo.client.choices("CheckpointLoaderSimple", "ckpt_name"):
-            raise Trouble(
-                f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with --checkpoint FILE"
-            )
-        report = {"motions": {motion: demo.motion(motion) for motion in MOTIONS}, "real_footage": demo.real_footage()}
-        report |= {"checkpoint": name, "seconds": demo.seconds, "versions": _versions(demo.client)}
+    settings = STABLE_DIFFUSION if checkpoint else MINIATURE
+    # The miniature is too small to keep two cores busy: on a CPU each motion has a server of its own with its share of them.
+    beside = 1 if checkpoint or server.has_accelerator() else min(len(MOTIONS), os.cpu_count() or 1)
+    with ExitStack() as servers:
+        demos = [_start(servers, comfyui, checkpoint, settings, number, beside) for number in range(beside)]
+        found = _side_by_side(demos, MOTIONS)
+        report = {"motions": found, "real_footage": demos[0].real_footage(), "checkpoint": demos[0].checkpoint}
+        report |= {
+            "seconds": {name: value for demo in demos for name, value in demo.seconds.items()},
+            "versions": _versions(demos[0].client),
+        }
     (RESULTS / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     table = _table(report["motions"])
     (RESULTS / "report.md").write_text(table, encoding="utf-8")
     print(f"\n{table}\nPictures, videos and figures are in {RESULTS}")
+
+
+def _start(servers: ExitStack, comfyui: Path, checkpoint: Path | None, settings: Settings, number: int, beside: int) -> Demo:
+    folder = base.BASE if number == 0 else base.BASE.with_name(f"{base.BASE.name}-{number + 1}")
+    name = base.prepare(folder, checkpoint)
+    threads = max(1, (os.cpu_count() or 1) // beside) if beside > 1 else None
+    running = servers.enter_context(server.running(comfyui, folder, threads))
+    if name not in running.client.choices("CheckpointLoaderSimple", "ckpt_name"):
+        raise Trouble(f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with --checkpoint FILE")
+    return Demo(running.client, folder / "input", name, settings)
+
+
+def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:
+    """Every motion's findings, each server working off its share. Ctrl-C does not wait for the threads: they end with their servers."""
+    pool = ThreadPoolExecutor(len(demos))
+    shares = [motions[number :: len(demos)] for number in range(len(demos))]
+    try:
+        parts = pool.map(lambda demo, share: {motion: demo.motion(motion) for motion in share}, demos, shares)
+        found = {motion: result for part in parts for motion, result in part.items()}
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return {motion: found[motion] for motion in motions}
 
 
 def _table(motions: dict[str, Any]) -> str:

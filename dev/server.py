@@ -33,17 +33,22 @@ class Server:
 
 
 @contextmanager
-def running(comfyui: Path, base: Path) -> Iterator[Server]:
-    """Start ComfyUI over a prepared base directory on a free port, wait until it answers, and end it whatever happens."""
+def running(comfyui: Path, base: Path, threads: int | None = None) -> Iterator[Server]:
+    """Start ComfyUI over a prepared base directory on a free port, wait until it answers, and end it whatever happens.
+
+    `threads`: how many of the CPU's it may compute with, all where nothing is said.
+    """
     port = _free_port()
     log = base / "server.log"
     arguments = [
         "--base-directory", base, "--listen", "127.0.0.1", "--port", port, "--disable-api-nodes", "--database-url", "sqlite:///:memory:",
-        "--dont-print-server", *([] if _has_accelerator() else ["--cpu"]),
+        "--dont-print-server", *([] if has_accelerator() else ["--cpu"]),
     ]  # fmt: skip
     command = [str(word) for word in (PYTHON, comfyui / "main.py", *arguments)]
     # The log keeps what was printed last; thread pools that busy-wait starve each other.
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "passive"}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
     with _terminated_like_interrupted(), log.open("wb") as file:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=environment)
         try:
@@ -87,7 +92,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _has_accelerator() -> bool:
+def has_accelerator() -> bool:
     import torch  # only in .venv, and slow to import
 
     return torch.accelerator.is_available()
