@@ -4,5 +4,6 @@ layers.py    what is computed: motion convolution, temporal attention, group nor
 sites.py     where it sits in a UNet, read off the UNet's own parameter shapes
 module.py    the layers of one adapter as a torch module whose parameter names are those of its file
 unet.py      how a UNet's blocks run with them: stateless, nothing in the UNet is replaced
-adapter.py   our file format; released.py, the layouts of the papers' own releases
+methods.py   what tells one method from another: LAMP's layers, AnimateDiff's (animatediff.py)
+adapter.py   our file format; released.py, animatediff_file.py, animatediff_lora.py: the layouts of others' releases
 """

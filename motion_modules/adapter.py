@@ -1,7 +1,8 @@
 """Motion adapters and their files.
 
-A file is `.safetensors` with the tensors of motion_modules.module.MotionModule under ComfyUI's names, and metadata that says what it is:
-`few_shot_motion` (format version), method, base, frames, width, height, fps, prompts, rank, group_norm, training settings, licence.
+A file is `.safetensors` with the tensors of a module of motion_modules.methods under ComfyUI's names, and metadata that says what it is:
+`few_shot_motion` (format version), method, base, frames, width, height, fps, prompts, rank, group_norm, own_group_norm, noise_schedule,
+training settings, licence.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .module import MotionModule
+from .methods import METHODS, MOTION_LORA
 from .sites import Site
 
 FORMAT = "1"
@@ -29,13 +30,15 @@ class MotionAdapter:
     method: str
     tensors: dict[str, Tensor] = field(repr=False)
     rank: int = 0  # 0: whole matrices
-    joint_norm: bool = True  # group norms over all frames of a clip, as in LAMP's code
+    joint_norm: bool = True  # the UNet's group norms over all frames of a clip, as in LAMP's code
     metadata: dict[str, str] = field(default_factory=dict)
+    joint_own_norm: bool = False  # the group norms of its own layers over all frames
+    schedule: Mapping[str, str | float] = field(default_factory=dict)  # of its training, as ComfyUI's sampling settings; empty: the model's
 
     def describe(self) -> str:
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values()) / 2**20
-        kind = f"rank {self.rank}" if self.rank else "full"
-        return f"{self.method.upper()} motion adapter, {kind}, {len(self.tensors)} tensors, {size:.1f} MiB"
+        kind = self.metadata.get("kind") or f"{self.method.upper()} motion adapter, {f'rank {self.rank}' if self.rank else 'full'}"
+        return f"{kind}, {len(self.tensors)} tensors, {size:.1f} MiB"
 
 
 class AdapterError(ValueError):
@@ -44,15 +47,22 @@ class AdapterError(ValueError):
 
 def check_fits(adapter: MotionAdapter, sites: list[Site], base: str) -> None:
     """Raise AdapterError where an adapter has layers that this UNet has no place for; `base` names the UNet's family."""
+    method, made_for = METHODS[adapter.method], adapter.metadata.get("base", "another model")
     with torch.device("meta"):
-        places = {name: tuple(value.shape) for name, value in MotionModule(sites, adapter.rank).named_parameters()}
+        places = {name: tuple(value.shape) for name, value in method.build(adapter, sites, torch.nn).state_dict().items()}
     for name, tensor in adapter.tensors.items():
         if places.get(name) != tuple(tensor.shape):
-            made_for, place = adapter.metadata.get("base", "another model"), places.get(name, "no such layer")
+            place = places.get(name, "no such layer")
             raise AdapterError(
                 f"This adapter was made for {made_for}, the model is {base}: its {name} is {tuple(tensor.shape)}, the model has {place} there. "
                 "Load the checkpoint family it was trained on, or train an adapter for this one."
             )
+    has = {method.site_of(name) for name in adapter.tensors}
+    if lacking := [site.path for site in sites if site.path not in has and not method.optional(site.path)]:
+        raise AdapterError(
+            f"This adapter was made for {made_for}, the model is {base}: it has no layer for {len(lacking)} of the model's rows, "
+            f"{lacking[0]} for one. Load the checkpoint family it was trained on, or download the file again."
+        )
 
 
 def save_adapter(adapter: MotionAdapter, file: Path, dtype: torch.dtype = torch.float16) -> Path:
@@ -63,11 +73,19 @@ def save_adapter(adapter: MotionAdapter, file: Path, dtype: torch.dtype = torch.
     metadata = {
         **adapter.metadata,
         "few_shot_motion": FORMAT, "method": adapter.method, "rank": str(adapter.rank),
-        "group_norm": "joint" if adapter.joint_norm else "per frame",
+        "group_norm": _scope(adapter.joint_norm), "own_group_norm": _scope(adapter.joint_own_norm),
+        "noise_schedule": json.dumps(dict(adapter.schedule)),
     }  # fmt: skip
-    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in adapter.tensors.items()}
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float32 if name.endswith(".pe") else dtype).contiguous()
+        for name, tensor in adapter.tensors.items()
+    }
     write_whole(file, lambda part: save_file(tensors, part, metadata))
     return file
+
+
+def _scope(joint: bool) -> str:
+    return "joint" if joint else "per frame"
 
 
 def write_whole(file: Path, write) -> None:
@@ -99,8 +117,12 @@ def read_own(file: Path) -> MotionAdapter | None:
                 f"{file.name} is of adapter format {metadata['few_shot_motion']}, this pack reads format {FORMAT}: update the pack."
             )
         tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a dict
+    method, known = metadata.get("method", ""), (*METHODS, MOTION_LORA)
+    if method not in known:
+        raise AdapterError(f"{file.name} is an adapter of the method {method!r}, this pack knows {', '.join(known)}: update the pack.")
     rank, joint_norm = int(metadata.get("rank", "0")), metadata.get("group_norm") != "per frame"
-    return MotionAdapter(metadata["method"], tensors, rank, joint_norm, dict(metadata))
+    joint_own_norm, schedule = metadata.get("own_group_norm") == "joint", json.loads(metadata.get("noise_schedule", "{}"))
+    return MotionAdapter(method, tensors, rank, joint_norm, dict(metadata), joint_own_norm, schedule)
 
 
 def open_safetensors(file: Path):

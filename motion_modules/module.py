@@ -14,6 +14,9 @@ from .sites import Site
 class MotionModule(nn.Module):
     """A tree of containers with a motion layer at every site; `layers[path]` finds it again."""
 
+    first_frame = True  # self-attention takes keys and values from the first frame
+    max_frames = None
+
     def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn):
         super().__init__()
         made_by = LowRankOperations(rank, operations) if rank else operations
@@ -21,14 +24,15 @@ class MotionModule(nn.Module):
         for site in sites:
             layer = (MotionBlock if site.is_block else MotionConv)(site.channels, made_by)
             self.layers[site.path] = layer
-            _put(self, site.path, layer)
+            put(self, site.path, layer)
 
     def query_deltas(self) -> dict[str, nn.Module]:
         """Parameter name of a UNet's query projection -> the layer that adds to it."""
         return {f"{path}.attn1.to_q.weight": layer.attn1["to_q"] for path, layer in self.layers.items() if isinstance(layer, MotionBlock)}
 
 
-def _put(root: nn.Module, path: str, layer: nn.Module) -> None:
+def put(root: nn.Module, path: str, layer: nn.Module) -> None:
+    """Make `layer` the submodule of that path, with containers on the way."""
     *containers, last = path.split(".")
     for name in containers:
         if not hasattr(root, name):

@@ -1,7 +1,7 @@
 """Layouts of the papers' own releases: read, never written.
 
 LAMP (RQ-Wu/LAMP): a diffusers UNet folder, or its one weights file, with the whole frozen SD 1.4 inside (4.4 GB). Its 66 inflated
-convolutions are called `X.conv2d` (the image model's), `X.conv1d` and `X.conv_gate`.
+convolutions are called `X.conv2d` (the image model's), `X.conv1d` and `X.conv_gate`. AnimateDiff: animatediff_file.py, animatediff_lora.py.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from . import animatediff_file, animatediff_lora
 from .adapter import AdapterError, MotionAdapter, open_safetensors, read_own
 from .diffusers_names import to_comfy
 
@@ -28,7 +29,7 @@ def load_adapter(file: Path, base_query) -> MotionAdapter:
         file = next((file / name for name in _WEIGHTS if (file / name).exists()), file)
         if file.is_dir():
             raise AdapterError(f"The folder {file.name} holds none of {', '.join(_WEIGHTS)}: choose a UNet folder as diffusers saves it.")
-    if file.suffix == ".safetensors":
+    if file.suffix in (".safetensors", ".sft"):
         if adapter := read_own(file):
             return adapter
         with open_safetensors(file) as content:
@@ -37,9 +38,11 @@ def load_adapter(file: Path, base_query) -> MotionAdapter:
         tensors = _read_pickle(file)
     if "conv_in.conv1d.weight" in tensors:
         return from_lamp_release(tensors, base_query)
+    if adapter := animatediff_lora.read(file.name, tensors) or animatediff_file.read(file.name, tensors):
+        return adapter
     some = ", ".join(list(tensors)[:3])
     raise AdapterError(f"{file.name} is no motion adapter this pack knows: it holds {len(tensors)} tensors such as {some}. "
-                       "It reads its own adapters and LAMP's released UNet.")  # fmt: skip
+                       "It reads its own adapters, LAMP's released UNet, and AnimateDiff's motion modules and motion LoRAs.")  # fmt: skip
 
 
 def _read_pickle(file: Path) -> dict[str, Tensor]:
@@ -50,10 +53,12 @@ def _read_pickle(file: Path) -> dict[str, Tensor]:
         raise AdapterError(
             f"{file.name} was refused: it is damaged or holds more than weights ({reason}); convert it to .safetensors."
         ) from error
-    content = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    for wrapping in ("state_dict", "module"):
+        content = content.get(wrapping, content) if isinstance(content, dict) else content
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)} if isinstance(content, dict) else {}
+    if not tensors:
         raise AdapterError(f"{file.name} holds no state dict of tensors: choose the weights file itself.")
-    return content
+    return tensors
 
 
 def from_lamp_release(tensors: Mapping[str, Tensor], base_query) -> MotionAdapter:

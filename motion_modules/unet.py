@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .layers import first_frame_only, fold_frames, joint_group_norm, unfold_frames
-from .module import MotionModule
+from .methods import Layers
 
 KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
 
@@ -27,14 +27,20 @@ class Call:
 
     frames: int
     names: dict[int, str]
-    adapters: list[tuple[MotionModule, float]]
+    adapters: list[tuple[Layers, float]]
     joint_norm: float
     first_frame: float
     checkpointing: bool = False
+    ends: dict[int, str] = field(default_factory=dict)  # of row_ends
     last: Tensor | None = field(default=None, repr=False)  # the newest block's output
 
     def name(self, layer: nn.Module) -> str:
         return self.names[id(layer)]
+
+    def row_end(self, layer: nn.Module, x: Tensor) -> Tensor:
+        """Behind a row's last features, in front of its upsampler: the temporal transformers of that row."""
+        row = self.ends.get(id(layer), "")
+        return _plus(x, [(m.layers[row](x, self.frames), s) for m, s in self.adapters if row in m.layers])
 
     def conv(self, path: str, y: Tensor) -> Tensor:
         """Follow the 2-D convolution at `path` with its motion layers."""
@@ -71,6 +77,16 @@ def block_names(unet: Any) -> dict[int, str]:
     return names | {id(layer): f"middle_block.{j}" for j, layer in enumerate(unet.middle_block)}
 
 
+def row_ends(unet: Any) -> dict[int, str]:
+    """id of a row's last ResBlock or transformer -> the row, `input_blocks.1`; of the middle block, the layer in front of its second ResBlock."""
+    ends = {}
+    for side in ("input_blocks", "output_blocks"):
+        for i, row in enumerate(getattr(unet, side)):
+            if features := [layer for layer in row if hasattr(layer, "in_layers") or hasattr(layer, "transformer_blocks")]:
+                ends[id(features[-1])] = f"{side}.{i}"
+    return ends | {id(layer): "middle_block" for layer in list(unet.middle_block)[-2:-1]}
+
+
 # ------------------------------------------------------------------------------- the blocks, as their own forward runs them
 
 
@@ -84,7 +100,7 @@ def res_block(layer: Any, x: Tensor, emb: Tensor, call: Call) -> Tensor:
         h = h + layer.emb_layers(emb).type(h.dtype)[..., None, None]
         h = call.norm(layer.out_layers[0], h)
         h = call.conv(f"{path}.out_layers.3", layer.out_layers[1:](h))
-        return call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h
+        return call.row_end(layer, call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h)
 
     return call.run(run, x, emb)
 
@@ -111,7 +127,7 @@ def spatial_transformer(layer: Any, x: Tensor, context: Tensor | None, options: 
         tokens = tokens.unflatten(1, (height, width)).movedim(3, 1).contiguous()
         if not layer.use_linear:
             tokens = layer.proj_out(tokens)
-        return tokens + x
+        return call.row_end(layer, tokens + x)
 
     out = call.run(run, x, context)
     options["transformer_index"] += 1

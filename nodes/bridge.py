@@ -9,15 +9,18 @@ import comfy.model_management
 import comfy.model_patcher
 import comfy.ops
 import torch
-from comfy.ldm.modules.attention import SpatialTransformer, SpatialVideoTransformer
-from comfy.ldm.modules.diffusionmodules.openaimodel import Downsample, ResBlock, UNetModel, Upsample
+from comfy.ldm.modules.attention import SpatialVideoTransformer
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.patcher_extension import WrappersMP
 
 from ..motion_modules import unet
 from ..motion_modules.adapter import AdapterError, MotionAdapter, check_fits
-from ..motion_modules.module import MotionModule, module_from
-from ..motion_modules.sites import Site, lamp_sites
+from ..motion_modules.methods import METHODS, MOTION_LORA, Layers, place
+from ..motion_modules.sites import Site
 from ..motion_modules.unet import KEY, Call
+from .motion_lora import apply_motion_lora
+from .noise_schedule import set_schedule
+from .unet_handlers import HANDLERS
 
 CLIPS = "few_shot_motion_clips"  # transformer_options: clips in a batch, where there is more than one
 _FAMILIES = {"SD15": "Stable Diffusion 1.x", "SD20": "Stable Diffusion 2.x", "SD21UnclipL": "Stable Diffusion 2.x unCLIP", "SDXL": "SDXL",
@@ -26,13 +29,17 @@ _FAMILIES = {"SD15": "Stable Diffusion 1.x", "SD20": "Stable Diffusion 2.x", "SD
 
 @dataclass(frozen=True)
 class Active:
-    """One adapter in use: its layers, its strength, and the noise levels between which it acts."""
+    """One adapter in use: its layers, its strength, and the part of the sampling in which it acts."""
 
-    module: MotionModule
+    module: Layers
     strength: float = 1.0
     joint_norm: bool = True
-    sigma_start: float = float("inf")
-    sigma_end: float = 0.0
+    start_percent: float = 0.0
+    end_percent: float = 1.0
+
+    def acts(self, sampling, sigma: float) -> bool:
+        """At this noise level of the schedule `sampling`? That may be set behind the adapter, so it is asked at every call."""
+        return sampling.percent_to_sigma(self.end_percent) <= sigma <= sampling.percent_to_sigma(self.start_percent)
 
 
 @dataclass(frozen=True)
@@ -45,16 +52,17 @@ class MotionStack:
     def begin_call(self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **conds):
         """An APPLY_MODEL wrapper: hand a `Call` down to this call's layers."""
         options = dict(transformer_options or {})
-        sigma = float(t.max())
-        active = [adapter for adapter in self.adapters if adapter.sigma_end <= sigma <= adapter.sigma_start]
+        sigma, diffusion_model = float(t.max()), executor.class_obj.diffusion_model
+        active = [adapter for adapter in self.adapters if adapter.acts(executor.class_obj.model_sampling, sigma)]
         if active:
             options[KEY] = Call(
-                frames=_frames(x, options),
-                names=unet.block_names(executor.class_obj.diffusion_model),
+                frames=_frames(x, options, active),
+                names=unet.block_names(diffusion_model),
                 adapters=[(adapter.module, adapter.strength) for adapter in active],
                 joint_norm=min(1.0, max(adapter.strength * adapter.joint_norm for adapter in active)),
-                first_frame=min(1.0, max(adapter.strength for adapter in active)),
+                first_frame=min(1.0, max(adapter.strength * adapter.module.first_frame for adapter in active)),
                 checkpointing=self.checkpointing,
+                ends=unet.row_ends(diffusion_model),
             )
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
@@ -65,51 +73,17 @@ class MotionStack:
         return unet.conv_out(executor.class_obj.out, out, options[KEY]) if KEY in options else out
 
 
-def _frames(x: torch.Tensor, options: dict) -> int:
+def _frames(x: torch.Tensor, options: dict, active: list[Active]) -> int:
     parts = len(options.get("cond_or_uncond", [0])) * options.get(CLIPS, 1)
     if x.shape[0] % parts:
         raise ValueError(
             f"A batch of {x.shape[0]} latents cannot be {parts} clips of equal length: give every clip the same number of frames."
         )
-    return x.shape[0] // parts
-
-
-# ---------------------------------------------------------------------------------------------------- handlers of the UNet's layers
-
-
-def _on_res_block(layer, x, emb, context, options, *_):
-    call = options.get(KEY)
-    plain = layer.updown or layer.use_scale_shift_norm or layer.exchange_temb_dims or layer.skip_t_emb
-    return layer(x, emb) if call is None or plain else unet.res_block(layer, x, emb, call)
-
-
-def _on_transformer(layer, x, emb, context, options, *_):
-    call = options.get(KEY)
-    if call is not None:
-        return unet.spatial_transformer(layer, x, context, options, call)
-    out = layer(x, context, options)
-    options["transformer_index"] += 1
-    return out
-
-
-def _on_conv(layer, x, emb, context, options, *_):
-    call = options.get(KEY)
-    return layer(x) if call is None else unet.plain_layer(layer, "", layer(x), call)
-
-
-def _on_downsample(layer, x, emb, context, options, *_):
-    call = options.get(KEY)
-    return layer(x) if call is None else unet.plain_layer(layer, ".op", layer(x), call)
-
-
-def _on_upsample(layer, x, emb, context, options, output_shape, *_):
-    call = options.get(KEY)
-    y = layer(x, output_shape=output_shape)
-    return y if call is None else unet.plain_layer(layer, ".conv", y, call)
-
-
-_HANDLERS = ((ResBlock, _on_res_block), (SpatialTransformer, _on_transformer), (Downsample, _on_downsample), (Upsample, _on_upsample),
-             (torch.nn.Conv2d, _on_conv))  # fmt: skip
+    frames, most = x.shape[0] // parts, min(adapter.module.max_frames or x.shape[0] for adapter in active)
+    if frames > most:
+        raise ValueError(f"A clip of {frames} frames is longer than the {most} that this motion module tells apart: make it shorter, or put "
+                         "Context Windows (Manual) behind the motion with dim 0, a length of 16 and causal_window_fix off.")  # fmt: skip
+    return frames
 
 
 # ---------------------------------------------------------------------------------------------------- adapters in a MODEL
@@ -132,8 +106,8 @@ def family(model) -> str:
     return _FAMILIES.get(name, name)
 
 
-def sites_of(model) -> list[Site]:
-    return lamp_sites({name: value.shape for name, value in image_unet(model).state_dict().items()})
+def sites_of(model, method: str = "lamp") -> list[Site]:
+    return METHODS[method].sites({name: value.shape for name, value in image_unet(model).state_dict().items()})
 
 
 def base_query(model):
@@ -153,7 +127,7 @@ def base_query(model):
 
 def motion_patcher(adapter: MotionAdapter, sites: list[Site], dtype: torch.dtype, disable_dynamic: bool = False):
     """An adapter's layers under ComfyUI's memory management."""
-    module = module_from(adapter.tensors, sites, adapter.rank, comfy.ops.manual_cast).to(dtype).requires_grad_(False).eval()
+    module = place(adapter, sites, dtype, comfy.ops.manual_cast)
     patcher_class = comfy.model_patcher.ModelPatcher if disable_dynamic else comfy.model_patcher.CoreModelPatcher
     patcher = patcher_class(module, comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device())
     patcher.cached_patcher_init = (motion_patcher, (adapter, sites, dtype))
@@ -165,17 +139,21 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
 
     Raises AdapterError where the adapter does not fit the model.
     """
-    sites = sites_of(model)
+    image_unet(model)
+    if adapter.method == MOTION_LORA:
+        if (start_percent, end_percent) != (0.0, 1.0):
+            raise AdapterError("A motion LoRA acts as long as its motion module does: leave its percents at 0 and 1, set the module's.")
+        return apply_motion_lora(model, adapter, strength)
+    sites = sites_of(model, adapter.method)
     check_fits(adapter, sites, family(model))
     patched = model.clone()
     if strength == 0:
         return patched
     patcher = motion_patcher(adapter, sites, model.model.get_dtype_inference())
-    patched.set_additional_models(KEY, [*model.get_additional_models_with_key(KEY), patcher])
-    sampling = model.get_model_object("model_sampling")
-    start, end = float(sampling.percent_to_sigma(start_percent)), float(sampling.percent_to_sigma(end_percent))
+    patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
+    set_schedule(patched, adapter.schedule)
     earlier = model.get_attachment(KEY)
-    active = Active(patcher.model, strength, adapter.joint_norm, start, end)
+    active = Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent)
     stack = MotionStack((*(earlier.adapters if earlier else ()), active))
     set_stack(patched, stack)
     deltas = {f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),)) for name, layer in patcher.model.query_deltas().items()}
@@ -186,7 +164,7 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
 def set_stack(patched, stack: MotionStack) -> None:
     """Make `stack` the one stack of a cloned model."""
     if patched.get_attachment(KEY) is None:
-        for handler in _HANDLERS:
+        for handler in HANDLERS:
             patched.set_model_forward_timestep_embed_patch(handler)
         patched.set_model_attn1_patch(unet.take_first_frame)
         patched.set_model_attn1_output_patch(unet.give_frames_back)

@@ -1,4 +1,7 @@
-"""Where motion adapters live: models/motion_adapters for what a user downloads, output/motion_adapters for what is trained here."""
+"""Where motion adapters live: models/motion_adapters for what a user downloads, output/motion_adapters for what is trained here.
+
+AnimateDiff's own folders, models/animatediff_models and models/animatediff_motion_lora, are read where they exist or another pack named them.
+"""
 
 from pathlib import Path
 
@@ -7,35 +10,48 @@ import folder_paths
 from ..motion_modules.adapter import AdapterError
 
 NAME = "motion_adapters"
+_ANIMATEDIFF = ("animatediff_models", "animatediff_motion_lora")
 
 
 def register() -> None:
     """Add our folders to ComfyUI's, beside any the user named in extra_model_paths.yaml."""
     for folder in (Path(folder_paths.models_dir) / NAME, saved_folder()):
         folder_paths.add_model_folder_path(NAME, str(folder))
-    paths, extensions = folder_paths.folder_names_and_paths[NAME]
-    folder_paths.folder_names_and_paths[NAME] = (paths, set(extensions) | folder_paths.supported_pt_extensions)
+    there = [name for name in _ANIMATEDIFF if (Path(folder_paths.models_dir) / name).is_dir()]
+    for name in there:
+        folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
+    for name in (NAME, *there):
+        paths, extensions = folder_paths.folder_names_and_paths[name]
+        folder_paths.folder_names_and_paths[name] = (paths, set(extensions) | folder_paths.supported_pt_extensions)
 
 
 def saved_folder() -> Path:
     return Path(folder_paths.get_output_directory()) / NAME
 
 
+def _known() -> list[str]:
+    return [name for name in (NAME, *_ANIMATEDIFF) if name in folder_paths.folder_names_and_paths]
+
+
+def _roots() -> list[str]:
+    return [root for name in _known() for root in folder_paths.get_folder_paths(name)]
+
+
 def adapter_names() -> list[str]:
     """Adapter files, and the folders of released UNets, as they stand in the loader's list."""
-    names = set(folder_paths.get_filename_list(NAME))
-    for root in folder_paths.get_folder_paths(NAME):
+    names = {file for name in _known() for file in folder_paths.get_filename_list(name)}
+    for root in _roots():
         names |= {path.parent.relative_to(root).as_posix() for path in Path(root).glob("*/**/diffusion_pytorch_model.*")}
     return sorted(name for name in names if not name.endswith(".resume.safetensors"))
 
 
 def adapter_path(name: str) -> Path:
     """Raises AdapterError where no folder holds the name."""
-    for root in folder_paths.get_folder_paths(NAME):
+    for root in _roots():
         path = (Path(root) / name).resolve()
         if path.is_relative_to(Path(root).resolve()) and path.exists():
             return path
-    roots = ", ".join(folder_paths.get_folder_paths(NAME))
+    roots = ", ".join(_roots())
     raise AdapterError(f"There is no motion adapter {name!r} in {roots}: put the file there and refresh, or choose another.")
 
 

@@ -4,12 +4,14 @@ import torch
 from comfy_api.latest import io, ui
 
 from ..motion_modules.adapter import save_adapter
+from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
 from ..motion_modules.released import load_adapter
 from . import folders
 from .bridge import apply_adapter, base_query, family, image_unet
 
 Adapter = io.Custom("FSM_MOTION_ADAPTER")
 CATEGORY = "few-shot motion"
+_AS_TRAINED = "as trained"
 _STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter as trained, above 1 exaggerates."
 
 
@@ -20,13 +22,21 @@ class LoadMotionAdapter(io.ComfyNode):
             node_id="FSM_LoadMotionAdapter",
             display_name="Load Motion Adapter",
             category=CATEGORY,
-            description="Loads a motion trained with this pack, or LAMP's released UNet, and applies it to a model.",
-            search_aliases=["LAMP", "motion lora", "video", "animate", "load motion"],
+            description="Loads a motion trained with this pack, LAMP's released UNet, or an AnimateDiff motion module or motion LoRA, and applies "
+            "it to a model.",
+            search_aliases=["LAMP", "AnimateDiff", "motion module", "motion lora", "video", "animate", "load motion"],
             inputs=[
                 io.Model.Input("model", tooltip="The image model to move: SD 1.x, SD 2.x or SDXL, of the family the adapter was trained on."),
                 io.Combo.Input("adapter", options=folders.adapter_names(),
-                               tooltip="A file or folder in models/motion_adapters or output/motion_adapters. Press R to refresh the list."),
+                               tooltip="A file or folder in models/motion_adapters, output/motion_adapters or AnimateDiff's own folders. Press R to "
+                               "refresh the list."),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
+                io.Combo.Input("group_norm", options=[_AS_TRAINED, "diffusers"], default=_AS_TRAINED, optional=True, advanced=True,
+                               tooltip="AnimateDiff only: which frames the group norms see. As trained is what the version's own code does; "
+                               "diffusers norms the motion module over all frames, whatever the version."),
+                io.Combo.Input("noise_schedule", options=[_AS_TRAINED, "the model's"], default=_AS_TRAINED, optional=True, advanced=True,
+                               tooltip="AnimateDiff only: as trained sets the noise schedule of the motion module's version on the model; "
+                               "the model's leaves it as it is."),
             ],
             outputs=[io.Model.Output(tooltip="The model with its motion layers."),
                      Adapter.Output(display_name="adapter", tooltip="The adapter itself, to apply again or save.")],
@@ -38,9 +48,13 @@ class LoadMotionAdapter(io.ComfyNode):
         return f"{adapter} {stat.st_mtime_ns} {stat.st_size}"
 
     @classmethod
-    def execute(cls, model, adapter: str, strength: float) -> io.NodeOutput:
+    def execute(
+        cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED
+    ) -> io.NodeOutput:
         image_unet(model)
         loaded = load_adapter(folders.adapter_path(adapter), base_query(model))
+        loaded = loaded if group_norm == _AS_TRAINED else as_diffusers(loaded)
+        loaded = loaded if noise_schedule == _AS_TRAINED else on_the_models_schedule(loaded)
         return io.NodeOutput(apply_adapter(model, loaded, strength), loaded, ui=ui.PreviewText(f"{loaded.describe()}, for {family(model)}"))
 
 
