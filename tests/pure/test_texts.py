@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("motion_modules", "samplers", "training", "nodes")
+ROOMS = ("motion_modules", "samplers", "training", "nodes", "metrics")
 SOURCES = [ast.parse(path.read_text(encoding="utf-8")) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 

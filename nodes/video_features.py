@@ -1,0 +1,144 @@
+"""Features of many videos: each is decoded, seen by I3D and let go; what stays is 400 numbers a video, which a file can keep."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import comfy.model_management
+import comfy.model_patcher
+import folder_paths
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..metrics.i3d import I3D, is_standard, load_i3d, to_input
+from .metric_inputs import Progress, Videos
+from .weights_file import fingerprint, read_tensors, stamp
+
+NETWORKS = "i3d"  # folder in models
+_ENDING = ".safetensors"
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Features n 400 of a set of videos, the group of each (or none), and how they came about."""
+
+    features: Tensor
+    groups: list[str]
+    network: str
+    frames: int
+    description: str
+
+
+@dataclass(frozen=True)
+class Network:
+    patcher: comfy.model_patcher.ModelPatcher
+    fingerprint: str
+    description: str
+
+
+def register() -> None:
+    folder_paths.add_model_folder_path(NETWORKS, os.path.join(folder_paths.models_dir, NETWORKS))
+    paths, extensions = folder_paths.folder_names_and_paths[NETWORKS]
+    folder_paths.folder_names_and_paths[NETWORKS] = (paths, set(extensions) | folder_paths.supported_pt_extensions)
+
+
+def networks() -> list[str]:
+    return folder_paths.get_filename_list(NETWORKS)
+
+
+def load_network(name: str) -> Network:
+    """Raises ValueError where there is no such file, or it is something else."""
+    path = folder_paths.get_full_path(NETWORKS, name)
+    if path is None:
+        raise ValueError(f"There is no file {name!r} in models/{NETWORKS}: put I3D's weights there and refresh, or choose another.")
+    file = Path(path)
+    model = load_i3d(read_tensors(file))
+    device = comfy.model_management.get_torch_device()
+    patcher = comfy.model_patcher.CoreModelPatcher(model, device, comfy.model_management.unet_offload_device())
+    known = "the standard weights of published distances" if is_standard(model) else "OTHER weights than those of published distances"
+    mark = fingerprint(file)
+    return Network(patcher, mark, f"network: I3D, {file.name}, sha256 {mark}, {known}, fp32")
+
+
+def features_of(clips: Videos, groups: list[str], network: Network, progress: Progress) -> FeatureSet:
+    """Raises ValueError where the groups are not one per video."""
+    if groups and len(groups) != len(clips):
+        raise ValueError(f"There are {len(clips)} {clips.what} and {len(groups)} groups: give every video one, or connect none.")
+    comfy.model_management.load_model_gpu(network.patcher)
+    model, device = network.patcher.model, network.patcher.load_device
+    found = []
+    with _full_precision():
+        for video in clips:
+            found.append(_see(model, video, device))
+            progress.tick()
+    return FeatureSet(torch.cat(found), groups, network.fingerprint, clips.cut, clips.describe())
+
+
+@torch.inference_mode()
+def _see(model: I3D, video: Tensor, device: torch.device) -> Tensor:
+    return model(to_input(video.to(device))).float().cpu()
+
+
+class _full_precision:  # noqa: N801 - reads like torch's own context managers
+    """Without TF32, whose rounding is seen in the distances."""
+
+    def __enter__(self):
+        self.before = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = False
+
+    def __exit__(self, *_):
+        torch.backends.cudnn.allow_tf32 = self.before
+
+
+# ---------------------------------------------------------------------------------------------------- files
+
+
+def _folder() -> Path:
+    return Path(folder_paths.get_output_directory()) / "video_features"
+
+
+def kept_names() -> list[str]:
+    return sorted(file.relative_to(_folder()).as_posix().removesuffix(_ENDING) for file in _folder().rglob(f"*{_ENDING}"))
+
+
+def _file(name: str) -> Path:
+    file = (_folder() / f"{name}{_ENDING}").resolve()
+    if not file.is_relative_to(_folder().resolve()):
+        raise ValueError(f"{name!r} is no name for features in {_folder()}: use letters and digits, and / for subfolders.")
+    return file
+
+
+def keep(name: str, found: FeatureSet) -> None:
+    """Write output/video_features/<name>.safetensors; it takes its name when it is whole."""
+    file = _file(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"network": found.network, "frames": str(found.frames), "groups": json.dumps(found.groups), "description": found.description}
+    part = file.with_suffix(".part")
+    save_file({"features": found.features.contiguous()}, part, metadata)
+    part.replace(file)
+
+
+def stamps(network: str, name: str) -> str:
+    """Changes when the network's file or the kept features do."""
+    path = folder_paths.get_full_path(NETWORKS, network)
+    return f"{stamp(Path(path) if path else None)} {stamp(_file(name))}"
+
+
+def restore(name: str, network: Network, frames: int) -> FeatureSet:
+    """Raises ValueError where the file was made by another network, of other lengths, or is none of ours."""
+    file = _file(name)
+    try:
+        with safe_open(file, "pt") as content:
+            metadata, features = content.metadata(), content.get_tensor("features")
+        found = FeatureSet(features, json.loads(metadata["groups"]), metadata["network"], int(metadata["frames"]), metadata["description"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{file.name} in output/video_features holds no features of this node ({error}): choose another, or make it anew."
+        ) from error
+    if found.network != network.fingerprint or found.frames != frames:
+        raise ValueError(f"The features kept as {name} are of {found.frames} frames by network {found.network}, asked for are {frames} by "
+                         f"{network.fingerprint}: make them anew.")  # fmt: skip
+    return found
