@@ -1,10 +1,10 @@
 """The layers of one adapter as a torch module, named as in its file: `input_blocks.1.0.in_layers.2.conv1d.weight`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .layers import MotionBlock, MotionConv
 from .low_rank import LowRank, LowRankOperations
@@ -62,14 +62,6 @@ def initialise(module: MotionModule) -> MotionModule:
 def _zero(layer: Any) -> None:
     for parameter in (layer.up if isinstance(layer, LowRank) else layer).parameters():
         parameter.zero_()
-
-
-def module_from(tensors: Mapping[str, Tensor], sites: Iterable[Site], rank: int, operations: Any = nn) -> MotionModule:
-    """An adapter's layers with its tensors in them; only sites the adapter has get a layer."""
-    has = {path for name in tensors if (path := site_of(name))}
-    module = MotionModule([site for site in sites if site.path in has], rank, operations)
-    module.load_state_dict(dict(tensors))
-    return module
 
 
 def site_of(name: str) -> str:

@@ -8,7 +8,7 @@ from comfy.k_diffusion import sampling as k_diffusion
 from einops import rearrange
 from few_shot_motion.motion_modules import layers, released
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
-from few_shot_motion.motion_modules.module import module_from
+from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.nodes import bridge, clip_sampling, training_host
 from few_shot_motion.samplers import noise, statistics
 from few_shot_motion.samplers.first_frame import ADAIN_TO_FIRST_FRAME, sample_stepwise
@@ -138,7 +138,8 @@ def test_training_steps(golden, tiny, checkpointing):
     steps = sum(key.endswith(".loss") for key in recorded)
     adapter = released.load_adapter(golden / "lamp/tiny_unet.safetensors", bridge.base_query(tiny))
     base = training_host.trainable_model(tiny)
-    module = module_from(adapter.tensors, bridge.sites_of(base), rank=0)
+    module = MotionModule(bridge.sites_of(base))
+    module.load_state_dict(adapter.tensors)
     for layer in module.layers.values():
         if hasattr(layer, "norm_temp"):
             layer.norm_temp.requires_grad_(False)

@@ -5,7 +5,7 @@ import torch
 from einops import rearrange
 from few_shot_motion.motion_modules import layers, unet
 from few_shot_motion.motion_modules.low_rank import LowRankOperations
-from few_shot_motion.motion_modules.module import MotionModule, initialise, module_from
+from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.motion_modules.sites import Site, lamp_sites
 from torch import nn
 
@@ -110,7 +110,8 @@ def test_low_rank_matrix_is_the_product_it_stands_for():
 
 def test_modules_come_back_from_their_own_tensors():
     module = MotionModule(SITES, rank=2)
-    again = module_from(module.state_dict(), SITES, rank=2)
+    again = MotionModule(SITES, rank=2)
+    again.load_state_dict(module.state_dict())
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in module.state_dict().items())
     assert "input_blocks.1.0.in_layers.2.conv1d.down.weight" in module.state_dict()
 
