@@ -16,6 +16,8 @@ from .diffusers_names import to_comfy
 
 _WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.safetensors",
             "unet/diffusion_pytorch_model.bin")  # fmt: skip
+# what torch.load raises, with weights_only, for a file that is damaged or holds more than weights
+DAMAGED = (torch.serialization.pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError)  # pyright: ignore
 _ADDED = (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.")
 
 
@@ -48,7 +50,7 @@ def load_adapter(file: Path, base_query) -> MotionAdapter:
 def _read_pickle(file: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (torch.serialization.pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError) as error:  # pyright: ignore
+    except DAMAGED as error:
         reason = str(error).partition("\n")[0]
         raise AdapterError(
             f"{file.name} was refused: it is damaged or holds more than weights ({reason}); convert it to .safetensors."

@@ -8,6 +8,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..motion_modules.released import DAMAGED
+
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """All tensors of a weights file. Raises ValueError where it is damaged, or holds more than weights."""
@@ -15,16 +17,7 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         if file.suffix in (".safetensors", ".sft"):
             return load_file(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        torch.serialization.pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        LookupError,
-        ValueError,
-        TypeError,
-    ) as error:  # pyright: ignore
+    except (SafetensorError, *DAMAGED) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
             f"{file.name} was refused: it is damaged or holds more than weights ({reason}); use a .safetensors file, or a state dict."
