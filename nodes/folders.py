@@ -15,14 +15,19 @@ _ANIMATEDIFF = ("animatediff_models", "animatediff_motion_lora")
 
 def register() -> None:
     """Add our folders to ComfyUI's, beside any the user named in extra_model_paths.yaml."""
-    for folder in (Path(folder_paths.models_dir) / NAME, saved_folder()):
-        folder_paths.add_model_folder_path(NAME, str(folder))
-    there = [name for name in _ANIMATEDIFF if (Path(folder_paths.models_dir) / name).is_dir()]
-    for name in there:
-        folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
-    for name in (NAME, *there):
-        paths, extensions = folder_paths.folder_names_and_paths[name]
-        folder_paths.folder_names_and_paths[name] = (paths, set(extensions) | folder_paths.supported_pt_extensions)
+    models = Path(folder_paths.models_dir)
+    add(NAME, models / NAME, saved_folder())
+    for name in _ANIMATEDIFF:
+        if (models / name).is_dir():
+            add(name, models / name)
+
+
+def add(name: str, *roots: Path) -> None:
+    """Make folders of weights known to ComfyUI under a name; core gives a name that is new to it no extensions, which would list any file."""
+    for root in roots:
+        folder_paths.add_model_folder_path(name, str(root))
+    paths, extensions = folder_paths.folder_names_and_paths[name]
+    folder_paths.folder_names_and_paths[name] = (paths, set(extensions) | folder_paths.supported_pt_extensions)
 
 
 def saved_folder() -> Path:

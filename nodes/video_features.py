@@ -1,7 +1,6 @@
 """Features of many videos: each is decoded, seen by I3D and let go; what stays is 400 numbers a video, which a file can keep."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..metrics.i3d import I3D, is_standard, load_i3d, to_input
+from . import folders
 from .metric_inputs import Progress, Videos
 from .weights_file import fingerprint, read_tensors, stamp
 
@@ -40,9 +40,7 @@ class Network:
 
 
 def register() -> None:
-    folder_paths.add_model_folder_path(NETWORKS, os.path.join(folder_paths.models_dir, NETWORKS))
-    paths, extensions = folder_paths.folder_names_and_paths[NETWORKS]
-    folder_paths.folder_names_and_paths[NETWORKS] = (paths, set(extensions) | folder_paths.supported_pt_extensions)
+    folders.add(NETWORKS, Path(folder_paths.models_dir) / NETWORKS)
 
 
 def networks() -> list[str]:
