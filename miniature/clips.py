@@ -27,11 +27,6 @@ def write_training_set(folder: Path, motion: str, count: int = 8, frames: int = 
     return [scene for scene, _ in pairs]
 
 
-def write_all(folder: Path, count: int = 8, frames: int = 16, seed: int = 0) -> dict[str, list[Scene]]:
-    """Write a training set of every motion, each into a folder of its own; returns the scenes by motion."""
-    return {motion: write_training_set(folder / motion.replace(" ", "_"), motion, count, frames, seed) for motion in world.MOTIONS}
-
-
 def first_frames(motion: str, count: int, seed: int, exclude: Iterable[Scene]) -> list[tuple[Scene, State]]:
     """First frames to animate: scenes that are not among `exclude`, and where the motion would start in each."""
     return _choose(motion, count, np.random.default_rng([seed, 1, *motion.encode()]), exclude)
