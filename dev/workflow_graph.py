@@ -50,9 +50,15 @@ _HOW = {"sampler_name": "euler", "scheduler": "normal"}
 _TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0, "name": "motion", **SIZE,
              "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
              "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced"}  # fmt: skip
+_SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent", "sampler_name": "euler",
+            "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0,
+            "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip
 KINDS = {
     "CheckpointLoaderSimple": Kind("", {"ckpt_name": SD15}, "MODEL:MODEL CLIP:CLIP VAE:VAE"),
     "LoadVideoTextDataSetFromFolder": Kind("", {"folder": "my_clips"}, "videos:VIDEO texts:STRING"),
+    "LoadVideo": Kind("", {"file": "example.mp4"}, "VIDEO:VIDEO"),
+    "GetVideoComponents": Kind("video:VIDEO", {}, "images:IMAGE audio:AUDIO fps:FLOAT bit_depth:INT"),
+    "ImageFromBatch": Kind("image:IMAGE", {"batch_index": 0, "length": 1}, "IMAGE:IMAGE"),
     "LoadImage": Kind("", {"image": "example.png"}, "IMAGE:IMAGE MASK:MASK"),
     "CLIPTextEncode": Kind("clip:CLIP", {"text": ""}, "CONDITIONING:CONDITIONING"),
     "EmptyLatentImage": Kind("", {**SIZE, "batch_size": 1}, "LATENT:LATENT"),
@@ -72,10 +78,12 @@ KINDS = {
     "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT noise:NOISE?",
                                     {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW, "statistics": "match at the end"},
                                     "LATENT:LATENT"),
+    "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT vae:VAE? "
+                                       "end_frames:IMAGE,LATENT? known_frames:MASK?", _SLIDING, "LATENT:LATENT IMAGE:IMAGE"),
     "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING?", _TRAINING,
                                  "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP"),
 }  # fmt: skip
-UPLOADS = {"LoadImage"}  # behind their file's name the browser keeps one value more, "image"
+UPLOADS = {"LoadImage", "LoadVideo"}  # behind their file's name the browser keeps one value more, "image"
 
 # ---------------------------------------------------------------------------------------------------- a graph and its two forms
 

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from ..interpreter import ROOT
-from . import lamp
+from . import lamp, ti2v_zero
 
 FOLDER = ROOT / "workflows"
-WORKFLOWS = (*lamp.WORKFLOWS,)
+WORKFLOWS = (*lamp.WORKFLOWS, *ti2v_zero.WORKFLOWS)
 
 
 def files() -> dict[str, str]:

@@ -29,8 +29,12 @@ def move(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], first_
     sampler = g.add("FSM_FirstFrameKSampler", "Sampler", (x, y + 250), (340, 330), model=model, **prompts, first_frame=first_frame,
                     noise=noise["NOISE"])  # fmt: skip
     frames = g.add("VAEDecode", "Decode", (x + 440, y), (320, 60), samples=sampler["LATENT"], vae=vae)
-    video = g.add("CreateVideo", "Frame rate", (x + 440, y + 140), (320, 110), images=frames["IMAGE"])
-    g.add("SaveVideo", "Save video", (x + 440, y + 330), (320, 126), video=video["VIDEO"])
+    keep(g, x + 440, y + 140, frames["IMAGE"])
+
+
+def keep(g: Graph, x: int, y: int, frames: Link) -> None:
+    video = g.add("CreateVideo", "Frame rate", (x, y), (320, 110), images=frames)
+    g.add("SaveVideo", "Save video", (x, y + 190), (320, 126), video=video["VIDEO"])
 
 
 def five_columns(g: Graph) -> Graph:

@@ -16,6 +16,14 @@ TITLES = {  # which other code looks nodes up by
     "animate_image_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame", "Noise", "Sampler", "Save video"],
     "sdxl_first_frame_lamp": ["First-frame checkpoint", "Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Noise", "Sampler",
                               "Save video"],
+    **{
+        name: ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", *given, "Sampler", "Save video"]
+        for name, given in {
+            "image_to_video_ti2v_zero": ["First frame", "Scale"], "long_video_ti2v_zero": ["First frame", "Scale"],
+            "predict_video_ti2v_zero": ["Clip", "Known frames", "Scale"],
+            "infill_video_ti2v_zero": ["First picture", "Scale first picture", "Last picture", "Scale last picture"],
+        }.items()
+    },
 }  # fmt: skip
 NAMES = sorted(TITLES)
 NOTES = {"Note", "MarkdownNote"}
@@ -41,7 +49,7 @@ def widgets(node: dict) -> dict:
         found[name] = values.pop(0)
         if name == "seed":
             assert values.pop(0) in ("fixed", "randomize")
-    assert values == (["image"] if node["type"] == "LoadImage" else [])
+    assert values == (["image"] if node["type"] in workflow_graph.UPLOADS else [])
     return found
 
 
