@@ -53,10 +53,21 @@ def checks(options: argparse.Namespace, comfyui: Path) -> None:
 
 def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
     """train the miniature's weights from nothing: [arguments of miniature/train.py]"""
-    script = Path(__file__).with_name("train_miniature.py")
     base.WEIGHTS.parent.mkdir(parents=True, exist_ok=True)
     places = ("--folder", interpreter.STATE / "miniature", "--output", base.WEIGHTS)
-    interpreter.become(interpreter.PYTHON, script, comfyui, base.MINIATURE, *places, *options.rest)
+    inside(comfyui, "train", *places, *options.rest)
+
+
+def study(options: argparse.Namespace, comfyui: Path) -> None:
+    """measure a method on the miniature: ti2v [arguments of dev/study_ti2v.py]"""
+    if not options.rest or options.rest[0] not in STUDIES:
+        raise Trouble(f"name a study: {', '.join(STUDIES)}")
+    inside(comfyui, f"dev.study_{options.rest[0]}", *options.rest[1:])
+
+
+def inside(comfyui: Path, script: str, *arguments: str | Path) -> None:
+    """Go on as a script that wants ComfyUI and the pack in its own process."""
+    interpreter.become(interpreter.PYTHON, Path(__file__).with_name("inside.py"), comfyui, script, *arguments)
 
 
 def workflows(options: argparse.Namespace, comfyui: Path) -> None:
@@ -66,8 +77,10 @@ def workflows(options: argparse.Namespace, comfyui: Path) -> None:
     workflows.main()
 
 
-COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "train-miniature": train_miniature, "workflows": workflows}
-WITH_REST = {"test", "train-miniature"}  # what dev does not know goes on to the program behind
+STUDIES = ("ti2v",)
+COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "train-miniature": train_miniature,
+            "workflows": workflows}  # fmt: skip
+WITH_REST = {"test", "study", "train-miniature"}  # what dev does not know goes on to the program behind
 
 
 def parse(words: list[str]) -> argparse.Namespace:
