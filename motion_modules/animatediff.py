@@ -16,6 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .key_frames import Rule
 from .layers import TemporalAttention, joint_group_norm
 from .module import put
 from .sites import Site
@@ -109,7 +110,7 @@ class TemporalTransformer(nn.Module):
 class TemporalTransformers(nn.Module):
     """AnimateDiff's motion module: a temporal transformer at every site; `layers[path]` finds it again. Settings as TemporalTransformer's."""
 
-    first_frame = False  # self-attention stays the image model's
+    key_frames: Rule = ()  # self-attention stays the image model's
 
     def __init__(self, sites: Iterable[Site], max_frames: int = 32, *, operations: Any = nn, **settings: Any):
         super().__init__()

@@ -93,18 +93,3 @@ def joint_group_norm(norm: nn.Module, x: Tensor, frames: int) -> Tensor:
     height = x.shape[-2]
     joint = norm(rearrange(x, "(b f) c h w -> b c (f h) w", f=frames))
     return rearrange(joint, "b c (f h) w -> (b f) c h w", h=height)
-
-
-def first_frame_only(tokens: Tensor, frames: int) -> Tensor:
-    """The first frame's tokens of every clip, `(b f) l c` -> `b l c`: what LAMP's self-attention takes keys and values from."""
-    return tokens.unflatten(0, (-1, frames))[:, 0]
-
-
-def fold_frames(tokens: Tensor, frames: int) -> Tensor:
-    """All frames of a clip as one query sequence, `(b f) l c -> b (f l) c`: every frame asks the same keys, projected once."""
-    return tokens.unflatten(0, (-1, frames)).flatten(1, 2)
-
-
-def unfold_frames(tokens: Tensor, frames: int) -> Tensor:
-    """The inverse of `fold_frames`, `b (f l) c -> (b f) l c`."""
-    return tokens.unflatten(1, (frames, -1)).flatten(0, 1)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .key_frames import Rule
 from .layers import MotionBlock, MotionConv
 from .low_rank import LowRank, LowRankOperations
 from .sites import Site
@@ -14,7 +15,7 @@ from .sites import Site
 class MotionModule(nn.Module):
     """A tree of containers with a motion layer at every site; `layers[path]` finds it again."""
 
-    first_frame = True  # self-attention takes keys and values from the first frame
+    key_frames: Rule = ("first",)
     max_frames = None
 
     def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn):

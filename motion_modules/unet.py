@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .layers import first_frame_only, fold_frames, joint_group_norm, unfold_frames
+from .key_frames import NoLayers, Rule, first_frame_only, fold_frames, key_tokens, unfold_frames
+from .layers import joint_group_norm
 from .methods import Layers
 
 KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
@@ -22,17 +23,24 @@ KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
 class Call:
     """One call of the UNet: how many frames a clip has, which adapters act and how strongly.
 
-    `joint_norm` and `first_frame` say how far group norms and self-attention go from the image model's way (0) to LAMP's (1).
+    `joint_norm` and `key_strength` say how far group norms go from the image model's way (0) to one norm over all frames (1), and
+    self-attention to the frames `key_frames` names.
     """
 
     frames: int
     names: dict[int, str]
-    adapters: list[tuple[Layers, float]]
+    adapters: list[tuple[Layers | NoLayers, float]]
     joint_norm: float
-    first_frame: float
+    key_frames: Rule = ()
+    key_strength: float = 1.0
     checkpointing: bool = False
     ends: dict[int, str] = field(default_factory=dict)  # of row_ends
     last: Tensor | None = field(default=None, repr=False)  # the newest block's output
+
+    @property
+    def folds(self) -> bool:
+        """Do all frames ask the first one, and it alone? Then they may ask at once."""
+        return self.key_frames == ("first",) and self.key_strength == 1 and self.frames > 1
 
     def name(self, layer: nn.Module) -> str:
         return self.names[id(layer)]
@@ -120,8 +128,7 @@ def spatial_transformer(layer: Any, x: Tensor, context: Tensor | None, options: 
             tokens = layer.proj_in(tokens)
         for i, block in enumerate(layer.transformer_blocks):
             options["block_index"] = i
-            tokens = block(tokens, context=context, transformer_options=options)
-            tokens = call.attend(f"{path}.transformer_blocks.{i}", tokens, block.n_heads)
+            tokens = transformer_block(block, f"{path}.transformer_blocks.{i}", tokens, context, options, call)
         if layer.use_linear:
             tokens = layer.proj_out(tokens)
         tokens = tokens.unflatten(1, (height, width)).movedim(3, 1).contiguous()
@@ -132,6 +139,22 @@ def spatial_transformer(layer: Any, x: Tensor, context: Tensor | None, options: 
     out = call.run(run, x, context)
     options["transformer_index"] += 1
     return out
+
+
+def transformer_block(block: Any, path: str, tokens: Tensor, context: Tensor | None, options: dict, call: Call) -> Tensor:
+    """A block, then its temporal attention; tokens `(b f) l c`.
+
+    Where another node has replaced its self-attention (PAG, SAG), that gets the image model's own keys and values.
+    """
+    if _is_replaced(options):
+        options = {name: value for name, value in options.items() if name != KEY}
+    tokens = block(tokens, context=context, transformer_options=options)
+    return call.attend(path, tokens, block.n_heads)
+
+
+def _is_replaced(options: dict) -> bool:
+    replaced, row = options.get("patches_replace", {}).get("attn1", {}), tuple(options.get("block", ()))
+    return row in replaced or (*row, options["block_index"]) in replaced
 
 
 def plain_layer(layer: nn.Module, suffix: str, y: Tensor, call: Call) -> Tensor:
@@ -151,27 +174,21 @@ def conv_out(out: Any, y: Tensor, call: Call) -> Tensor:
     return call.conv("out.2", y)
 
 
-# ------------------------------------------------------------------------------- self-attention to the first frame
+# ------------------------------------------------------------------------------- self-attention to other frames
 
 
-def take_first_frame(n: Tensor, keys: Tensor, values: Tensor, extra: dict) -> tuple[Tensor, Tensor, Tensor]:
-    """LAMP, section 3.4: queries from every frame, keys and values from the first frame only. An `attn1_patch` of ComfyUI.
-
-    Below full strength keys and values come from a mixture of the frame's own tokens and the first frame's.
-    """
+def take_key_frames(n: Tensor, keys: Tensor, values: Tensor, extra: dict) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries from every frame, keys and values from the frames the call's rule names. An `attn1_patch` of ComfyUI."""
     call: Call | None = extra.get(KEY)
-    if call is None or call.first_frame == 0 or call.frames == 1:
+    if call is None or not call.key_frames or call.frames == 1:
         return n, keys, values
-    first = [first_frame_only(tokens, call.frames) for tokens in (keys, values)]
-    if call.first_frame == 1:
-        return fold_frames(n, call.frames), first[0], first[1]
-    first = [tokens.repeat_interleave(call.frames, dim=0) for tokens in first]
-    return n, torch.lerp(keys, first[0], call.first_frame), torch.lerp(values, first[1], call.first_frame)
+    if call.folds:
+        return fold_frames(n, call.frames), first_frame_only(keys, call.frames), first_frame_only(values, call.frames)
+    keys, values = (key_tokens(tokens, call.key_frames, call.frames, call.key_strength) for tokens in (keys, values))
+    return n, keys, values
 
 
 def give_frames_back(n: Tensor, extra: dict) -> Tensor:
-    """Undo the folding of `take_first_frame` behind the attention. An `attn1_output_patch` of ComfyUI."""
+    """Undo the folding of `take_key_frames` behind the attention. An `attn1_output_patch` of ComfyUI."""
     call: Call | None = extra.get(KEY)
-    if call is None or call.first_frame != 1 or call.frames == 1:
-        return n
-    return unfold_frames(n, call.frames)
+    return unfold_frames(n, call.frames) if call is not None and call.folds else n

@@ -15,6 +15,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ..motion_modules import unet
 from ..motion_modules.adapter import AdapterError, MotionAdapter, check_fits
+from ..motion_modules.key_frames import NoLayers, Rule
 from ..motion_modules.methods import METHODS, MOTION_LORA, Layers, place
 from ..motion_modules.sites import Site
 from ..motion_modules.unet import KEY, Call
@@ -31,7 +32,7 @@ _FAMILIES = {"SD15": "Stable Diffusion 1.x", "SD20": "Stable Diffusion 2.x", "SD
 class Active:
     """One adapter in use: its layers, its strength, and the part of the sampling in which it acts."""
 
-    module: Layers
+    module: Layers | NoLayers
     strength: float = 1.0
     joint_norm: bool = True
     start_percent: float = 0.0
@@ -60,7 +61,8 @@ class MotionStack:
                 names=unet.block_names(diffusion_model),
                 adapters=[(adapter.module, adapter.strength) for adapter in active],
                 joint_norm=min(1.0, max(adapter.strength * adapter.joint_norm for adapter in active)),
-                first_frame=min(1.0, max(adapter.strength * adapter.module.first_frame for adapter in active)),
+                key_frames=next(filter(None, (adapter.module.key_frames for adapter in active)), ()),
+                key_strength=min(1.0, max(adapter.strength * bool(adapter.module.key_frames) for adapter in active)),
                 checkpointing=self.checkpointing,
                 ends=unet.row_ends(diffusion_model),
             )
@@ -152,13 +154,36 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patcher = motion_patcher(adapter, sites, model.model.get_dtype_inference())
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
-    earlier = model.get_attachment(KEY)
-    active = Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent)
-    stack = MotionStack((*(earlier.adapters if earlier else ()), active))
-    set_stack(patched, stack)
+    _add(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent))
     deltas = {f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),)) for name, layer in patcher.model.query_deltas().items()}
     patched.add_patches(deltas, strength)
     return patched
+
+
+def attend_to(model, key_frames: Rule, start_percent: float = 0.0, end_percent: float = 1.0):
+    """A clone of the model whose self-attention takes keys and values from these frames, without any layers (Text2Video-Zero).
+
+    Raises AdapterError where the model's self-attention already follows another rule.
+    """
+    image_unet(model)
+    patched = model.clone()
+    _add(patched, Active(NoLayers(key_frames), joint_norm=False, start_percent=start_percent, end_percent=end_percent))
+    return patched
+
+
+def _add(patched, active: Active) -> None:
+    """One adapter more in the stack of a cloned model."""
+    earlier = patched.get_attachment(KEY)
+    adapters = earlier.adapters if earlier else ()
+    rule = active.module.key_frames
+    if other := next((there.module.key_frames for there in adapters if there.module.key_frames not in ((), rule) and rule), None):
+        raise AdapterError(f"This adapter's self-attention looks at {_frames_named(rule)}, that of an adapter already in the model at "
+                           f"{_frames_named(other)}: a model can follow one of them, so take one adapter out.")  # fmt: skip
+    set_stack(patched, MotionStack((*adapters, active)))
+
+
+def _frames_named(rule: Rule) -> str:
+    return f"the {' and the '.join(rule)} frame"
 
 
 def set_stack(patched, stack: MotionStack) -> None:
@@ -166,7 +191,7 @@ def set_stack(patched, stack: MotionStack) -> None:
     if patched.get_attachment(KEY) is None:
         for handler in HANDLERS:
             patched.set_model_forward_timestep_embed_patch(handler)
-        patched.set_model_attn1_patch(unet.take_first_frame)
+        patched.set_model_attn1_patch(unet.take_key_frames)
         patched.set_model_attn1_output_patch(unet.give_frames_back)
     patched.set_attachments(KEY, stack)
     for kind, wrapper in ((WrappersMP.APPLY_MODEL, stack.begin_call), (WrappersMP.DIFFUSION_MODEL, stack.end_call)):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from einops import rearrange
-from few_shot_motion.motion_modules import layers, unet
+from few_shot_motion.motion_modules import layers
 from few_shot_motion.motion_modules.low_rank import LowRankOperations
 from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.motion_modules.sites import Site, lamp_sites
@@ -44,28 +44,6 @@ def test_temporal_attention_is_softmax_over_the_frames_of_a_position():
 def test_attention_over_many_positions_is_split_and_joined():
     attention, x = layers.TemporalAttention(4), torch.randn(layers._ATTENTION_BATCH // 2 + 3, 2, 4)
     assert torch.allclose(attention(x, heads=2)[-3:], attention(x[-3:], heads=2), atol=1e-6)
-
-
-def test_folding_frames_equals_repeating_the_first_frames_keys():
-    torch.manual_seed(0)
-    frames, n = 4, torch.randn(2 * 4, 6, 8)
-    first = layers.first_frame_only(n, frames)
-    folded = nn.functional.scaled_dot_product_attention(layers.fold_frames(n, frames), first, first)
-    repeated = first.repeat_interleave(frames, dim=0)
-    expected = nn.functional.scaled_dot_product_attention(n, repeated, repeated)
-    assert torch.allclose(layers.unfold_frames(folded, frames), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
-def test_first_frame_strength_mixes_own_and_first_tokens(strength):
-    n = torch.randn(6, 5, 8)
-    call = unet.Call(frames=3, names={}, adapters=[], joint_norm=0, first_frame=strength)
-    queries, keys, _ = unet.take_first_frame(n, n, n, {unet.KEY: call})
-    assert queries.shape == n.shape if strength < 1 else (2, 15, 8)
-    if strength < 1:
-        expected = (1 - strength) * n + strength * n[[0, 0, 0, 3, 3, 3]]
-        assert torch.allclose(keys, expected, atol=1e-6)
-    assert torch.equal(unet.give_frames_back(queries, {unet.KEY: call}), n)
 
 
 def test_joint_group_norm_takes_statistics_over_all_frames():
