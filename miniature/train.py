@@ -1,8 +1,8 @@
 """Train the miniature's weights from nothing: `python3 dev train-miniature`.
 
-Two stages, each reproducible from --seed and resumable (state every 200 steps): the VAE's decoder on crops of eight cells, the UNet with
-its text tower on latents of whole pictures. Every step draws its own data from (seed, step), so a resumed run sees what an unbroken one
-would have seen.
+Stages, each reproducible from --seed and resumable (state every 200 steps): the VAE's decoder on crops of eight cells, the UNet with its text
+tower on latents of whole pictures, and over these two, once their file is written, the motion prior (train_prior.py). Every step draws its own
+data from (seed, step), so a resumed run sees what an unbroken one would have seen.
 """
 
 import argparse
@@ -197,15 +197,16 @@ def train_image(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
     return {key: value.detach() for key, value in parameters.items()}
 
 
-STAGES = {"vae": train_decoder, "image": train_image}
+STAGES = {"vae": train_decoder, "image": train_image}  # what the checkpoint is made of
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stage", choices=[*STAGES, "all"], default="all")
+    parser.add_argument("--stage", choices=[*STAGES, "prior", "all"], default="all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vae-steps", type=int, default=4000)
     parser.add_argument("--image-steps", type=int, default=5500)
+    parser.add_argument("--prior-steps", type=int, default=3000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
     parser.add_argument("--output", type=Path, help="the checkpoint to write, once every stage is done")
@@ -213,12 +214,16 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     steps = {"vae": options.vae_steps, "image": options.image_steps}
     weights: dict[str, Tensor] = {}
-    for stage in STAGES if options.stage == "all" else [options.stage]:
+    for stage in STAGES if options.stage == "all" else [options.stage] if options.stage in STAGES else []:
         weights |= STAGES[stage](options.seed, steps[stage], options.device, options.folder)
     if options.output and options.stage == "all":
         part = options.output.with_suffix(".part")
         save_file({key: value.half().cpu().contiguous() for key, value in weights.items()}, part)
         part.replace(options.output)
+    if options.stage in ("prior", "all"):
+        import train_prior
+
+        train_prior.write(train_prior.train_prior(options.seed, options.prior_steps, options.device, options.folder))
 
 
 if __name__ == "__main__":

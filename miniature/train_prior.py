@@ -16,6 +16,7 @@ from torch import Tensor
 
 FRAMES, CLIPS = 16, 4
 SCENES, MOTIONS = world.all_scenes(), list(world.MOTIONS)
+FILE = Path(__file__).parent / "models" / "motion_adapters" / "miniature_motion.safetensors"
 CYCLES = ("bounces", "orbits", "stands in the rain")
 
 
@@ -51,12 +52,11 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
     model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
     base = training_host.trainable_model(model)
     torch.manual_seed(seed)
-    module = animatediff.initialise(animatediff.TemporalTransformers(bridge.sites_of(base, "animatediff"))).to(device).train()
-    deltas = {}
-    for name, weight in base.model.diffusion_model.named_parameters():
-        if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")):
-            deltas[name] = Delta(weight.shape).to(device)
-            base.add_weight_wrapper(f"diffusion_model.{name}", deltas[name])
+    weights = base.model.diffusion_model.named_parameters()
+    read = {
+        name.removesuffix(".weight"): weight.shape for name, weight in weights if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))
+    }
+    module = animatediff.initialise(animatediff.TemporalTransformers(bridge.sites_of(base, "animatediff"), text=read)).to(device).train()
     options = training_host.attach(base, module, joint_norm=False, checkpointing=False)
     sampling = base.model.model_sampling
     encoded: dict[str, dict[str, Tensor]] = {}
@@ -79,20 +79,18 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
         error = (x0 - predict(x0 + level * eps, sigma)) / level  # = predicted eps - eps
         return ((1 + level**2).sqrt() * error.float().square()).mean()
 
-    parameters = dict(module.named_parameters()) | {
-        name.replace(".weight", ".delta.weight"): delta.delta.weight for name, delta in deltas.items()
-    }
+    parameters = dict(module.named_parameters())
     report("prior", fit("prior", parameters, loss_at, steps, 1e-3, folder), steps)
     return {name: value.detach() for name, value in parameters.items()}
 
 
-class Delta(torch.nn.Module):
-    """What training added to a frozen weight: W + delta."""
+def write(tensors: dict[str, Tensor]) -> None:
+    """The released file: AnimateDiff's layers with the change of the text projections, in fp16, on the image model's own noise schedule."""
+    from few_shot_motion.motion_modules.adapter import MotionAdapter, save_adapter
+    from few_shot_motion.motion_modules.animatediff import frame_positions
 
-    def __init__(self, shape: torch.Size):
-        super().__init__()
-        self.delta = torch.nn.Linear(shape[1], shape[0], bias=False)
-        torch.nn.init.zeros_(self.delta.weight)
-
-    def forward(self, weight: Tensor) -> Tensor:
-        return weight + self.delta.weight.to(weight)
+    attentions = [name.removesuffix(".to_q.weight") for name in tensors if name.endswith(".to_q.weight")]
+    positions = {f"{path}.pos_encoder.pe": frame_positions(32, len(tensors[f"{path}.to_q.weight"])) for path in attentions}
+    notes = {"kind": "AnimateDiff motion module of the miniature", "base": "Miniature", "frames": str(FRAMES), "width": "128", "height": "128",
+             "prompts": ", ".join(MOTIONS), "licence": "Apache-2.0"}  # fmt: skip
+    save_adapter(MotionAdapter("animatediff", {**tensors, **positions}, joint_norm=False, metadata=notes), FILE)

@@ -61,15 +61,22 @@ def _attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v)
 
 
-class QueryDelta(nn.Module):
-    """What training added to a frozen query projection: W + delta."""
+class WeightDelta(nn.Module):
+    """What training added to a frozen projection: W + delta."""
 
-    def __init__(self, channels: int, operations: Any = nn):
+    def __init__(self, inputs: int, outputs: int, operations: Any = nn):
         super().__init__()
-        self.delta = operations.Linear(channels, channels, bias=False)
+        self.delta = operations.Linear(inputs, outputs, bias=False)
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight + self.delta.weight.to(weight)
+
+
+class QueryDelta(WeightDelta):
+    """The same of a query projection."""
+
+    def __init__(self, channels: int, operations: Any = nn):
+        super().__init__(channels, channels, operations)
 
 
 class MotionBlock(nn.Module):

@@ -1,7 +1,7 @@
 """What tells one method from another: where its layers sit, which layer a tensor belongs to, and how its module is built.
 
 A module of layers has `layers[path]`, the layer at a site; `key_frames`, which frames spatial self-attention takes keys and values from
-(key_frames.py); `max_frames`, how many frames it can tell apart (None: any number); `query_deltas()`, what it adds to the UNet's own weights.
+(key_frames.py); `max_frames`, how many frames it can tell apart (None: any number); `weight_deltas()`, what it adds to the UNet's own weights.
 """
 
 from __future__ import annotations

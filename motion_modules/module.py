@@ -27,7 +27,7 @@ class MotionModule(nn.Module):
             self.layers[site.path] = layer
             put(self, site.path, layer)
 
-    def query_deltas(self) -> dict[str, nn.Module]:
+    def weight_deltas(self) -> dict[str, nn.Module]:
         """Parameter name of a UNet's query projection -> the layer that adds to it."""
         return {f"{path}.attn1.to_q.weight": layer.attn1["to_q"] for path, layer in self.layers.items() if isinstance(layer, MotionBlock)}
 

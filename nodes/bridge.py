@@ -155,7 +155,7 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
     _add(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent))
-    deltas = {f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),)) for name, layer in patcher.model.query_deltas().items()}
+    deltas = {f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),)) for name, layer in patcher.model.weight_deltas().items()}
     patched.add_patches(deltas, strength)
     return patched
 

@@ -40,7 +40,7 @@ def attach(base, module: MotionModule, joint_norm: bool, checkpointing: bool) ->
     earlier = base.get_attachment("few_shot_motion")
     stack = MotionStack((*(earlier.adapters if earlier else ()), Active(module, joint_norm=joint_norm)), checkpointing)
     set_stack(base, stack)
-    for name, layer in module.query_deltas().items():
+    for name, layer in module.weight_deltas().items():
         base.add_weight_wrapper(f"diffusion_model.{name}", layer)
     base.model.requires_grad_(False)
     comfy.model_management.load_models_gpu([base, *base.get_additional_models()], force_full_load=True)
