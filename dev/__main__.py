@@ -59,10 +59,10 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: ti2v [arguments of dev/study_ti2v.py]"""
+    """measure a method on the miniature: ti2v [arguments of dev/studies/ti2v.py]"""
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
-    inside(comfyui, f"dev.study_{options.rest[0]}", *options.rest[1:])
+    inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:])
 
 
 def inside(comfyui: Path, script: str, *arguments: str | Path) -> None:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(comfyui: str, script: str, arguments: list[str]) -> None:
-    """`script`: a module with main(), of miniature/ or of dev/, `train` or `dev.study_ti2v`."""
+    """`script`: a module with main(), of miniature/ or of dev/, `train` or `dev.studies.ti2v`."""
     sys.path[:1] = [comfyui, str(ROOT / "miniature")]  # in place of this folder, whose server.py would hide ComfyUI's
     import comfy.cli_args
     import torch

@@ -1,0 +1,97 @@
+"""The miniature with its motion prior in this process: clips by repeat-and-slide and from words alone, kept on disk, measured."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import comfy.sample
+import measure
+import numpy as np
+import torch
+import world
+from few_shot_motion.nodes.motion import LoadMotionAdapter
+from few_shot_motion.nodes.repeat_and_slide import PRESETS, RepeatAndSlideSampler
+from testset import Case
+
+from .. import machine
+from ..interpreter import ROOT
+
+PRIOR = "miniature_motion.safetensors"
+CFG = 4.0
+MEASURES = ("direction_cosine", "displacement_ratio", "path_error", "colour_kept", "shape_iou", "found")
+
+
+class Studio:
+    def __init__(self):
+        import nodes
+
+        asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
+        image_model, self.text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
+        self.model = LoadMotionAdapter.execute(image_model, PRIOR, 1.0).args[0]
+        self.half = machine.training_precision() == "bf16"
+        torch.set_num_threads(1)  # the miniature is too small for more; start a second study beside it
+
+    def words(self, caption: str) -> list:
+        return [[self.text.encode_from_tokens(self.text.tokenize(caption)), {}]]
+
+    def precision(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.half)
+
+    def slide(
+        self, case: Case, given: Sequence[int], frames: int, window: int, seed: int, preset: str = "custom", **settings
+    ) -> np.ndarray:
+        """A clip of which the exact frames `given` are known, by the node; settings as its own, steps 10 and no resampling by default."""
+        exact = torch.from_numpy(case.draw()[:frames]).float() / 255
+        known = torch.zeros(frames, 8, 8)
+        known[list(given)] = 1
+        custom = {"steps": 10, "resample": 0, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "inversion": True, **settings}
+        with torch.inference_mode(), self.precision():
+            out = RepeatAndSlideSampler.execute(
+                self.model, self.words(case.caption), self.words(""), exact if len(given) > 1 else exact[:1], frames, preset, seed, CFG, window,
+                "latent", "euler", "ddim_uniform", context=0, end="clean", batch="frames of one clip", vae=self.vae,
+                known_frames=known if len(given) > 1 else None, **custom,
+            )  # fmt: skip
+        return _pixels(out.args[1])
+
+    def write(self, case: Case, frames: int, seed: int) -> np.ndarray:
+        """A clip from the caption alone: the prior's own text to video."""
+        shape = (frames, 4, world.CELLS, world.CELLS)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        with torch.inference_mode(), self.precision():
+            latent = comfy.sample.sample(self.model, noise, 20, CFG, "euler", "ddim_uniform", self.words(case.caption), self.words(""),
+                                         torch.zeros(shape), disable_pbar=True, seed=seed)  # fmt: skip
+            return _pixels(self.vae.decode(latent.float()))
+
+
+def calls_per_frame(preset: str) -> float:
+    """Calls of the model per new frame, as the node's help page has them."""
+    steps, resample, end, new_frames = PRESETS[preset]
+    return (steps + resample * round(steps * end)) / new_frames
+
+
+def _pixels(images: torch.Tensor) -> np.ndarray:
+    return (images.float().clamp(0, 1) * 255).round().byte().numpy()
+
+
+def kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The clip in this file, made unless it is there."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        clip, part = make(), file.with_suffix(".part")
+        with part.open("wb") as opened:
+            np.savez_compressed(opened, clip=clip)
+        part.replace(file)
+    return np.load(file)["clip"]
+
+
+def followed(clip: np.ndarray, case: Case) -> dict[str, float]:
+    """How a clip without a given first frame follows its caption: held against the exact course from where its subject begins."""
+    begins = measure.find_subject(clip[0], (case.scene.shape,))
+    if begins is None:
+        return dict.fromkeys(MEASURES, 0.0)
+    course = world.path(case.motion, world.State(begins.x, begins.y, begins.size), len(clip))
+    return measure.measure_clip(clip, case.scene, course)
+
+
+def means(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([row[key] for row in rows])) for key in MEASURES}
