@@ -71,32 +71,39 @@ class GatedFeedForward(nn.Module):
 
 
 class TemporalBlock(nn.Module):
-    """x += attention_a(norm_a(x)) for every attention a (two of them), then x += ff(norm(x))."""
+    """x += attention_a(norm_a(x)) for every attention a (two of them), then x += ff(norm(x)). max_frames None: frames have no position."""
 
-    def __init__(self, channels: int, max_frames: int, attentions: int, operations: Any = nn):
+    def __init__(self, channels: int, max_frames: int | None, attentions: int, heads: int = HEADS, operations: Any = nn):
         super().__init__()
-        self.attention_blocks = nn.ModuleList(FrameAttention(channels, max_frames, operations) for _ in range(attentions))
+        self.heads = heads
+        made = (FrameAttention(channels, max_frames, operations) if max_frames else TemporalAttention(channels, operations)
+                for _ in range(attentions))  # fmt: skip
+        self.attention_blocks = nn.ModuleList(made)
         self.norms = nn.ModuleList(operations.LayerNorm(channels) for _ in range(attentions))
         self.ff = GatedFeedForward(channels, operations)
         self.ff_norm = operations.LayerNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         for norm, attention in zip(self.norms, self.attention_blocks, strict=True):
-            x = x + attention(norm(x))
+            x = x + attention(norm(x), self.heads)
         return x + self.ff(self.ff_norm(x))
 
 
 class TemporalTransformer(nn.Module):
-    """proj_out(blocks(proj_in(group norm(x)))) over the frames of every position. `joint_norm`: statistics over all frames of a clip."""
+    """proj_out(blocks(proj_in(group norm(x)))) over the frames of every position, the blocks `width` wide (None: as the features are).
 
-    def __init__(self, channels: int, max_frames: int = 32, attentions: int = 2, blocks: int = 1, joint_norm: bool = False,
-                 operations: Any = nn):  # fmt: skip
+    `joint_norm`: statistics over all frames of a clip. max_frames None: frames have no position, any number of them runs.
+    """
+
+    def __init__(self, channels: int, max_frames: int | None = 32, attentions: int = 2, blocks: int = 1, joint_norm: bool = False,
+                 width: int | None = None, heads: int = HEADS, operations: Any = nn):  # fmt: skip
         super().__init__()
+        width = width or channels
         self.joint_norm = joint_norm
         self.norm = operations.GroupNorm(32, channels, eps=1e-6)
-        self.proj_in = operations.Linear(channels, channels)
-        self.transformer_blocks = nn.ModuleList(TemporalBlock(channels, max_frames, attentions, operations) for _ in range(blocks))
-        self.proj_out = operations.Linear(channels, channels)
+        self.proj_in = operations.Linear(channels, width)
+        self.transformer_blocks = nn.ModuleList(TemporalBlock(width, max_frames, attentions, heads, operations) for _ in range(blocks))
+        self.proj_out = operations.Linear(width, channels)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """What to add to a row's features, `(b f) c h w` -> `(b f) c h w`."""

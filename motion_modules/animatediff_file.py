@@ -44,7 +44,7 @@ def read(file: str, tensors: Mapping[str, Tensor]) -> MotionAdapter | None:
     made = {}
     for (side, i, _, j, rest), tensor in found:
         row = row_name(side, int(i or 0), int(j), per_level)
-        for part in [rest.removeprefix("temporal_transformer.")] if original else _original(rest):
+        for part in [rest.removeprefix("temporal_transformer.")] if original else original_parts(rest):
             made[f"{row}.temporal_transformer.{part}"] = tensor.clone() if part.endswith(".pe") else tensor
     levels = 1 + max((int(i) for (side, i, *_), _ in found if side == "down_blocks"), default=0)
     return _recognise(file, made, levels, original)
@@ -62,7 +62,7 @@ def row_name(side: str | None, i: int, j: int, per_level: int) -> str:
     return f"output_blocks.{i * (per_level + 1) + j}" if side == "up_blocks" else "middle_block"
 
 
-def _original(rest: str) -> list[str]:
+def original_parts(rest: str) -> list[str]:
     """diffusers' name within a module -> the original ones: its one table of positions is two there."""
     if match := re.fullmatch(r"(transformer_blocks\.\d+)\.(.+)", rest):
         block, part = match.groups()

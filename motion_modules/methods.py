@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from . import modelscope
 from .animatediff import TemporalTransformers, animatediff_sites, extent, row_of
 from .module import MotionModule, site_of
 from .sites import Site, lamp_sites
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .adapter import MotionAdapter
 
 MOTION_LORA = "animatediff_lora"  # has no layers of its own: a change of a motion module's weights, see animatediff_lora.py
-Layers = MotionModule | TemporalTransformers
+Layers = MotionModule | TemporalTransformers | modelscope.ModelScopeLayers
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ def _animatediff(adapter: MotionAdapter, sites: Iterable[Site], operations: Any)
     return TemporalTransformers(sites, **extent(adapter.tensors), joint_norm=adapter.joint_own_norm, operations=operations)
 
 
+def _modelscope(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
+    return modelscope.ModelScopeLayers(sites, modelscope.head_width(adapter.tensors), operations)
+
+
 METHODS = {
     "lamp": Method(lamp_sites, site_of, _lamp, optional=lambda path: True),
     "animatediff": Method(animatediff_sites, row_of, _animatediff, optional=lambda path: path == "middle_block"),
+    "modelscope": Method(modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda path: False),
 }
 
 

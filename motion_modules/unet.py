@@ -51,7 +51,7 @@ class Call:
         return _plus(x, [(m.layers[row](x, self.frames), s) for m, s in self.adapters if row in m.layers])
 
     def conv(self, path: str, y: Tensor) -> Tensor:
-        """Follow the 2-D convolution at `path` with its motion layers."""
+        """Follow the 2-D convolution, or the whole ResBlock, at `path` with its motion layers."""
         return _plus(y, [(m.layers[path](y, self.frames), s) for m, s in self.adapters if path in m.layers])
 
     def attend(self, path: str, x: Tensor, heads: int) -> Tensor:
@@ -108,7 +108,8 @@ def res_block(layer: Any, x: Tensor, emb: Tensor, call: Call) -> Tensor:
         h = h + layer.emb_layers(emb).type(h.dtype)[..., None, None]
         h = call.norm(layer.out_layers[0], h)
         h = call.conv(f"{path}.out_layers.3", layer.out_layers[1:](h))
-        return call.row_end(layer, call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h)
+        h = call.conv(path, call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h)
+        return call.row_end(layer, h)
 
     return call.run(run, x, emb)
 

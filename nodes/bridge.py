@@ -25,7 +25,7 @@ from .unet_handlers import HANDLERS
 
 CLIPS = "few_shot_motion_clips"  # transformer_options: clips in a batch, where there is more than one
 _FAMILIES = {"SD15": "Stable Diffusion 1.x", "SD20": "Stable Diffusion 2.x", "SD21UnclipL": "Stable Diffusion 2.x unCLIP", "SDXL": "SDXL",
-             "SSD1B": "SSD-1B", "SDXLRefiner": "SDXL refiner"}  # fmt: skip
+             "SSD1B": "SSD-1B", "SDXLRefiner": "SDXL refiner", "ModelScope": "ModelScope T2V"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,20 @@
 """TI2V-Zero's sampling against its release, every random draw given: 1e-4 relative, through pixels and back, to the final frames.
 
-The UNet's outputs are the recorded ones; what reaches it, what is made of its outputs, and the VAE are ours and ComfyUI's.
+The loop alone takes the UNet's outputs from the record, for every recorded setting; through the nodes the UNet is the file's and runs live.
 """
 
 import json
 
-import comfy.latent_formats
-import comfy.model_base
-import comfy.model_patcher
 import comfy.model_sampling
 import comfy.samplers
 import comfy.sd
-import comfy.supported_models
+import folder_paths
 import pytest
 import torch
 from comfy.k_diffusion.sampling import sample_euler
 from few_shot_motion.nodes import slide_samplers
 from few_shot_motion.nodes.given_frames import PixelQueue
+from few_shot_motion.nodes.modelscope import LoadModelScope
 from few_shot_motion.nodes.repeat_and_slide import RepeatAndSlideSampler
 from few_shot_motion.nodes.sliding import noising_of
 from few_shot_motion.samplers.repeat_and_slide import calls_per_slide, repeat_and_slide, repeats_at, sample_slide
@@ -139,69 +137,38 @@ def test_loop(golden, schedule, vae, case):
     assert (final.int() - run["video_uint8"].int()).abs().max() <= 1  # the release truncates, so a rounding may step over
 
 
-class RecordedUNet(torch.nn.Module):
-    """Answers `b c f h w` as the recorded runs' guided UNet did, call by call, once it has been asked whether its frames see each other."""
-
-    def __init__(self, device=None, dtype=None, operations=None, **_):
-        super().__init__()
-        self.dtype, self.asked, self.replays, self.worst = torch.float32, 0, [], 0.0
-
-    def forward(self, x, timesteps=None, context=None, **_):
-        if self.asked < 2:
-            self.asked += 1
-            return x.mean(2, keepdim=True).expand_as(x)
-        replay = next(replay for replay in self.replays if f"{replay.prefix}call{replay.calls:03d}.t" in replay.run)
-        call = f"{replay.prefix}call{replay.calls:03d}."
-        replay.calls += 1
-        timestep, x_in, x0 = (replay.run[call + name] for name in ("t", "x_in", "x0_pred"))
-        assert timesteps.round() == timestep
-        self.worst = max(self.worst, off(x, x_in))
-        sigma = replay.schedule.sigmas[int(timestep)]
-        return (x_in - x0 / (1 + sigma**2).sqrt()) * (1 + sigma**2).sqrt() / sigma
-
-
-def recorded_model(replays: list):
-    class VideoLatents(comfy.latent_formats.SD15):
-        latent_dimensions = 3
-
-    class Config(comfy.supported_models.SD15):
-        latent_format = VideoLatents
-
-    config = Config({"in_channels": 4})
-    config.set_inference_dtype(torch.float32, None)
-    model = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.EPS, unet_model=RecordedUNet)
-    model.diffusion_model.replays = replays
-    return comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
-
-
 @pytest.mark.parametrize("case", ["r0", "r2"])
 @torch.inference_mode()
 def test_through_the_node(golden, schedule, vae, case, monkeypatch):
-    """From the picture to the last frame with the node's own settings: its guider, scheduler, latent scale, pixel queue and end."""
+    """From UNet file and picture to the last frame, live, with the nodes' own settings: only the random draws are the recorded ones."""
     file = golden / f"ti2v/loop_{case}.safetensors"
     run = load_file(file)
     with safe_open(file, "pt") as opened:
         config = json.loads(opened.metadata()["config"])
     replays = [Replay(run, i, schedule, True) for i in range(config["new_frames"])]
-    model = recorded_model(replays)
+    slide = iter(replays)
+    current = [None]
 
     def recorded_noise(_seed):
         def noise(role, like):
-            current = next(replay for replay in replays if f"{replay.prefix}call{replay.calls:03d}.t" in run)
-            return current.noise(role, like)
+            if role == "start":  # the first draw of every slide
+                current[0] = next(slide)
+            return current[0].noise(role, like)
 
         return noise
 
     monkeypatch.setattr(slide_samplers, "seeded_noise", recorded_noise)
-    text = [[torch.zeros(1, 8, 1024), {}]]
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "diffusion_models", ([str(golden / "ti2v")], {".safetensors"}))
+    model = LoadModelScope.execute("unet_tiny.safetensors").args[0]
+    positive, negative = ([[run[name], {}]] for name in ("text_emb", "text_emb_zero"))
     picture = run["images_uint8"][-1:].float() / 255
     out = RepeatAndSlideSampler.execute(
-        model, text, text, picture, length=4, preset="custom", seed=0, cfg=1.0, window=4, queue="pixel", sampler_name="euler",
-        scheduler="ddim_uniform", steps=4, resample=config["resample_iter"], resample_start=0.0, resample_end=1.0, new_frames=1, context=0,
-        inversion=True, end="smallest sigma (official)", batch="frames of one clip", vae=vae)  # fmt: skip
+        model, positive, negative, picture, length=4, preset="custom", seed=0, cfg=config["guide_scale"], window=4, queue="pixel",
+        sampler_name="euler", scheduler="ddim_uniform", steps=4, resample=config["resample_iter"], resample_start=0.0, resample_end=1.0,
+        new_frames=1, context=0, inversion=True, end="smallest sigma (official)", batch="frames of one clip", vae=vae)  # fmt: skip
     latents, pictures = out.args[0]["samples"], out.args[1]
-    assert model.model.diffusion_model.worst < 1e-4
-    finals = torch.cat([run[f"slide{i}.final_xt"][:, :, -1:] for i in range(3)], dim=2)
-    assert off(latents[:, :, 1:] * SCALE, finals) < 1e-4
+    assert next(slide, None) is None and all(next(replay.draws["again"], None) is None for replay in replays)
+    finals = torch.cat([frames_first(run[f"slide{i}.final_xt"])[-1:] for i in range(3)])
+    assert off(latents[1:] * SCALE, finals) < 1e-4
     expected = (frames_first(run["all_pixels"])[2:].clamp(-1, 1) + 1) / 2
     assert off(pictures.movedim(-1, 1), expected) < 1e-4
