@@ -11,7 +11,7 @@ import argparse
 import os
 import time
 
-from dev import base, check, environment, interpreter, server
+from dev import archives, base, check, environment, interpreter, server
 from dev.trouble import Trouble
 
 TIERS = ("pure", "comfy", "golden")
@@ -30,6 +30,8 @@ def test(options: argparse.Namespace, comfyui: Path) -> None:
     folders = ["tests"]
     if arguments and arguments[0] in TIERS:
         folders, arguments = [f"tests/{arguments[0]}"], arguments[1:]
+    if folders != ["tests/pure"]:
+        archives.fetch(archives.DIFFUSERS)
     os.chdir(interpreter.ROOT)  # where pyproject.toml's paths begin
     here = f"--comfyui={comfyui}"  # one word: pytest would take a lone path for a folder of tests, and run ComfyUI's conftest
     interpreter.become(interpreter.PYTHON, "-m", "pytest", *folders, here, *arguments)

