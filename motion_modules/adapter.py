@@ -8,6 +8,7 @@ training settings, licence.
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from .methods import METHODS, MOTION_LORA
 from .sites import Site
 
 FORMAT = "1"
+_FAMILY = re.compile(r"Stable Diffusion \d|ModelScope")  # families whose UNets have the same sizes
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ def check_fits(adapter: MotionAdapter, sites: list[Site], base: str) -> None:
         raise AdapterError(
             f"This adapter was made for {made_for}, the model is {base}: it has no layer for {len(lacking)} of the model's rows, "
             f"{lacking[0]} for one. Load the checkpoint family it was trained on, or download the file again."
+        )
+    families = [found[0] for name in (made_for, base) if (found := _FAMILY.match(name))]
+    if len(families) == 2 and families[0] != families[1]:
+        raise AdapterError(
+            f"This adapter was made for {made_for}, the model is {base}: its layers have the right sizes, but were trained on other features. "
+            "Load the checkpoint family it was trained on, or train an adapter for this one."
         )
 
 

@@ -11,6 +11,8 @@ import unets
 from comfy.taesd.taesd import TAESD
 from comfy_execution.graph_utils import ExecutionBlocker
 from few_shot_motion.motion_modules import modelscope, modelscope_file
+from few_shot_motion.motion_modules.adapter import MotionAdapter
+from few_shot_motion.motion_modules.animatediff import TemporalTransformers
 from few_shot_motion.nodes import bridge, modelscope_model
 from few_shot_motion.nodes.modelscope import LoadModelScope
 from few_shot_motion.nodes.repeat_and_slide import RepeatAndSlideSampler
@@ -131,11 +133,6 @@ def test_half_precision(folder, model, monkeypatch):
     assert (output(half, latents) - output(model, latents)).abs().max() < 0.05
 
 
-def test_widest_layer_is_in_the_memory_estimate(folder, model):
-    """The first transformer's width beside the image model's, at full size."""
-    assert model.model.memory_usage_factor == 8 * 64 / 320
-
-
 def test_vae_of_the_release(folder, vae_weights, vae):
     """Its tensors are named as in a checkpoint."""
     torch.save({"state_dict": {f"first_stage_model.{name}": value for name, value in vae_weights.items()}}, folder / "vae.pth")
@@ -209,6 +206,14 @@ def test_any_missing_tensor_is_noticed():
 def test_text_of_another_encoder_is_refused(model):
     with pytest.raises(ValueError, match="takes text of 64 channels, this prompt has 48: encode it with OpenCLIP ViT-H"):
         clip_of(model, 2, positive=text(1, width=48))
+
+
+def test_a_motion_module_of_another_family_is_refused(model):
+    """AnimateDiff's for SD 1.x have the sizes of this UNet too."""
+    tensors = TemporalTransformers(bridge.sites_of(model, "animatediff")).state_dict()
+    bridge.apply_adapter(model, MotionAdapter("animatediff", tensors))
+    with pytest.raises(ValueError, match="made for Stable Diffusion 1.x, the model is ModelScope T2V: its layers have the right sizes"):
+        bridge.apply_adapter(model, MotionAdapter("animatediff", tensors, metadata={"base": "Stable Diffusion 1.x"}))
 
 
 def test_a_file_that_is_no_vae_is_refused(folder):

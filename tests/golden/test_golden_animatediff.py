@@ -174,6 +174,11 @@ def test_releases_are_recognised_and_fit_their_base_only(golden, release):
         assert len(sites) == {"SDXL": 16}.get(base, 21)
         if base == adapter.metadata["base"]:
             check_fits(adapter, sites, base)
+            for other in ("Stable Diffusion 2.x", "ModelScope T2V") if version != "SDXL" else ():  # UNets of the same sizes
+                with pytest.raises(
+                    ValueError, match=f"made for {base}, the model is {other}: its layers have the right sizes, but were trained on"
+                ):
+                    check_fits(adapter, sites, other)
         else:
             with pytest.raises(ValueError, match=f"made for {adapter.metadata['base']}, the model is {base}: .*Load the checkpoint family"):
                 check_fits(adapter, sites, base)

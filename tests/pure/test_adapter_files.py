@@ -84,6 +84,29 @@ def test_adapter_for_another_model(adapter):
         files.check_fits(adapter, SITES[:1], "SDXL")
 
 
+@pytest.mark.parametrize(
+    "made_for, model, fits",
+    [
+        ("Stable Diffusion 1.x", "Stable Diffusion 2.x", False),
+        ("Stable Diffusion 1.4", "Stable Diffusion 2.x unCLIP", False),
+        ("Stable Diffusion 1.x", "ModelScope T2V", False),
+        ("Stable Diffusion 2.x", "ModelScope T2V", False),
+        ("Stable Diffusion 1.4", "Stable Diffusion 1.x", True),
+        ("Stable Diffusion 2.x", "Stable Diffusion 2.x unCLIP", True),
+        ("a UNet of 64 channels", "Stable Diffusion 2.x", True),  # nothing is known of it
+        ("Stable Diffusion 1.x", "Miniature", True),
+    ],
+)
+def test_adapter_that_fits_by_its_sizes_only(adapter, made_for, model, fits):
+    adapter.metadata["base"] = made_for
+    if fits:
+        return files.check_fits(adapter, SITES, model)
+    with pytest.raises(
+        AdapterError, match=f"made for {made_for}, the model is {model}: its layers have the right sizes, but were trained on other"
+    ):
+        files.check_fits(adapter, SITES, model)
+
+
 def test_nothing_half_written_stays(adapter, tmp_path):
     file = tmp_path / "a.safetensors"
     files.save_adapter(adapter, file)
