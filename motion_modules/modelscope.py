@@ -30,7 +30,7 @@ class TemporalConv(nn.ModuleList):
     """Four times y = conv(silu(group norm(y))): a kernel of three frames at one position, statistics over all frames of a clip."""
 
     def __init__(self, channels: int, operations: Any = nn):
-        # frames lie along the height of a 2-D convolution, which every device has and 3-D ones not
+        # frames lie along the height of 2-D convolutions: not every device has 3-D ones in every precision
         layers = ({"norm": operations.GroupNorm(32, channels), "conv": operations.Conv2d(channels, channels, (3, 1), padding=(1, 0))}
                   for _ in range(4))  # fmt: skip
         super().__init__(nn.ModuleDict(layer) for layer in layers)
@@ -54,21 +54,17 @@ class ModelScopeLayers(nn.Module):
         super().__init__()
         self.layers: dict[str, nn.Module] = {}
         for site in sites:
-            if site.is_block:
-                width = _FIRST_HEADS * head_width if site.path == _FIRST else site.channels
-                name, layer = (
-                    "temporal_transformer",
-                    TemporalTransformer(
-                        site.channels, None, joint_norm=True, width=width, heads=width // head_width, operations=operations
-                    ),
-                )
-            else:
-                name, layer = "temporal_conv", TemporalConv(site.channels, operations)
+            layer = _transformer(site, head_width, operations) if site.is_block else TemporalConv(site.channels, operations)
             self.layers[site.path] = layer
-            put(self, f"{site.path}.{name}", layer)
+            put(self, f"{site.path}.{'temporal_transformer' if site.is_block else 'temporal_conv'}", layer)
 
     def weight_deltas(self) -> dict[str, nn.Module]:
         return {}
+
+
+def _transformer(site: Site, head_width: int, operations: Any) -> TemporalTransformer:
+    width = _FIRST_HEADS * head_width if site.path == _FIRST else site.channels
+    return TemporalTransformer(site.channels, None, joint_norm=True, width=width, heads=width // head_width, operations=operations)
 
 
 def modelscope_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:

@@ -33,6 +33,9 @@ class _Model(comfy.model_base.BaseModel):
         if text is not None and text.shape[-1] != wanted:
             raise ValueError(f"ModelScope T2V takes text of {wanted} channels, this prompt has {text.shape[-1]}: encode it with OpenCLIP ViT-H, the text "
                              "encoder of ModelScope and Stable Diffusion 2.x.")  # fmt: skip
+        if (noise := kwargs.get("noise")) is not None and noise.ndim != 4:
+            raise ValueError(f"ModelScope T2V takes a clip as a batch of latents, one per frame, these have the shape {tuple(noise.shape)}: use Empty "
+                             "Latent Image with the number of frames as batch_size.")  # fmt: skip
         return super().extra_conds(**kwargs)
 
 

@@ -208,6 +208,14 @@ def test_text_of_another_encoder_is_refused(model):
         clip_of(model, 2, positive=text(1, width=48))
 
 
+def test_video_latents_are_refused(model):
+    video = {"samples": torch.zeros(1, 4, 3, 4, 4)}
+    with pytest.raises(
+        ValueError, match=r"a batch of latents, one per frame, these have the shape \(1, 4, 3, 4, 4\): use Empty Latent Image"
+    ):
+        core.KSampler().sample(model, 1, 2, 3.0, "euler", "normal", text(1), text(2), video)
+
+
 def test_a_motion_module_of_another_family_is_refused(model):
     """AnimateDiff's for SD 1.x have the sizes of this UNet too."""
     tensors = TemporalTransformers(bridge.sites_of(model, "animatediff")).state_dict()
