@@ -1,56 +1,17 @@
-"""Nodes that sample clips: with a first frame, with noise that frames share, with statistics matched to the first frame."""
+"""Nodes that sample clips with a first frame, and with statistics matched to it."""
 
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..samplers.noise import STRATEGIES, frame_noise
 from ..samplers.statistics import match_histograms, match_statistics
 from .bridge import image_unet
 from .clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
+from .frame_noise import ClipNoise
 from .motion import CATEGORY
 
 _LENGTH = "Frames of the clip, the first frame included. Adapters do best at the number they were trained with."
 _FIRST = "Latent of one picture, encoded with this model's VAE: it becomes frame 0, bit for bit."
 _STATISTICS = {"none": "none", "end": "match at the end", "every step": "match at every step (LAMP)"}
-
-
-class FrameNoise(io.ComfyNode):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="FSM_FrameNoise",
-            display_name="Shared/Autoregressive Noise",
-            category=CATEGORY,
-            description="Noise that the frames of a clip have in common, so that they start alike: LAMP's shared noise, or a chain from frame to frame.",
-            search_aliases=["LAMP noise", "shared noise", "video noise", "autoregressive noise"],
-            inputs=[
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
-                             tooltip="Frame by frame from this seed: a longer clip begins like a shorter one."),
-                io.Combo.Input("strategy", options=list(STRATEGIES), default="shared",
-                               tooltip="independent: each frame its own. shared: each frame a mixture with frame 0's. autoregressive: with the frame "
-                               "before it."),
-                io.Float.Input("alpha", default=0.2, min=0.0, max=1.0, step=0.01,
-                               tooltip="Weight of what is shared: 0 independent, 1 the same noise in every frame. LAMP uses 0.2."),
-                io.Boolean.Input("keep_unit_variance", default=True, advanced=True,
-                                 tooltip="On: every frame's noise has variance 1, as models expect. Off: the paper's formula, which shrinks it "
-                                 "(0.68 at alpha 0.2)."),
-            ],
-            outputs=[io.Noise.Output(tooltip="For First-Frame-Conditioned KSampler or SamplerCustomAdvanced.")],
-        )  # fmt: skip
-
-    @classmethod
-    def execute(cls, seed: int, strategy: str, alpha: float, keep_unit_variance: bool) -> io.NodeOutput:
-        return io.NodeOutput(_FrameNoise(seed, strategy, alpha, keep_unit_variance))
-
-
-class _FrameNoise:
-    """ComfyUI's NOISE: an object with a seed that makes noise for a latent."""
-
-    def __init__(self, seed: int, strategy: str, alpha: float, unit_variance: bool):
-        self.seed, self.strategy, self.alpha, self.unit_variance = seed, strategy, alpha, unit_variance
-
-    def generate_noise(self, latent: dict):
-        return frame_noise(self.seed, latent["samples"].shape, self.strategy, self.alpha, self.unit_variance)
 
 
 class FirstFrameConditioning(io.ComfyNode):
@@ -114,7 +75,7 @@ class FirstFrameKSampler(io.ComfyNode):
         latents = first_frame_latents(model, first_frame, length)
         every_step = statistics == _STATISTICS["every step"]
         sampler = stepwise_sampler(sampler_name, seed, steps) if every_step else comfy.samplers.sampler_object(sampler_name)
-        noise = (noise or _FrameNoise(seed, "independent", 0.0, True)).generate_noise({"samples": latents})
+        noise = (noise or ClipNoise(seed)).generate_noise({"samples": latents})
         clip = sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler)
         return io.NodeOutput({"samples": match_statistics(clip) if statistics == _STATISTICS["end"] else clip})
 
@@ -140,4 +101,4 @@ class MatchFirstFrame(io.ComfyNode):
         return io.NodeOutput(match_histograms(clip))
 
 
-NODES = [FrameNoise, FirstFrameConditioning, FirstFrameKSampler, MatchFirstFrame]
+NODES = [FirstFrameConditioning, FirstFrameKSampler, MatchFirstFrame]

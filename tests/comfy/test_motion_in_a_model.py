@@ -221,7 +221,8 @@ def test_an_interrupted_or_failed_run_leaves_the_model_clean(base, plain):
 
 def test_first_frame_conditioning_serves_sampler_custom_advanced(base):
     from comfy_extras.nodes_custom_sampler import CFGGuider, SamplerCustomAdvanced
-    from few_shot_motion.nodes.sampling import FirstFrameConditioning, FrameNoise
+    from few_shot_motion.nodes.frame_noise import FrameNoise
+    from few_shot_motion.nodes.sampling import FirstFrameConditioning
 
     first = torch.randn(1, 4, 8, 8) * 5
     cond = [[torch.randn(1, 9, 64), {}]]

@@ -287,7 +287,7 @@ def test_the_pixel_queue_does_not_clamp(vae):
 @torch.inference_mode()
 def advanced(model, latent: dict, sigmas=None, **changed) -> tuple[torch.Tensor, torch.Tensor]:
     from comfy_extras.nodes_custom_sampler import CFGGuider, SamplerCustomAdvanced
-    from few_shot_motion.nodes.sampling import FrameNoise
+    from few_shot_motion.nodes.frame_noise import FrameNoise
 
     settings = {"window": 4, "context": 0, "new_frames": 1, "resample": 1, "resample_start": 0.0, "resample_end": 1.0, "inversion": True}
     sampler = SamplerRepeatAndSlide.execute(**{**settings, "sampler_name": "euler", **changed}).args[0]
