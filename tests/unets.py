@@ -15,16 +15,17 @@ _COMMON = {"image_size": 32, "in_channels": 4, "out_channels": 4, "context_dim":
            "adm_in_channels": None, "use_linear_in_transformer": False, "use_temporal_attention": False}  # fmt: skip
 
 
-def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15, disable_dynamic: bool = False):
+def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15, kind=comfy.model_base.BaseModel,
+             disable_dynamic: bool = False):  # fmt: skip
     """A MODEL with this UNet, its weights given (ComfyUI's names) or random, in fp32 on the CPU."""
     config = family({**_COMMON, **unet})
     config.set_inference_dtype(torch.float32, None)
-    model = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.EPS)
+    model = kind(config, comfy.model_base.ModelType.EPS)
     if weights is None:
         weights = random_weights(model.diffusion_model, seed)
     model.diffusion_model.load_state_dict({name: value.clone() for name, value in weights.items()})
     patcher = comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
-    patcher.cached_patcher_init = (sd_model, (unet, weights, seed, family))
+    patcher.cached_patcher_init = (sd_model, (unet, weights, seed, family, kind))
     return patcher
 
 
