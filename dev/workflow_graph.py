@@ -74,12 +74,15 @@ KINDS = {
                                                    "noise_schedule": "as trained"},
                                    "MODEL:MODEL adapter:FSM_MOTION_ADAPTER"),
     "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"}, "filename:STRING"),
-    "FSM_FrameNoise": _ours("", {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True}, "NOISE:NOISE"),
+    "FSM_FrameNoise": _ours("", {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True, "move_x": 0.0, "move_y": 0.0},
+                            "NOISE:NOISE"),
     "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT noise:NOISE?",
                                     {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW, "statistics": "match at the end"},
                                     "LATENT:LATENT"),
     "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT vae:VAE? "
                                        "end_frames:IMAGE,LATENT? known_frames:MASK?", _SLIDING, "LATENT:LATENT IMAGE:IMAGE"),
+    "FSM_TextToVideoZero": _ours("model:MODEL masks:MASK?", {"move_x": 12.0, "move_y": 0.0, "t0": 881, "t1": 941, "background_smoothing": 0.6},
+                                 "MODEL:MODEL"),
     "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING?", _TRAINING,
                                  "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP"),
 }  # fmt: skip

@@ -25,15 +25,15 @@ def paint(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], **siz
 
 
 def move(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], first_frame: Link, vae: Link) -> None:
-    noise = g.add("FSM_FrameNoise", "Noise", (x, y), (340, 166), "randomize")
+    noise = g.add("FSM_FrameNoise", "Noise", (x, y), (340, 214), "randomize")
     sampler = g.add("FSM_FirstFrameKSampler", "Sampler", (x, y + 250), (340, 330), model=model, **prompts, first_frame=first_frame,
                     noise=noise["NOISE"])  # fmt: skip
     frames = g.add("VAEDecode", "Decode", (x + 440, y), (320, 60), samples=sampler["LATENT"], vae=vae)
     keep(g, x + 440, y + 140, frames["IMAGE"])
 
 
-def keep(g: Graph, x: int, y: int, frames: Link) -> None:
-    video = g.add("CreateVideo", "Frame rate", (x, y), (320, 110), images=frames)
+def keep(g: Graph, x: int, y: int, frames: Link, fps: float = 8.0) -> None:
+    video = g.add("CreateVideo", "Frame rate", (x, y), (320, 110), images=frames, fps=fps)
     g.add("SaveVideo", "Save video", (x, y + 190), (320, 126), video=video["VIDEO"])
 
 

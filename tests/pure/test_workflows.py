@@ -24,6 +24,7 @@ TITLES = {  # which other code looks nodes up by
             "infill_video_ti2v_zero": ["First picture", "Scale first picture", "Last picture", "Scale last picture"],
         }.items()
     },
+    "text_to_video_zero": ["Checkpoint", "Motion", "Prompt", "Negative prompt", "Size", "Sampler", "Save video"],
 }  # fmt: skip
 NAMES = sorted(TITLES)
 NOTES = {"Note", "MarkdownNote"}
