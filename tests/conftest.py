@@ -1,5 +1,6 @@
 """Load the pack as ComfyUI does: a package whose folder is the repository root. The tiers comfy and golden get ComfyUI beside it."""
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -56,6 +57,17 @@ def golden() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no golden numbers at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def diffusers():
+    """The peer to compare with, fetched by `python3 dev test`; never a requirement."""
+    folder = ROOT / ".dev" / "diffusers"
+    if not (folder / "diffusers").is_dir():
+        pytest.skip("diffusers is not in .dev: run python3 dev test once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield importlib.import_module("diffusers")
 
 
 @pytest.fixture(scope="session")
