@@ -70,8 +70,8 @@ class Motion:
     def sample(self, executor, guider, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
         """Sample frame 0 alone to t1 and on to t0, branch there, and sample all frames from t1 to the end."""
         frames, size = len(noise), tuple(noise.shape[-2:])
-        sampler, sampling = executor.class_obj, guider.inner_model.model_sampling
-        noising, px = noising_of(sampling), guider.inner_model.latent_format.spacial_downscale_ratio
+        sampling, px = guider.inner_model.model_sampling, guider.inner_model.latent_format.spacial_downscale_ratio
+        noising = noising_of(sampling)
         by = deltas(self.move, frames, (size[0] * px, size[1] * px))
         foreground = None if self.masks is None else self._foreground(frames, by, size).to(noise)
         if frames == 1:
@@ -88,17 +88,14 @@ class Motion:
             eps = noise[:count] if x is None else (x - noising.signal(part[0]) * clean) / noising.noise(part[0])
             before, done = done, done + len(part) - 1
             told = callback and (lambda i, denoised, x, _: callback(before + i, denoised, x, steps))
-            args = {
-                **extra_args,
-                "seed": ((extra_args.get("seed") or 0) + before) % (1 << 64),
-            }  # else every part drew the same noise in its steps
+            seed = (extra_args.get("seed") or 0) + before  # with one seed every part would draw the same noise in its steps
+            args = {**extra_args, "seed": seed % (1 << 64)}
             return executor(guider, part, args, told, eps, clean, None if denoise_mask is None else denoise_mask[:count], disable_pbar)
 
-        x_t1 = (
-            run(first, None)
-            if len(first) > 1
-            else sampling.noise_scaling(first[0], noise[:1], latent_image[:1], sampler.max_denoise(guider, first))
-        )
+        if len(first) > 1:
+            x_t1 = run(first, None)
+        else:
+            x_t1 = sampling.noise_scaling(first[0], noise[:1], latent_image[:1], executor.class_obj.max_denoise(guider, first))
         x_t0 = run(second, x_t1)
         x = branch(x_t1, x_t0, noise, by, second[-1], second[0], noising)
         if foreground is not None:

@@ -25,11 +25,11 @@ def moving(model, move=(16.0, 0.0), **inputs):
 
 
 def sample(
-    model, sampler="euler", steps=4, frames=FRAMES, seed=3, cfg=2.0, scheduler="normal", latents=None, callback=None, text=64, denoise=1.0
+    model, sampler="euler", steps=4, frames=FRAMES, seed=3, cfg=2.0, scheduler="normal", denoise=1.0, latents=None, mask=None, callback=None
 ):
     generator = torch.Generator().manual_seed(1)
     cond, uncond = (
-        [[torch.randn(1, 9, text, generator=generator), {"pooled_output": torch.randn(1, 1280, generator=generator)}]] for _ in range(2)
+        [[torch.randn(1, 9, 64, generator=generator), {"pooled_output": torch.randn(1, 1280, generator=generator)}]] for _ in range(2)
     )
     noise = torch.stack([torch.randn(4, *SIZE, generator=generator.manual_seed(seed + i)) for i in range(frames)])
     latents = torch.zeros_like(noise) if latents is None else latents
@@ -39,7 +39,7 @@ def sample(
     guider.set_conds(cond, uncond)
     guider.set_cfg(cfg)
     with torch.inference_mode():
-        return guider.sample(noise, latents, sampler, sigmas, callback=callback, disable_pbar=True, seed=seed)
+        return guider.sample(noise, latents, sampler, sigmas, denoise_mask=mask, callback=callback, disable_pbar=True, seed=seed)
 
 
 @pytest.mark.parametrize("sampler", comfy.samplers.KSampler.SAMPLERS)
@@ -123,6 +123,13 @@ def test_a_given_first_frame_comes_back_bit_for_bit(base):
         clip = sample(model, latents=latents)
         assert torch.equal(clip[0], latents[0]) and torch.isfinite(clip).all()
         assert (clip[1] - clip[0]).abs().max() > 1e-3
+
+
+def test_what_a_noise_mask_holds_stays(base):
+    latents, mask = torch.randn(FRAMES, 4, *SIZE, generator=torch.Generator().manual_seed(9)), torch.ones(1, 1, *SIZE)
+    mask[..., :4] = 0
+    clip = sample(moving(base), latents=latents, mask=mask)
+    assert torch.allclose(clip[..., :4], latents[..., :4], atol=1e-5) and (clip - latents)[..., 4:].abs().amax((1, 2, 3)).min() > 0.1
 
 
 def test_the_model_is_as_before(base):
