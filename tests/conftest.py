@@ -59,7 +59,7 @@ def golden() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def diffusers():
     """The peer to compare with, fetched by `python3 dev test`; never a requirement."""
     folder = ROOT / ".dev" / "diffusers"

@@ -3,9 +3,6 @@
 diffusers is fetched by `python3 dev test` into .dev; without it these tests are skipped.
 """
 
-import importlib
-from pathlib import Path
-
 import pytest
 import torch
 import unets
@@ -13,21 +10,11 @@ from few_shot_motion.motion_modules import animatediff_file
 from few_shot_motion.nodes import bridge, modelscope_model
 from safetensors.torch import save_file
 
-FETCHED = Path(__file__).parents[2] / ".dev" / "diffusers"
 SIZE = {"block_out_channels": (32, 64), "layers_per_block": 1, "cross_attention_dim": 64}
 BLOCKS = {  # class of the whole UNet -> its blocks on the way down and up
     "UNetMotionModel": {"down_block_types": ("CrossAttnDownBlockMotion", "DownBlockMotion"), "up_block_types": ("UpBlockMotion", "CrossAttnUpBlockMotion")},
     "UNet3DConditionModel": {"down_block_types": ("CrossAttnDownBlock3D", "DownBlock3D"), "up_block_types": ("UpBlock3D", "CrossAttnUpBlock3D")},
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def diffusers():
-    if not (FETCHED / "diffusers").is_dir():
-        pytest.skip("diffusers is not in .dev: run python3 dev test once")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FETCHED)
-        yield importlib.import_module("diffusers")
 
 
 def peer(diffusers, kind: str, **settings):
