@@ -10,7 +10,7 @@ from dev.client import PromptRefused
 FOLDER = Path(__file__).parents[2] / "workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 NOTES = {"Note", "MarkdownNote"}  # the browser's own
-FILES = {"ckpt_name", "adapter", "image", "folder"}  # combos of what is on a user's disk
+FILES = {"ckpt_name", "adapter", "image", "folder", "file"}  # combos of what is on a user's disk
 AFTER_RUN = {"fixed", "increment", "decrement", "randomize"}
 
 
@@ -76,7 +76,7 @@ def test_browser_form_fits_the_nodes(types, name):
             assert values and fits(values.pop(0), key, kind, options), (node["title"], key)
             if options.get("control_after_generate"):
                 assert values.pop(0) in AFTER_RUN
-            if options.get("image_upload"):
+            if options.get("image_upload") or options.get("video_upload"):
                 assert values.pop(0) == "image"
         assert values == [], node["title"]
         sockets = [key for key, (kind, options) in inputs.items() if not is_widget(kind, options)]
