@@ -2,7 +2,8 @@
 
 A file is `.safetensors` with the tensors of a module of motion_modules.methods under ComfyUI's names, and metadata that says what it is:
 `few_shot_motion` (format version), method, base, frames, width, height, fps, prompts, rank, group_norm, own_group_norm, noise_schedule,
-training settings, licence.
+training settings, licence. What learnt from masks beside the motion (mask_predictor.py) stands in the same file under names of its own,
+with `mask_input` saying what; `split` says that the motion layers tell subject from background.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .mask_predictor import CONTEXT, PREDICTOR
 from .methods import METHODS, MOTION_LORA
 from .sites import Site
 
@@ -36,10 +38,18 @@ class MotionAdapter:
     metadata: dict[str, str] = field(default_factory=dict)
     joint_own_norm: bool = False  # the group norms of its own layers over all frames
     schedule: Mapping[str, str | float] = field(default_factory=dict)  # of its training, as ComfyUI's sampling settings; empty: the model's
+    mask_tensors: Mapping[str, Tensor] = field(default_factory=dict, repr=False)  # what learnt from masks; motion does without
+
+    @property
+    def split(self) -> bool:
+        """Whether its motion layers tell subject from background."""
+        return any(".conv1d_background." in name for name in self.tensors)
 
     def describe(self) -> str:
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values()) / 2**20
         kind = self.metadata.get("kind") or f"{self.method.upper()} motion adapter, {f'rank {self.rank}' if self.rank else 'full'}"
+        kind += ", split into subject and background" if self.split else ""
+        kind += f", masks: {self.metadata['mask_input']}" if "mask_input" in self.metadata else ""
         return f"{kind}, {len(self.tensors)} tensors, {size:.1f} MiB"
 
 
@@ -82,11 +92,11 @@ def save_adapter(adapter: MotionAdapter, file: Path, dtype: torch.dtype = torch.
         **adapter.metadata,
         "few_shot_motion": FORMAT, "method": adapter.method, "rank": str(adapter.rank),
         "group_norm": _scope(adapter.joint_norm), "own_group_norm": _scope(adapter.joint_own_norm),
-        "noise_schedule": json.dumps(dict(adapter.schedule)),
+        "noise_schedule": json.dumps(dict(adapter.schedule)), **({"split": "subject and background"} if adapter.split else {}),
     }  # fmt: skip
     tensors = {
         name: tensor.detach().to("cpu", torch.float32 if name.endswith(".pe") else dtype).contiguous()
-        for name, tensor in adapter.tensors.items()
+        for name, tensor in {**adapter.tensors, **adapter.mask_tensors}.items()
     }
     write_whole(file, lambda part: save_file(tensors, part, metadata))
     return file
@@ -125,12 +135,13 @@ def read_own(file: Path) -> MotionAdapter | None:
                 f"{file.name} is of adapter format {metadata['few_shot_motion']}, this pack reads format {FORMAT}: update the pack."
             )
         tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a dict
+    mask_tensors = {name: tensors.pop(name) for name in list(tensors) if name.startswith((PREDICTOR, CONTEXT))}
     method, known = metadata.get("method", ""), (*METHODS, MOTION_LORA)
     if method not in known:
         raise AdapterError(f"{file.name} is an adapter of the method {method!r}, this pack knows {', '.join(known)}: update the pack.")
     rank, joint_norm = int(metadata.get("rank", "0")), metadata.get("group_norm") != "per frame"
     joint_own_norm, schedule = metadata.get("own_group_norm") == "joint", json.loads(metadata.get("noise_schedule", "{}"))
-    return MotionAdapter(method, tensors, rank, joint_norm, dict(metadata), joint_own_norm, schedule)
+    return MotionAdapter(method, tensors, rank, joint_norm, dict(metadata), joint_own_norm, schedule, mask_tensors)
 
 
 def open_safetensors(file: Path):

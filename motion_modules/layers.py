@@ -12,6 +12,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .mask_predictor import resize_masks
+
 _ATTENTION_BATCH = 2**15  # CUDA's attention kernels take fewer than 65,536 sequences in one call
 
 
@@ -19,20 +21,40 @@ class MotionConv(nn.Module):
     """Temporal-spatial motion layer behind one 2-D convolution (LAMP, section 3.4 and figure 3).
 
     out = y + sigmoid(conv_gate(y)) * conv1d(y): the gate looks at one frame, `conv1d` at frames i-2, i-1 and i of one position.
+    `split` (ours): out = y + g_f * conv1d(y) + g_b * conv1d_background(y), where g_f + g_b is LAMP's gate, and a second channel of the gate,
+    or a mask, says which share of it is the subject's. With two equal convolutions this is LAMP's layer.
     """
 
-    def __init__(self, channels: int, operations: Any = nn):
+    def __init__(self, channels: int, operations: Any = nn, split: bool = False):
         super().__init__()
-        self.conv_gate = operations.Conv2d(channels, 1, 3, padding=1)
+        self.conv_gate = operations.Conv2d(channels, 2 if split else 1, 3, padding=1)
         self.conv1d = operations.Conv1d(channels, channels, 3)
+        self.conv1d_background = operations.Conv1d(channels, channels, 3) if split else None
 
-    def forward(self, y: Tensor, frames: int) -> Tensor:
-        """What to add to a 2-D convolution's output y, `(b f) c h w` -> `(b f) c h w`."""
+    def forward(self, y: Tensor, frames: int, mask: Tensor | None = None, gates: list[Tensor] | None = None) -> Tensor:
+        """What to add to a 2-D convolution's output y, `(b f) c h w` -> `(b f) c h w`.
+
+        Split layers only: `mask`, `f h w` or `1 h w` of any size, is the subject's share instead; a layer in training adds the logits of
+        that share, `b f h w`, to `gates`.
+        """
         height, width = y.shape[-2:]
-        columns = rearrange(y, "(b f) c h w -> (b h w) c f", f=frames)
-        columns = self.conv1d(F.pad(columns, (2, 0)))  # causal: frames before the first count as zero
-        motion = rearrange(columns, "(b h w) c f -> (b f) c h w", h=height, w=width)
-        return torch.sigmoid(self.conv_gate(y)) * motion
+        columns = F.pad(rearrange(y, "(b f) c h w -> (b h w) c f", f=frames), (2, 0))  # causal: frames before the first count as zero
+
+        def motion(conv1d: Any) -> Tensor:
+            return rearrange(conv1d(columns), "(b h w) c f -> (b f) c h w", h=height, w=width)
+
+        logits = self.conv_gate(y)
+        gate = torch.sigmoid(logits[:, :1])
+        if self.conv1d_background is None:
+            return gate * motion(self.conv1d)
+        if mask is None:
+            subject = torch.sigmoid(logits[:, 1:])
+        else:
+            subject = resize_masks(mask.to(y.device).expand(frames, -1, -1), height, width).to(y)
+            subject = subject[:, None].repeat(len(y) // frames, 1, 1, 1)
+        if gates is not None and self.training:
+            gates.append(rearrange(logits[:, 1:], "(b f) 1 h w -> b f h w", f=frames))
+        return gate * (subject * motion(self.conv1d) + (1 - subject) * motion(self.conv1d_background))
 
 
 class TemporalAttention(nn.Module):

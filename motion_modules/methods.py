@@ -34,7 +34,7 @@ class Method:
 
 
 def _lamp(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
-    return MotionModule(sites, adapter.rank, operations)
+    return MotionModule(sites, adapter.rank, operations, adapter.split)
 
 
 def _animatediff(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:

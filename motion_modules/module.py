@@ -13,17 +13,17 @@ from .sites import Site
 
 
 class MotionModule(nn.Module):
-    """A tree of containers with a motion layer at every site; `layers[path]` finds it again."""
+    """A tree of containers with a motion layer at every site; `layers[path]` finds it again. `split`: subject and background apart."""
 
     key_frames: Rule = ("first",)
     max_frames = None
 
-    def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn):
+    def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn, split: bool = False):
         super().__init__()
         made_by = LowRankOperations(rank, operations) if rank else operations
         self.layers: dict[str, MotionConv | MotionBlock] = {}
         for site in sites:
-            layer = (MotionBlock if site.is_block else MotionConv)(site.channels, made_by)
+            layer = MotionBlock(site.channels, made_by) if site.is_block else MotionConv(site.channels, made_by, split)
             self.layers[site.path] = layer
             put(self, site.path, layer)
 
@@ -57,6 +57,8 @@ def initialise(module: MotionModule) -> MotionModule:
         else:
             _zero(layer.conv_gate)
             _zero(layer.conv1d)
+            if layer.conv1d_background is not None:
+                _zero(layer.conv1d_background)
     return module
 
 
@@ -67,7 +69,7 @@ def _zero(layer: Any) -> None:
 
 def site_of(name: str) -> str:
     """The site a parameter of an adapter belongs to: `….in_layers.2.conv1d.weight` -> `….in_layers.2`; "" for a foreign name."""
-    for part in (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.", ".attn1.to_q."):
+    for part in (".conv1d.", ".conv1d_background.", ".conv_gate.", ".attn_temp.", ".norm_temp.", ".attn1.to_q."):
         if part in name:
             return name.split(part)[0]
     return ""

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .key_frames import NoLayers, Rule, first_frame_only, fold_frames, key_tokens, unfold_frames
-from .layers import joint_group_norm
+from .layers import MotionConv, joint_group_norm
 from .methods import Layers
 
 KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
+GATES = "few_shot_motion_gates"  # there, in training: a list for what split layers take for the subject
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Call:
     checkpointing: bool = False
     ends: dict[int, str] = field(default_factory=dict)  # of row_ends
     last: Tensor | None = field(default=None, repr=False)  # the newest block's output
+    masks: dict[int, Tensor] = field(default_factory=dict, repr=False)  # id of split layers' module -> the user's mask, `f h w`
+    gates: list[Tensor] | None = field(default=None, repr=False)  # what split layers in training take for the subject is added here
 
     @property
     def folds(self) -> bool:
@@ -52,7 +55,12 @@ class Call:
 
     def conv(self, path: str, y: Tensor) -> Tensor:
         """Follow the 2-D convolution, or the whole ResBlock, at `path` with its motion layers."""
-        return _plus(y, [(m.layers[path](y, self.frames), s) for m, s in self.adapters if path in m.layers])
+        return _plus(y, [(self._motion(m, m.layers[path], y), s) for m, s in self.adapters if path in m.layers])
+
+    def _motion(self, module: Layers | NoLayers, layer: nn.Module, y: Tensor) -> Tensor:
+        if isinstance(layer, MotionConv):
+            return layer(y, self.frames, self.masks.get(id(module)), self.gates)
+        return layer(y, self.frames)
 
     def attend(self, path: str, x: Tensor, heads: int) -> Tensor:
         """End the transformer block at `path` with its temporal attention."""

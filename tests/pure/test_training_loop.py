@@ -74,7 +74,7 @@ def test_clips_take_turns_and_windows_fit():
     latents = [torch.arange(length).view(-1, 1, 1, 1).float() + 100 * i for i, length in enumerate((4, 7, 5))]
     clips, starts = ClipSet(latents, frames=4), set()
     for step in range(60):
-        windows, chosen = clips.draw(step, 2, torch.Generator().manual_seed(step))
+        windows, chosen, _ = clips.draw(step, 2, torch.Generator().manual_seed(step))
         assert chosen == [2 * step % 3, (2 * step + 1) % 3]
         assert windows.shape == (2, 4, 1, 1, 1)
         for window, clip in zip(windows, chosen, strict=True):
