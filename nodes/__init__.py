@@ -1,6 +1,6 @@
 """ComfyUI's side of the pack: nodes, and the only room that imports ComfyUI."""
 
-from . import folders, frame_noise, metrics, modelscope, motion, repeat_and_slide, sampling, text_to_video_zero, training
+from . import folders, frame_noise, masks, metrics, modelscope, motion, repeat_and_slide, sampling, text_to_video_zero, training
 
 NODES = [
     *motion.NODES,
@@ -10,6 +10,7 @@ NODES = [
     *repeat_and_slide.NODES,
     *text_to_video_zero.NODES,
     *training.NODES,
+    *masks.NODES,
     *metrics.NODES,
 ]
 folders.register()

@@ -16,9 +16,10 @@ from comfy.patcher_extension import WrappersMP
 from ..motion_modules import unet
 from ..motion_modules.adapter import AdapterError, MotionAdapter, check_fits
 from ..motion_modules.key_frames import NoLayers, Rule
+from ..motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
 from ..motion_modules.methods import METHODS, MOTION_LORA, Layers, place
 from ..motion_modules.sites import Site
-from ..motion_modules.unet import KEY, Call
+from ..motion_modules.unet import GATES, KEY, Call
 from .motion_lora import apply_motion_lora
 from .noise_schedule import set_schedule
 from .unet_handlers import HANDLERS
@@ -37,6 +38,8 @@ class Active:
     joint_norm: bool = True
     start_percent: float = 0.0
     end_percent: float = 1.0
+    mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
+    context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
 
     def acts(self, sampling, sigma: float) -> bool:
         """At this noise level of the schedule `sampling`? That may be set behind the adapter, so it is asked at every call."""
@@ -56,8 +59,16 @@ class MotionStack:
         sigma, diffusion_model = float(t.max()), executor.class_obj.diffusion_model
         active = [adapter for adapter in self.adapters if adapter.acts(executor.class_obj.model_sampling, sigma)]
         if active:
+            frames = _frames(x, options, active)
+            for adapter in active:
+                if adapter.mask is not None and len(adapter.mask) not in (1, frames):
+                    raise ValueError(
+                        f"The mask has {len(adapter.mask)} frames, the clip {frames}: give one mask per frame, or a single one for all."
+                    )
+                if adapter.context is not None:
+                    x = _with_mask(adapter, x, frames, executor.class_obj.model_sampling.calculate_input(t, torch.ones_like(t)))
             options[KEY] = Call(
-                frames=_frames(x, options, active),
+                frames=frames,
                 names=unet.block_names(diffusion_model),
                 adapters=[(adapter.module, adapter.strength) for adapter in active],
                 joint_norm=min(1.0, max(adapter.strength * adapter.joint_norm for adapter in active)),
@@ -65,6 +76,8 @@ class MotionStack:
                 key_strength=min(1.0, max(adapter.strength * bool(adapter.module.key_frames) for adapter in active)),
                 checkpointing=self.checkpointing,
                 ends=unet.row_ends(diffusion_model),
+                masks={id(adapter.module): adapter.mask for adapter in active if adapter.mask is not None and adapter.context is None},
+                gates=options.get(GATES),
             )
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
@@ -73,6 +86,14 @@ class MotionStack:
         options = transformer_options or {}
         out = executor(x, timesteps, context, y, control, options, **kwargs)
         return unet.conv_out(executor.class_obj.out, out, options[KEY]) if KEY in options else out
+
+
+def _with_mask(adapter: Active, x: torch.Tensor, frames: int, input_scale: torch.Tensor) -> torch.Tensor:
+    """x `(b f) c h w` with every clip's frame 0 mixed with its mask, as far as the adapter's strength goes."""
+    clips = x.unflatten(0, (-1, frames))
+    mask = resize_masks(adapter.mask[:1], *x.shape[-2:]).to(x.device).expand(len(clips), -1, -1)
+    mixed = mix_first_frame(adapter.context, clips, mask, input_scale[::frames])
+    return torch.lerp(clips, mixed, min(1.0, adapter.strength)).flatten(0, 1)
 
 
 def _frames(x: torch.Tensor, options: dict, active: list[Active]) -> int:
@@ -136,12 +157,15 @@ def motion_patcher(adapter: MotionAdapter, sites: list[Site], dtype: torch.dtype
     return patcher
 
 
-def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_percent: float = 0.0, end_percent: float = 1.0):
-    """A clone of the model with one adapter more; strength 0 is the model as it was.
+def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_percent: float = 0.0, end_percent: float = 1.0,
+                  mask: torch.Tensor | None = None):  # fmt: skip
+    """A clone of the model with one adapter more; strength 0 is the model as it was. `mask`: the subject `f h w`, for adapters that know what one is.
 
-    Raises AdapterError where the adapter does not fit the model.
+    Raises AdapterError where the adapter does not fit the model, or the mask the adapter.
     """
     image_unet(model)
+    context = MaskContext.of(adapter.mask_tensors)
+    _check_mask(adapter, context, mask)
     if adapter.method == MOTION_LORA:
         if (start_percent, end_percent) != (0.0, 1.0):
             raise AdapterError("A motion LoRA acts as long as its motion module does: leave its percents at 0 and 1, set the module's.")
@@ -154,7 +178,7 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patcher = motion_patcher(adapter, sites, model.model.get_dtype_inference())
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
-    _add(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent))
+    _add(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context))
     deltas = {f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),)) for name, layer in patcher.model.weight_deltas().items()}
     patched.add_patches(deltas, strength)
     return patched
@@ -184,6 +208,17 @@ def _add(patched, active: Active) -> None:
 
 def _frames_named(rule: Rule) -> str:
     return f"the {' and the '.join(rule)} frame"
+
+
+def _check_mask(adapter: MotionAdapter, context: MaskContext | None, mask: torch.Tensor | None) -> None:
+    if context is not None and mask is None:
+        raise AdapterError(
+            "This adapter was trained with the first frame's mask as a condition, and none is given: connect a mask of the subject."
+        )
+    if mask is not None and context is None and not adapter.split:
+        raise AdapterError(
+            "A mask is given, this adapter does not tell subject from background: take the mask away, or train an adapter with split on."
+        )
 
 
 def set_stack(patched, stack: MotionStack) -> None:

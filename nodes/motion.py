@@ -14,6 +14,11 @@ CATEGORY = "few-shot motion"
 _AS_TRAINED = "as trained"
 _STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter as trained, above 1 exaggerates."
 
+_MASK = (
+    "Where the subject is, one mask or one per frame. Only for adapters trained with masks: split ones do without and may be overruled, "
+    "conditioned ones want the first frame's."
+)
+
 
 class LoadMotionAdapter(io.ComfyNode):
     @classmethod
@@ -37,6 +42,7 @@ class LoadMotionAdapter(io.ComfyNode):
                 io.Combo.Input("noise_schedule", options=[_AS_TRAINED, "the model's"], default=_AS_TRAINED, optional=True, advanced=True,
                                tooltip="AnimateDiff only: as trained sets the noise schedule of the motion module's version on the model; "
                                "the model's leaves it as it is."),
+                io.Mask.Input("mask", optional=True, tooltip=_MASK),
             ],
             outputs=[io.Model.Output(tooltip="The model with its motion layers."),
                      Adapter.Output(display_name="adapter", tooltip="The adapter itself, to apply again or save.")],
@@ -49,13 +55,14 @@ class LoadMotionAdapter(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED
+        cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED, mask=None
     ) -> io.NodeOutput:
         image_unet(model)
         loaded = load_adapter(folders.adapter_path(adapter), base_query(model))
         loaded = loaded if group_norm == _AS_TRAINED else as_diffusers(loaded)
         loaded = loaded if noise_schedule == _AS_TRAINED else on_the_models_schedule(loaded)
-        return io.NodeOutput(apply_adapter(model, loaded, strength), loaded, ui=ui.PreviewText(f"{loaded.describe()}, for {family(model)}"))
+        patched = apply_adapter(model, loaded, strength, mask=mask)
+        return io.NodeOutput(patched, loaded, ui=ui.PreviewText(f"{loaded.describe()}, for {family(model)}"))
 
 
 class ApplyMotionAdapter(io.ComfyNode):
@@ -76,13 +83,14 @@ class ApplyMotionAdapter(io.ComfyNode):
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True,
                                tooltip="Where in the sampling the motion stops acting, 1 is after the last step. The adapter's small change of the "
                                "spatial queries stays for the whole run."),
+                io.Mask.Input("mask", optional=True, tooltip=_MASK),
             ],
             outputs=[io.Model.Output(tooltip="The model with one motion more.")],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, model, adapter, strength: float, start_percent: float, end_percent: float) -> io.NodeOutput:
-        return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent))
+    def execute(cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None) -> io.NodeOutput:
+        return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask))
 
 
 class SaveMotionAdapter(io.ComfyNode):

@@ -1,7 +1,7 @@
 """The node that learns a motion from a few clips."""
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import comfy.model_management
 import comfy.utils
@@ -9,14 +9,18 @@ import torch
 from comfy_api.latest import io, ui
 
 from ..motion_modules.adapter import MotionAdapter, settings_text
+from ..motion_modules.mask_predictor import INPUTS
 from ..motion_modules.module import MotionModule, initialise
+from ..motion_modules.unet import GATES
 from ..training.clips import ClipSet, check_clips
 from ..training.loop import new_run, train
 from ..training.loss import lamp_loss
+from ..training.mask_loss import TARGETS, WEIGHTINGS, MaskSettings
 from ..training.memory import check_memory, estimate
-from . import training_host
+from . import training_host, training_masks
 from .bridge import family, image_unet, sites_of
 from .kept_run import Keeper
+from .masks import Predictor, mask_predictor_of
 from .motion import CATEGORY, Adapter
 
 _PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -89,64 +93,96 @@ class TrainMotionLoRA(io.ComfyNode):
                                tooltip="How much high noise levels, where motion is laid out, count in the loss. uniform: as in the paper. balanced: by the "
                                "square root of 1 + sigma^2."),
                 io.String.Input("captions", optional=True, force_input=True, tooltip="The captions as text, to be noted in the adapter's metadata."),
+                io.Mask.Input("masks", optional=True, tooltip="Where the subject is: a list of mask batches, one per clip, one mask per frame. A mask predictor "
+                              "learns from them beside the motion."),
+                io.Combo.Input("mask_input", options=list(INPUTS), default="x0", optional=True, advanced=True,
+                               tooltip="What learns from the masks. x0: a predictor on the denoised latents. noise: one on the predicted noise. conditioned: "
+                               "none, the first frame's mask is a condition instead, wanted again at generation."),
+                io.Float.Input("mask_weight", default=1.0, min=0.0, max=100.0, step=0.01, optional=True, advanced=True,
+                               tooltip="Weight of the mask loss beside the noise loss (alpha); 1 is the paper's, 0 leaves it out."),
+                io.Combo.Input("mask_weighting", options=list(WEIGHTINGS), default="noise level", optional=True, advanced=True,
+                               tooltip="constant: the paper's. noise level: less where there is much noise, by 1 + sigma^2. rising: from a quarter of the steps "
+                               "to half of them. falling: to a hundredth at the end."),
+                io.Combo.Input("mask_targets", options=list(TARGETS), default="hard", optional=True, advanced=True,
+                               tooltip="hard: a latent's position is subject or not, as in the paper. soft: how much of it is."),
+                io.Boolean.Input("split", default=False, optional=True, advanced=True,
+                                 tooltip="Motion layers with a part of their own for the background, told apart by what they learn from the masks; no mask is "
+                                 "needed at generation."),
+                io.Float.Input("split_weight", default=0.1, min=0.0, max=100.0, step=0.01, optional=True, advanced=True,
+                               tooltip="Split layers: weight of the loss that teaches them where the subject is (beta)."),
             ],
             outputs=[Adapter.Output(display_name="adapter", tooltip="The motion, to save or apply at once."),
-                     io.LossMap.Output(display_name="loss_map", tooltip="Loss of every step, for Plot Loss Graph.")],
+                     io.LossMap.Output(display_name="loss_map", tooltip="Loss of every step, for Plot Loss Graph."),
+                     Predictor.Output(display_name="mask_predictor", tooltip="What tells the subject in latents, for Mask Predictor; it is in the adapter too.")],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, model, vae, clips, positive, name, save_every, resume, captions=(), **settings) -> io.NodeOutput:
+    def execute(cls, model, vae, clips, positive, name, save_every, resume, captions=(), masks=(), **settings) -> io.NodeOutput:
+        learning = training_masks.take_settings(settings)
         model, vae, settings = model[0], vae[0], Settings(**{key: values[0] for key, values in settings.items()})
         image_unet(model)
-        keeper = Keeper(name[0], settings_text(asdict(replace(settings, steps=0))), save_every[0], resume[0])
+        decisive = asdict(settings) | (asdict(learning) if masks else {})
+        any_steps = {} if masks and learning.is_scheduled else {"steps": 0}  # a run may go on for more steps than it was begun with
+        keeper = Keeper(name[0], settings_text(decisive | any_steps), save_every[0], resume[0])
         images = [training_host.pictures(clip, settings.frame_step, settings.width, settings.height) for clip in clips]
         check_clips(images, settings.frames, len(positive))
+        masks = training_masks.prepare(masks, clips, images, settings.frame_step, learning)
         encode = lambda clip: vae.encode(clip).clone()  # noqa: E731
         flipped = [encode(clip.flip(2)) for clip in images] if settings.flip else None
         size = images[0].shape[2], images[0].shape[1]
-        clip_set = ClipSet([encode(clip) for clip in images], settings.frames, flipped)
+        clip_set = ClipSet([encode(clip) for clip in images], settings.frames, flipped, masks or None)
         del images
         notes = {"base": family(model), "prompts": settings_text(sorted(set(captions))), "frames": str(settings.frames), "width": str(size[0]),
-                 "height": str(size[1]), "training": settings_text(asdict(settings)),
+                 "height": str(size[1]), "training": settings_text(decisive),
                  "licence": "Follows the licence of the base model and the rights in the clips."}  # fmt: skip
-        adapter, losses = _learn(model, clip_set, positive, settings, notes, keeper)
-        return io.NodeOutput(
-            adapter, {"loss": losses}, ui=ui.PreviewText(f"{adapter.describe()}, loss {sum(losses[-50:]) / len(losses[-50:]):.4f}")
-        )
+        notes |= {"mask_input": learning.mask_input} if masks else {}
+        adapter, losses = _learn(model, clip_set, positive, settings, learning, notes, keeper)
+        text = f"{adapter.describe()}, loss {sum(losses[-50:]) / len(losses[-50:]):.4f}"
+        return io.NodeOutput(adapter, {"loss": losses}, mask_predictor_of(adapter), ui=ui.PreviewText(text))
 
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def _learn(model, clips: ClipSet, positive: list, settings: Settings, notes: dict, keeper: Keeper) -> tuple[MotionAdapter, list[float]]:
+def _learn(
+    model, clips: ClipSet, positive: list, settings: Settings, learning: MaskSettings, notes: dict, keeper: Keeper
+) -> tuple[MotionAdapter, list[float]]:
     base = training_host.trainable_model(model)
     device = base.load_device
     torch.manual_seed(settings.seed)
     joint = settings.group_norm == "joint"
-    module = initialise(MotionModule(sites_of(base), settings.rank)).to(device).train()
+    module = initialise(MotionModule(sites_of(base), settings.rank, split=learning.split)).to(device).train()
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    masks = training_masks.learner(base, learning, settings.steps) if clips.masks else None
+    trained |= dict(masks.named_parameters()) if masks else {}
     _check_fits(base, trained, clips, settings)
     options = training_host.attach(base, module, joint, settings.gradient_checkpointing)
     latents = [base.model.process_latent_in(clip).to(device) for clip in clips.latents]
     flipped = clips.flipped and [base.model.process_latent_in(clip).to(device) for clip in clips.flipped]
-    clips = ClipSet(latents, settings.frames, flipped)
+    clips = ClipSet(latents, settings.frames, flipped, clips.masks and [mask.clone().to(device) for mask in clips.masks])
     conditions = training_host.model_conditions(base, positive, latents[0][: settings.frames])
     sampling = base.model.model_sampling
     power = 1.0 if "V_PREDICTION" in base.model.model_type.name else _WEIGHTINGS[settings.weighting]
     autocast = _autocast(settings.precision, device)
 
     def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
-        x0, chosen = clips.draw(step, settings.batch_size, generator)
+        x0, chosen, subject = clips.draw(step, settings.batch_size, generator)
         eps = torch.randn(x0.shape, generator=generator).to(device)
         timestep = torch.randint(0, len(sampling.sigmas), (len(x0),), generator=generator)
         sigma = sampling.sigmas[timestep.to(sampling.sigmas.device)].to(device)
         captions = [conditions[clip % len(conditions)] for clip in chosen]
-        predict = training_host.denoiser(base, options, captions, autocast)
+        gates: list[torch.Tensor] = []
+        predict = training_host.denoiser(base, {**options, GATES: gates}, captions, autocast)
         scale = sampling.calculate_input(sigma, torch.ones(len(x0), device=device))
-        return lamp_loss(predict, x0, eps, sigma, scale, power)
+        if masks is None:
+            return lamp_loss(predict, x0, eps, sigma, scale, power)
+        watched = masks.watch(predict, subject, scale)
+        return lamp_loss(watched, x0, eps, sigma, scale, power) + watched.loss(gates, step)
 
     def adapter() -> MotionAdapter:
         tensors = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
-        return MotionAdapter(settings.method.lower(), tensors, settings.rank, joint, {**notes, "steps": str(len(run.losses))})
+        learnt = {name: value.detach().cpu().clone() for name, value in masks.state_dict().items()} if masks else {}
+        kept = {**notes, "steps": str(len(run.losses))}
+        return MotionAdapter(settings.method.lower(), tensors, settings.rank, joint, kept, mask_tensors=learnt)
 
     run = new_run(trained, settings.learning_rate, {".attn1.to_q.": settings.query_rate})
     keeper.restore(run)

@@ -55,7 +55,7 @@ def run(model=None, clips=CLIPS, captions=CAPTIONS, name="run", save_every=0, re
     settings = {key: [value] for key, value in {**SETTINGS, **changes}.items()}
     model = model or unets.sd_model(unets.TINY)
     with torch.inference_mode():  # as the executor
-        return training.TrainMotionLoRA.execute([model], [MeanVae()], clips, captions, [name], [save_every], [resume], **settings).args
+        return training.TrainMotionLoRA.execute([model], [MeanVae()], clips, captions, [name], [save_every], [resume], **settings).args[:2]
 
 
 def same(a, b) -> bool:

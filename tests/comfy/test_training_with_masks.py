@@ -1,0 +1,273 @@
+"""Masks beside the clips of Train Motion LoRA, and what learnt from them at generation."""
+
+import comfy.model_sampling
+import folder_paths
+import pytest
+import torch
+import unets
+from few_shot_motion.motion_modules.adapter import AdapterError, save_adapter
+from few_shot_motion.motion_modules.mask_predictor import resize_masks
+from few_shot_motion.motion_modules.released import load_adapter
+from few_shot_motion.nodes import bridge, masks, motion, sampling, training
+from few_shot_motion.training.mask_loss import predictor_input
+
+FRAMES = 4
+
+
+class MeanVae:
+    """A VAE of 8x8 means, for models whose pictures nobody looks at."""
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        means = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 8)
+        return torch.cat([means, means[:, :1]], dim=1) * 5
+
+
+def subject(seed: int) -> torch.Tensor:
+    """A box that wanders, `f h w`."""
+    mask = torch.zeros(5, 64, 48)
+    for i in range(5):
+        mask[i, 8 * seed + 4 * i : 8 * seed + 4 * i + 24, 8:32] = 1
+    return mask
+
+
+MASKS = [subject(i) for i in range(2)]
+CLIPS = [(0.2 + 0.6 * mask[..., None] + 0.05 * torch.rand(5, 64, 48, 3, generator=torch.Generator().manual_seed(i))).clamp(0, 1)
+         for i, mask in enumerate(MASKS)]  # fmt: skip
+CAPTIONS = [[[torch.randn(1, 9, 64, generator=torch.Generator().manual_seed(i)), {}]] for i in range(2)]
+SETTINGS = {
+    "method": "LAMP", "frames": FRAMES, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0, "height": 0, "batch_size": 1,
+    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32", "gradient_checkpointing": False,
+    "weighting": "uniform",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def output_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    return tmp_path / "motion_adapters"
+
+
+def run(clips=CLIPS, given=MASKS, name="run", save_every=0, resume=False, **changes):
+    settings = {key: [value] for key, value in {**SETTINGS, **changes}.items()}
+    with torch.inference_mode():  # as the executor
+        return training.TrainMotionLoRA.execute(
+            [unets.sd_model(unets.TINY)], [MeanVae()], clips, CAPTIONS, [name], [save_every], [resume], masks=given, **settings
+        ).args
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("prediction", ["EPS", "V_PREDICTION"])
+def test_denoised_is_the_papers_x0_hat(prediction):
+    """x0 = (x_t - sqrt(1 - ab) eps) / sqrt(ab), or sqrt(ab) x_t - sqrt(1 - ab) v: what ComfyUI gives as denoised, and its noise."""
+    kind = type("Kind", (comfy.model_sampling.ModelSamplingDiscrete, getattr(comfy.model_sampling, prediction)), {})()
+    torch.manual_seed(0)
+    z, eps, said, step = torch.randn(1, 3, 4, 5, 5), torch.randn(1, 3, 4, 5, 5), torch.randn(3, 4, 5, 5), 600
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    abar = float(torch.cumprod(1 - betas, 0)[step])
+    x_t = abar**0.5 * z + (1 - abar) ** 0.5 * eps
+    sigma = kind.sigmas[step : step + 1]
+    x = z + sigma * eps
+    assert torch.allclose(kind.calculate_input(sigma.expand(3, 1, 1, 1), x[0]), x_t[0], atol=1e-4)
+    denoised = kind.calculate_denoised(sigma.view(1, 1, 1, 1), said, x[0])[None]
+    noise = said if prediction == "EPS" else abar**0.5 * said + (1 - abar) ** 0.5 * x_t[0]
+    x0_hat = (x_t - (1 - abar) ** 0.5 * noise) / abar**0.5
+    assert torch.allclose(predictor_input("x0", x, denoised, sigma), x0_hat, atol=1e-3)
+    assert torch.allclose(predictor_input("noise", x, denoised, sigma), noise, atol=1e-3)
+
+
+@pytest.mark.parametrize("changes", [{}, {"mask_input": "noise", "batch_size": 2, "flip": True}, {"mask_input": "conditioned"},
+                                     {"split": True, "rank": 3, "mask_targets": "soft", "mask_weighting": "falling"},
+                                     {"split": True, "gradient_checkpointing": True, "width": 32, "height": 32}])  # fmt: skip
+def test_it_learns_from_masks_and_keeps_it_in_the_adapter(changes, tmp_path):
+    adapter, losses, predictor = run(**changes)
+    kind = changes.get("mask_input", "x0")
+    assert len(losses["loss"]) == 6 and all(0 < loss < 20 for loss in losses["loss"])
+    assert (predictor is not None) == (kind == "x0") and adapter.metadata["mask_input"] == kind
+    assert adapter.split == changes.get("split", False)
+    again = load_adapter(save_adapter(adapter, tmp_path / "a.safetensors", torch.float32), None)
+    assert same(again.mask_tensors, adapter.mask_tensors) and same(again.tensors, adapter.tensors)
+    mask = subject(0)[:1] if kind == "conditioned" else None
+    bridge.apply_adapter(unets.sd_model(unets.TINY), again, mask=mask)
+
+
+def test_masks_of_weight_nothing_change_nothing():
+    without, nothing, some = (run(given=given, mask_weight=alpha, steps=3)[1]["loss"] for given, alpha in (([], 1), (MASKS, 0), (MASKS, 1)))
+    assert nothing == pytest.approx(without, rel=1e-5)
+    assert min(b - a for a, b in zip(without, some, strict=True)) > 0.01
+
+
+def test_the_masks_error_alone_reaches_motion_layers_and_queries(monkeypatch):
+    """With the noise loss taken out, and then with alpha 0 too."""
+    monkeypatch.setattr(
+        training, "lamp_loss", lambda model, x0, eps, sigma, scale, power: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum()
+    )
+    # AdamW moves whatever has a gradient by the whole rate; it decays whatever is not zero, and these start at zero
+    fed = run(mask_weighting="constant", query_rate=1.0)[0].tensors
+    starved = run(mask_weight=0.0, query_rate=1.0)[0].tensors
+    for part in (".conv1d.weight", ".attn1.to_q.delta.weight", ".attn_temp.to_out.0.weight"):
+        assert all(value.any() for name, value in fed.items() if name.endswith(part)), part
+        assert not any(value.any() for name, value in starved.items() if name.endswith(part)), part
+
+
+def test_the_mask_loss_goes_down_and_the_predictor_finds_the_subject():
+    adapter, _, predictor = run(steps=50, frames=2, learning_rate=1e-2, mask_weighting="constant")
+    found = masks.PredictMask.execute(predictor, {"samples": MeanVae().encode(CLIPS[0])}, "picture").args[0]
+    assert found.shape == MASKS[0].shape and 0 <= found.min() and found.max() <= 1
+    both, either = ((found > 0.5) & (MASKS[0] > 0.5)).sum(), ((found > 0.5) | (MASKS[0] > 0.5)).sum()
+    assert both / either > 0.7
+    small = masks.PredictMask.execute(adapter, {"samples": MeanVae().encode(CLIPS[0])}, "latent").args[0]
+    assert small.shape == (5, 8, 6)
+
+
+@pytest.mark.parametrize("changes", [{"split": True, "mask_weighting": "rising"}, {"mask_input": "conditioned"}])
+def test_resuming_goes_on_bit_for_bit(changes, output_folder, monkeypatch):
+    whole = run(**changes)[0]
+    original = training.train
+
+    def cut(*arguments):
+        for done in original(*arguments):
+            yield done
+            if done.step == 4:
+                return
+
+    monkeypatch.setattr(training, "train", cut)
+    run(name="cut", save_every=4, **changes)
+    monkeypatch.setattr(training, "train", original)
+    resumed = run(name="cut", resume=True, **changes)[0]
+    assert same(resumed.tensors, whole.tensors) and same(resumed.mask_tensors, whole.mask_tensors)
+
+
+def test_a_scheduled_weight_is_not_resumed_with_other_steps():
+    run(name="kept", save_every=6, mask_weighting="falling")
+    with pytest.raises(ValueError, match="The run kept as kept had other settings"):
+        run(name="kept", resume=True, steps=8, mask_weighting="falling")
+
+
+def test_checkpointing_changes_nothing_but_memory():
+    plain, saving = (run(split=True, steps=2, gradient_checkpointing=saving)[1]["loss"] for saving in (False, True))
+    assert plain == pytest.approx(saving, rel=1e-5)
+
+
+def test_masks_follow_their_clips_through_size_step_and_cells():
+    """A clip drawn like its own mask: whatever is done to one is done to the other."""
+    clip = MASKS[0][..., None].repeat(1, 1, 1, 3)
+
+    def prepared(mask, clip, pictures, step=1):
+        return training.training_masks.prepare([mask], [clip], [pictures], step, training.MaskSettings())[0]
+
+    for step, width, height in ((1, 0, 0), (2, 40, 40), (1, 24, 48)):
+        pictures = training.training_host.pictures(clip, step, width, height)
+        small = resize_masks(pictures[..., 0], pictures.shape[1] // 8, pictures.shape[2] // 8)
+        assert torch.allclose(prepared(MASKS[0], clip, pictures, step), small, atol=1e-6)
+    half = torch.nn.functional.interpolate(MASKS[0][:, None], scale_factor=0.5)[:, 0]
+    assert torch.equal(prepared(half, clip, clip), prepared(MASKS[0], clip, clip))
+    odd, odd_clip = MASKS[0][:, 3:, :45], clip[:, 3:, :45]  # 61x45, of which a VAE encodes 56x40
+    assert torch.equal(prepared(odd, odd_clip, odd_clip), resize_masks(MASKS[0][:, 5:61, 2:42], 7, 5))
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"given": MASKS[:1]}, "There are 2 clips and 1 masks"),
+        ({"given": [MASKS[0], MASKS[1][:4]]}, "Clip 2 has 5 frames, its masks are 4"),
+        ({"given": [MASKS[0], MASKS[1][:, :32]]}, "The masks of clip 2 are 48x32, the clip is 48x64"),
+        ({"given": [MASKS[0], MASKS[1] * 2]}, "The masks of clip 2 hold values outside 0 to 1"),
+        ({"given": [], "split": True}, "Split layers learn what the subject is from masks"),
+    ],
+)
+def test_what_cannot_be_learnt_from(wrong, message, output_folder):
+    with pytest.raises(ValueError, match=message):
+        run(**wrong)
+    assert not output_folder.exists()
+
+
+def test_empty_and_full_masks_are_warned_of(caplog):
+    run(given=[MASKS[0] * 0, MASKS[1] * 0 + 1], steps=1)
+    said = [record.message for record in caplog.records if record.levelname == "WARNING" and "masks" in record.message]
+    assert len(said) == 2 and "clip 1 are empty" in said[0] and "clip 2 are full" in said[1]
+
+
+# ------------------------------------------------------------------------------------------------ at generation
+
+
+@pytest.fixture(scope="module")
+def split_adapter(tmp_path_factory):
+    """A split adapter with weights that do something."""
+    model = unets.sd_model(unets.TINY)
+    module = training.MotionModule(bridge.sites_of(model), split=True)
+    return training.MotionAdapter("lamp", unets.random_weights(module, 3))
+
+
+def predicted(adapter, strength=1.0, mask=None, frames=FRAMES, clips=1):
+    model = bridge.apply_adapter(unets.sd_model(unets.TINY), adapter, strength, mask=mask)
+    unets.load(model)
+    latents = torch.randn(clips, frames, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    text = torch.randn(clips, 9, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        return unets.eps_of(model, latents, torch.full((clips,), 500.0), text)
+
+
+def test_a_users_mask_overrides_the_split(split_adapter):
+    mask = torch.zeros(1, 64, 64)
+    mask[:, :32] = 1
+    free, given, everywhere = predicted(split_adapter), predicted(split_adapter, mask=mask), predicted(split_adapter, mask=mask * 0 + 1)
+    assert not torch.allclose(free, given, atol=1e-3) and not torch.allclose(given, everywhere, atol=1e-3)
+    assert torch.allclose(predicted(split_adapter, mask=mask.repeat(FRAMES, 1, 1)), given, atol=1e-5)
+    assert torch.allclose(predicted(split_adapter, mask=mask, clips=2)[0], given[0], atol=1e-4)
+
+
+def test_equal_parts_are_one(split_adapter):
+    tensors = {name: value for name, value in split_adapter.tensors.items()}
+    for name in list(tensors):
+        if ".conv1d_background." in name:
+            tensors[name] = tensors[name.replace("conv1d_background", "conv1d")]
+    both = training.MotionAdapter("lamp", tensors)
+    half = torch.full((1, 8, 8), 0.3)
+    assert torch.allclose(predicted(both), predicted(both, mask=half), atol=1e-4)  # g_f + g_b = 1 wherever
+
+
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_mask_of_other_frames_is_refused(split_adapter, frames):
+    with pytest.raises(ValueError, match=f"The mask has {frames} frames, the clip {FRAMES}"):
+        predicted(split_adapter, mask=torch.ones(frames, 8, 8))
+
+
+def test_the_baseline_wants_its_mask_and_keeps_the_raw_first_frame():
+    adapter = run(mask_input="conditioned", steps=2, learning_rate=0.05)[0]
+    model, first = unets.sd_model(unets.TINY), {"samples": torch.randn(1, 4, 8, 8)}
+    with pytest.raises(AdapterError, match="none is given: connect a mask"):
+        motion.ApplyMotionAdapter.execute(model, adapter, 1.0, 0.0, 1.0)
+    clips = []
+    for mask in (torch.zeros(1, 64, 64), torch.ones(1, 64, 64)):
+        patched = motion.ApplyMotionAdapter.execute(model, adapter, 1.0, 0.0, 1.0, mask).args[0]
+        with torch.inference_mode():
+            clip = sampling.FirstFrameKSampler.execute(
+                patched, CAPTIONS[0], CAPTIONS[1], first, FRAMES, 1, 2, 2.0, "euler", "normal", "none"
+            ).args[0]
+        clips.append(clip["samples"])
+    assert all(torch.equal(clip[:1], first["samples"]) for clip in clips)
+    assert not torch.allclose(clips[0][1:], clips[1][1:], atol=1e-3)
+
+
+def test_a_mask_for_an_adapter_that_has_no_use_for_it():
+    adapter = run(steps=1)[0]
+    with pytest.raises(AdapterError, match="does not tell subject from background"):
+        bridge.apply_adapter(unets.sd_model(unets.TINY), adapter, mask=torch.ones(1, 8, 8))
+
+
+@pytest.mark.parametrize("changes", [{"given": []}, {"mask_input": "noise"}, {"mask_input": "conditioned"}])
+def test_no_predictor_no_masks(changes):
+    adapter, _, predictor = run(steps=1, **changes)
+    for source in (adapter, predictor):
+        with pytest.raises(ValueError, match="There is no mask predictor in what is connected"):
+            masks.PredictMask.execute(source, {"samples": torch.zeros(2, 4, 8, 8)}, "latent")
+
+
+def test_latents_of_another_model_are_refused():
+    predictor = run(steps=1)[2]
+    with pytest.raises(ValueError, match=r"The latent has the shape \(2, 16, 8, 8\)"):
+        masks.PredictMask.execute(predictor, {"samples": torch.zeros(2, 16, 8, 8)}, "latent")
+    assert masks.PredictMask.execute(predictor, {"samples": torch.zeros(1, 4, 3, 8, 8)}, "picture").args[0].shape == (3, 64, 64)
