@@ -10,8 +10,10 @@ SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
 SOURCES = {  # from where the browser offers to fetch what is missing
     SD15: f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/{SD15}",
+    "birefnet.safetensors": "https://huggingface.co/Comfy-Org/BiRefNet/resolve/main/background_removal/birefnet.safetensors",
     SDXL: f"https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/{SDXL}",
 }
+FOLDERS = {"ckpt_name": "checkpoints", "bg_removal_name": "background_removal"}  # widget that names such a file -> its folder in models
 SIZE = {"width": 512, "height": 320}  # the LAMP paper's
 SDXL_SIZE = {"width": 1280, "height": 800}  # the same shape at about the number of pixels SDXL was trained on
 
@@ -49,7 +51,8 @@ def _ours(inputs: str, widgets: dict[str, Any], outputs: str) -> Kind:
 _HOW = {"sampler_name": "euler", "scheduler": "normal"}
 _TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0, "name": "motion", **SIZE,
              "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
-             "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced"}  # fmt: skip
+             "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced", "mask_input": "x0", "mask_weight": 1.0,
+             "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1}  # fmt: skip
 _SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent", "sampler_name": "euler",
             "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0,
             "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip
@@ -59,6 +62,13 @@ KINDS = {
     "LoadVideo": Kind("", {"file": "example.mp4"}, "VIDEO:VIDEO"),
     "GetVideoComponents": Kind("video:VIDEO", {}, "images:IMAGE audio:AUDIO fps:FLOAT bit_depth:INT"),
     "ImageFromBatch": Kind("image:IMAGE", {"batch_index": 0, "length": 1}, "IMAGE:IMAGE"),
+    "LoadVideoDataSetFromFolder": Kind("", {"folder": "my_masks"}, "videos:VIDEO"),
+    "ImageToMask": Kind("image:IMAGE", {"channel": "red"}, "MASK:MASK"),
+    "LoadBackgroundRemovalModel": Kind("", {"bg_removal_name": "birefnet.safetensors"}, "bg_model:BACKGROUND_REMOVAL"),
+    "RemoveBackground": Kind("bg_removal_model:BACKGROUND_REMOVAL image:IMAGE", {}, "mask:MASK"),
+    "ThresholdMask": Kind("mask:MASK", {"value": 0.5}, "MASK:MASK"),
+    "RepeatImageBatch": Kind("image:IMAGE", {"amount": 16}, "IMAGE:IMAGE"),
+    "ImageCompositeMasked": Kind("destination:IMAGE source:IMAGE mask:MASK?", {"x": 0, "y": 0, "resize_source": False}, "IMAGE:IMAGE"),
     "LoadImage": Kind("", {"image": "example.png"}, "IMAGE:IMAGE MASK:MASK"),
     "CLIPTextEncode": Kind("clip:CLIP", {"text": ""}, "CONDITIONING:CONDITIONING"),
     "EmptyLatentImage": Kind("", {**SIZE, "batch_size": 1}, "LATENT:LATENT"),
@@ -70,7 +80,7 @@ KINDS = {
     "CreateVideo": Kind("images:IMAGE audio:AUDIO?", {"fps": 8.0, "bit_depth": 8}, "VIDEO:VIDEO"),
     "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"}, "video:VIDEO"),
     "LossGraphNode": Kind("loss:LOSS_MAP", {"filename_prefix": "loss_graph"}, ""),
-    "FSM_LoadMotionAdapter": _ours("model:MODEL", {"adapter": "motion_00001_.safetensors", "strength": 1.0, "group_norm": "as trained",
+    "FSM_LoadMotionAdapter": _ours("model:MODEL mask:MASK?", {"adapter": "motion_00001_.safetensors", "strength": 1.0, "group_norm": "as trained",
                                                    "noise_schedule": "as trained"},
                                    "MODEL:MODEL adapter:FSM_MOTION_ADAPTER"),
     "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"}, "filename:STRING"),
@@ -83,8 +93,9 @@ KINDS = {
                                        "end_frames:IMAGE,LATENT? known_frames:MASK?", _SLIDING, "LATENT:LATENT IMAGE:IMAGE"),
     "FSM_TextToVideoZero": _ours("model:MODEL masks:MASK?", {"move_x": 12.0, "move_y": 0.0, "t0": 881, "t1": 941, "background_smoothing": 0.6},
                                  "MODEL:MODEL"),
-    "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING?", _TRAINING,
-                                 "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP"),
+    "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING? masks:MASK?",
+                                 _TRAINING, "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP mask_predictor:FSM_MASK_PREDICTOR"),
+    "FSM_PredictMask": _ours("mask_predictor:FSM_MASK_PREDICTOR,FSM_MOTION_ADAPTER latent:LATENT", {"size": "picture"}, "MASK:MASK"),
 }  # fmt: skip
 UPLOADS = {"LoadImage", "LoadVideo"}  # behind their file's name the browser keeps one value more, "image"
 
@@ -199,8 +210,9 @@ class Graph:
             taken = [number for (to, socket), number in links.items() if self.nodes[to - 1].inputs[socket] == node[name]]
             outputs.append({"name": name, "type": kind, "links": taken or None})
         properties: dict[str, Any] = {"Node name for S&R": node.type, "cnr_id": node.kind.pack, "ver": VERSIONS[node.kind.pack]}
-        if model := node.inputs.get("ckpt_name"):
-            properties["models"] = [{"name": model, "url": SOURCES[model], "directory": "checkpoints"}]
+        for widget, folder in FOLDERS.items():
+            if model := node.inputs.get(widget):
+                properties["models"] = [{"name": model, "url": SOURCES[model], "directory": folder}]
         return {
             "id": node.id, "type": node.type, "pos": list(node.at), "size": list(node.size), "flags": {}, "order": order, "mode": 0,
             "inputs": inputs, "outputs": outputs, "title": node.title, "properties": properties,

@@ -25,6 +25,10 @@ TITLES = {  # which other code looks nodes up by
         }.items()
     },
     "text_to_video_zero": ["Checkpoint", "Motion", "Prompt", "Negative prompt", "Size", "Sampler", "Save video"],
+    "train_motion_masks": ["Checkpoint", "Clips", "Captions", "Masks", "Train", "Save adapter"],
+    "masks_from_background_removal": ["Checkpoint", "Clips", "Captions", "Background model", "Train", "Save adapter"],
+    "animate_over_background": ["Checkpoint", "Motion adapter", "Prompt", "First frame", "Background", "Scale", "Scale background",
+                                "As many frames", "Noise", "Sampler", "Save video"],
 }  # fmt: skip
 NAMES = sorted(TITLES)
 NOTES = {"Note", "MarkdownNote"}
