@@ -14,22 +14,36 @@ from world import Scene, State
 _STARTS_TRIED = 8
 
 
-def write_training_set(folder: Path, motion: str, count: int = 8, frames: int = 16, seed: int = 0) -> list[Scene]:
-    """Write `count` clips of a motion, `moves_right_0.mp4` with its caption in `moves_right_0.txt` and so on; returns their scenes."""
+def write_training_set(
+    folder: Path, motion: str, count: int = 8, frames: int = 16, seed: int = 0, masks: Path | None = None
+) -> list[Scene]:
+    """Write `count` clips of a motion, `moves_right_0.mp4` with its caption in `moves_right_0.txt` and so on; returns their scenes.
+
+    `masks`: a folder for their exact masks, videos of the same names, white on the subject.
+    """
     pairs = _choose(motion, count, np.random.default_rng([seed, 0, *motion.encode()]), ())
-    folder.mkdir(parents=True, exist_ok=True)
+    for there in filter(None, (folder, masks)):
+        there.mkdir(parents=True, exist_ok=True)
     for i, (scene, start) in enumerate(pairs):
         file = folder / f"{motion.replace(' ', '_')}_{i}.mp4"
         part = file.with_suffix(".txt.part")
         part.write_text(scene.caption(motion) + "\n", encoding="utf-8")
         os.replace(part, file.with_suffix(".txt"))  # before its clip, so that no clip is ever seen without its caption
-        write_clip(file, world.draw_clip(scene, world.path(motion, start, frames)))
+        states = world.path(motion, start, frames)
+        write_clip(file, world.draw_clip(scene, states))
+        if masks:
+            write_clip(masks / file.name, mask_clip(scene, states)[..., None].repeat(3, axis=-1))
     return [scene for scene, _ in pairs]
 
 
 def first_frames(motion: str, count: int, seed: int, exclude: Iterable[Scene]) -> list[tuple[Scene, State]]:
     """First frames to animate: scenes that are not among `exclude`, and where the motion would start in each."""
     return _choose(motion, count, np.random.default_rng([seed, 1, *motion.encode()]), exclude)
+
+
+def mask_clip(scene: Scene, states: list[State]) -> np.ndarray:
+    """The subject's exact pixels in every frame, uint8 (f, h, w), 255 on the subject."""
+    return np.stack([world.subject_mask(scene.shape, state) for state in states]).astype(np.uint8) * 255
 
 
 def write_clip(file: Path, clip: np.ndarray) -> None:

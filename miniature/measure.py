@@ -111,6 +111,17 @@ def measure_clip(clip: np.ndarray, scene: Scene, states: list[State]) -> dict[st
     }
 
 
+def background_change(clip: np.ndarray, shape: str) -> float:
+    """How far the background drifts from frame 0, in levels of 255: mean over its pixels, frames 1 and on, of a clip uint8 (f, 128, 128, 3).
+
+    Background is what is no subject of `shape` in the frame nor in frame 0, two art pixels of soft edge left out on both sides.
+    """
+    subjects = [np.zeros(frame.shape[:2], bool) if (found := find_subject(frame, (shape,))) is None else found.mask for frame in clip]
+    ground = [~ndimage.binary_dilation(mask, iterations=2 * ART) for mask in subjects]
+    change = np.abs(clip.astype(np.float32) - clip[0].astype(np.float32)).mean(axis=-1)
+    return float(np.mean([change[i][ground[i] & ground[0]].mean() for i in range(1, len(clip))]))
+
+
 def _compare_courses(places: np.ndarray, exact: np.ndarray) -> tuple[float, float]:
     """displacement_ratio and direction_cosine of found places (f 2, NaN where there is none) against exact ones."""
     seen = np.flatnonzero(~np.isnan(places[:, 0]))
