@@ -23,8 +23,9 @@ from few_shot_motion.metrics import clip_scores
 from few_shot_motion.motion_modules.mask_predictor import MaskPredictor, resize_masks
 from few_shot_motion.nodes.bridge import apply_adapter
 from few_shot_motion.nodes.clip_sampling import condition_model
+from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.masks import PredictMask
-from few_shot_motion.nodes.sampling import FirstFrameKSampler, FrameNoise
+from few_shot_motion.nodes.sampling import FirstFrameKSampler
 from few_shot_motion.nodes.training import TrainMotionLoRA
 
 from .. import contact_sheet, machine
