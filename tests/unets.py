@@ -11,6 +11,10 @@ TINY = {"model_channels": 32, "channel_mult": [1, 2], "num_res_blocks": [1, 1], 
         "transformer_depth_middle": 1}  # fmt: skip
 SD1_TOPOLOGY = {"model_channels": 32, "channel_mult": [1, 2, 4, 4], "num_res_blocks": [2, 2, 2, 2], "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
                 "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0], "transformer_depth_middle": 1}  # fmt: skip
+# The other families' ways, small: linear projections and heads 64 wide (SD 2.x); no attention on the first row, two blocks deep, pooled text (SDXL)
+SD2 = {**TINY, "model_channels": 64, "use_linear_in_transformer": True, "context_dim": 48}
+SDXL = {**SD2, "transformer_depth": [0, 2], "transformer_depth_output": [2, 2, 0, 0], "transformer_depth_middle": 2, "num_classes": "sequential",
+        "num_head_channels": 64, "adm_in_channels": 32 + 6 * 256}  # fmt: skip
 _COMMON = {"image_size": 32, "in_channels": 4, "out_channels": 4, "context_dim": 64, "use_spatial_transformer": True, "legacy": False,
            "adm_in_channels": None, "use_linear_in_transformer": False, "use_temporal_attention": False}  # fmt: skip
 
@@ -20,13 +24,39 @@ def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comf
     """A MODEL with this UNet, its weights given (ComfyUI's names) or random, in fp32 on the CPU."""
     config = family({**_COMMON, **unet})
     config.set_inference_dtype(torch.float32, None)
-    model = kind(config, comfy.model_base.ModelType.EPS)
+    made, predicts = _KINDS.get(family, (kind, "EPS"))
+    model = made(config, comfy.model_base.ModelType[predicts])
     if weights is None:
         weights = random_weights(model.diffusion_model, seed)
     model.diffusion_model.load_state_dict({name: value.clone() for name, value in weights.items()})
     patcher = comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
     patcher.cached_patcher_init = (sd_model, (unet, weights, seed, family, kind))
     return patcher
+
+
+_KINDS = {
+    comfy.supported_models.SD20: (comfy.model_base.BaseModel, "V_PREDICTION"),
+    comfy.supported_models.SDXL: (comfy.model_base.SDXL, "EPS"),
+}
+FAMILIES = {
+    "SD 1.x": (TINY, comfy.supported_models.SD15),
+    "SD 2.x": (SD2, comfy.supported_models.SD20),
+    "SDXL": (SDXL, comfy.supported_models.SDXL),
+}
+
+
+def family_model(name: str, seed: int = 0):
+    """A small random MODEL of one of FAMILIES."""
+    unet, family = FAMILIES[name]
+    return sd_model(unet, seed=seed, family=family)
+
+
+def prompt(name: str, seed: int = 0, frames: int = 1) -> list:
+    """A random CONDITIONING for such a MODEL, of one prompt or one per frame."""
+    generator, width = torch.Generator().manual_seed(seed), {**_COMMON, **FAMILIES[name][0]}["context_dim"]
+    drawn = [(torch.randn(1, 9, width, generator=generator), torch.randn(1, 32, generator=generator)) for _ in range(frames)]
+    text, pooled = map(torch.cat, zip(*drawn, strict=True))
+    return [[text, {"pooled_output": pooled}]]
 
 
 def random_weights(module: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
