@@ -1,0 +1,187 @@
+"""Every kind of adapter together with what else people put on a model, on the miniature: it runs, frame 0 stays, nothing is left behind."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import comfy.cldm.cldm
+import comfy.controlnet
+import comfy.model_patcher
+import nodes
+import pytest
+import torch
+import unets
+from comfy.ldm.modules.attention import optimized_attention
+from comfy_extras.nodes_context_windows import ContextWindowsManualNode
+from comfy_extras.nodes_freelunch import FreeU
+from comfy_extras.nodes_pag import PerturbedAttentionGuidance
+from few_shot_motion.motion_modules.adapter import MotionAdapter
+from few_shot_motion.motion_modules.animatediff import TemporalTransformers
+from few_shot_motion.motion_modules.methods import METHODS
+from few_shot_motion.nodes import bridge
+from few_shot_motion.nodes.sampling import FirstFrameKSampler
+
+MINIATURE = Path(__file__).parents[2] / "miniature"
+FRAMES, SIDE, WIDTH = 4, 8, 64
+
+
+def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+FIRST = {"samples": 3 * drawn(1, 4, SIDE, SIDE)}
+COND, UNCOND = ([[drawn(1, 9, WIDTH, seed=seed), {}]] for seed in (1, 2))
+
+
+@pytest.fixture(scope="module")
+def base():
+    asyncio.run(nodes.load_custom_node(str(MINIATURE)))
+    return nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")[0]
+
+
+@pytest.fixture(scope="module")
+def still(base):
+    """A picture by the model itself, and the model's weights, before anything was done with it."""
+    return picture(base), {name: value.clone() for name, value in base.model.state_dict().items()}
+
+
+def picture(model) -> torch.Tensor:
+    with torch.inference_mode():
+        return nodes.KSampler().sample(model, 5, 2, 3.0, "euler", "normal", COND, UNCOND, FIRST)[0]["samples"]
+
+
+def adapter_for(model, method: str, seed: int = 3) -> MotionAdapter:
+    """An adapter of this method with every layer alive."""
+    sites = bridge.sites_of(model, method)
+    if method == "animatediff":
+        module = TemporalTransformers(sites)
+    else:
+        settings = {"recurrence": "fixed"} if method == "recurrent" else {}
+        module = METHODS[method].build(MotionAdapter(method, {}, **settings), sites, torch.nn)
+    tensors = {name: value if name.endswith(".pe") else 0.1 * value for name, value in unets.random_weights(module, seed).items()}
+    return MotionAdapter(method, tensors, **({} if method == "animatediff" else settings))
+
+
+def clip(model, positive=COND, cfg: float = 3.0) -> torch.Tensor:
+    with torch.inference_mode():
+        node = FirstFrameKSampler.execute(model, positive, UNCOND, FIRST, FRAMES, 7, 2, cfg, "euler", "normal", "none")
+    return node.args[0]["samples"]
+
+
+# ------------------------------------------------------------------------------------------------ what is put beside the adapter
+
+
+def second_adapter(model, method):
+    return {"model": bridge.apply_adapter(model, adapter_for(model, method, seed=4), 0.4)}
+
+
+def lora(model, method):
+    keys = [key for key in model.model.state_dict() if key.endswith(("attn1.to_q.weight", "attn2.to_k.weight", "in_layers.2.weight"))]
+    patched = model.clone()
+    patched.add_patches({key: ("diff", (0.05 * drawn(*model.model.state_dict()[key].shape),)) for key in keys}, 0.8)
+    return {"model": patched}
+
+
+def control_net(model, method):
+    config = {**model.model.model_config.unet_config, "dtype": torch.float32, "hint_channels": 3}
+    network = comfy.cldm.cldm.ControlNet(**{key: value for key, value in config.items() if key != "out_channels"})
+    network.load_state_dict({name: 0.3 * value for name, value in unets.random_weights(network, 5).items()})
+    control = comfy.controlnet.ControlNet(network, load_device=torch.device("cpu"))
+    hint = torch.rand(FRAMES, 8 * SIDE, 8 * SIDE, 3, generator=torch.Generator().manual_seed(6))
+    positive, _ = nodes.ControlNetApplyAdvanced().apply_controlnet(COND, UNCOND, control, hint, 0.5, 0.0, 1.0)
+    return {"positive": positive}
+
+
+def ip_adapter(model, method):
+    """Image tokens beside the text, as IP-Adapter packs do it: the cross-attention of some blocks replaced."""
+
+    def attend(q, k, v, extra):
+        image = 0.5 * drawn(1, 4, q.shape[-1], seed=8).to(q).expand(len(q), -1, -1)
+        return optimized_attention(q, k, v, extra["n_heads"]) + optimized_attention(q, image, image, extra["n_heads"])
+
+    patched = model.clone()
+    for block in (("middle", 0), *(("output", i) for i in range(4))):
+        patched.set_model_attn2_replace(attend, *block)
+    return {"model": patched}
+
+
+def free_u(model, method):
+    return {"model": FreeU.execute(model, 1.3, 1.4, 0.9, 0.2).args[0]}
+
+
+def perturbed_attention(model, method):
+    return {"model": PerturbedAttentionGuidance.execute(model, 2.0).args[0]}
+
+
+def context_windows(model, method):
+    return {"model": ContextWindowsManualNode.execute(model, FRAMES - 1, 1, "standard_static", 1, False, "pyramid", 0, False,
+                                                      latent_retain_index_list="0").args[0]}  # fmt: skip
+
+
+def a_prompt_per_frame(model, method):
+    return {"positive": [[torch.cat([COND[0][0], drawn(FRAMES - 1, 9, WIDTH, seed=9)]), {}]]}
+
+
+def an_area(model, method):
+    half = nodes.ConditioningSetArea().append(UNCOND, 4 * SIDE, 8 * SIDE, 4 * SIDE, 0, 1.0)[0]
+    return {"positive": COND + half}
+
+
+def without_guidance(model, method):
+    return {"cfg": 1.0}
+
+
+BESIDE = (
+    second_adapter,
+    lora,
+    control_net,
+    ip_adapter,
+    free_u,
+    perturbed_attention,
+    context_windows,
+    a_prompt_per_frame,
+    an_area,
+    without_guidance,
+)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("beside", BESIDE, ids=lambda beside: beside.__name__)
+def test_an_adapter_and(base, still, method: str, beside: Callable):
+    model = bridge.apply_adapter(base, adapter_for(base, method), 0.7)
+    alone = clip(model)
+    together = clip(**{"model": model, **beside(model, method)})
+    assert torch.isfinite(together).all()
+    assert torch.equal(together[:1], FIRST["samples"])
+    assert (together - alone)[1:].abs().amax((1, 2, 3)).min() > 1e-3, "it did nothing"
+    assert torch.equal(clip(model), alone), "it stayed in the adapter's model"
+    assert torch.equal(picture(base), still[0])
+    assert all(torch.equal(value, still[1][name]) for name, value in base.model.state_dict().items())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_low_memory_changes_nothing(base, method, monkeypatch):
+    """Where cond and uncond do not fit together they are evaluated one after the other."""
+    model = bridge.apply_adapter(base, adapter_for(base, method))
+    together, parts = clip(model), []
+    monkeypatch.setattr(comfy.model_patcher.ModelPatcher, "get_free_memory", lambda *_: 0)
+    watched = model.clone()
+    watched.set_model_unet_function_wrapper(
+        lambda apply, call: parts.append(len(call["cond_or_uncond"])) or apply(call["input"], call["timestep"], **call["c"])
+    )
+    assert torch.allclose(clip(watched), together, atol=1e-3) and parts == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("family", unets.FAMILIES)
+def test_every_family(family, method):
+    """SD 2.x and SDXL: other projections and heads, deeper transformers, pooled text, v."""
+    base = unets.family_model(family)
+    model = bridge.apply_adapter(base, adapter_for(base, method))
+    with torch.inference_mode():
+        plain, moved = (
+            FirstFrameKSampler.execute(
+                there, unets.prompt(family), unets.prompt(family, 1), FIRST, FRAMES, 7, 2, 2.0, "euler", "normal", "none"
+            ).args[0]["samples"] for there in (base, model)
+        )  # fmt: skip
+    assert torch.isfinite(moved).all() and torch.equal(moved[:1], FIRST["samples"]) and (moved - plain)[1:].abs().max() > 1e-3
