@@ -8,12 +8,18 @@ from typing import Any
 VERSIONS = {"comfy-core": "0.30.0", "few-shot-motion": "0.1.0"}
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
+CANNY = "control_v11p_sd15_canny_fp16.safetensors"
 SOURCES = {  # from where the browser offers to fetch what is missing
     SD15: f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/{SD15}",
     "birefnet.safetensors": "https://huggingface.co/Comfy-Org/BiRefNet/resolve/main/background_removal/birefnet.safetensors",
     SDXL: f"https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/{SDXL}",
+    CANNY: f"https://huggingface.co/comfyanonymous/ControlNet-v1-1_fp16_safetensors/resolve/main/{CANNY}",
 }
-FOLDERS = {"ckpt_name": "checkpoints", "bg_removal_name": "background_removal"}  # widget that names such a file -> its folder in models
+FOLDERS = {  # widget that names such a file -> its folder in models
+    "ckpt_name": "checkpoints",
+    "bg_removal_name": "background_removal",
+    "control_net_name": "controlnet",
+}
 SIZE = {"width": 512, "height": 320}  # the LAMP paper's
 SDXL_SIZE = {"width": 1280, "height": 800}  # the same shape at about the number of pixels SDXL was trained on
 
@@ -69,6 +75,10 @@ KINDS = {
     "ThresholdMask": Kind("mask:MASK", {"value": 0.5}, "MASK:MASK"),
     "RepeatImageBatch": Kind("image:IMAGE", {"amount": 16}, "IMAGE:IMAGE"),
     "ImageCompositeMasked": Kind("destination:IMAGE source:IMAGE mask:MASK?", {"x": 0, "y": 0, "resize_source": False}, "IMAGE:IMAGE"),
+    "Canny": Kind("image:IMAGE", {"low_threshold": 0.4, "high_threshold": 0.8}, "IMAGE:IMAGE"),
+    "ControlNetLoader": Kind("", {"control_net_name": CANNY}, "CONTROL_NET:CONTROL_NET"),
+    "ControlNetApplyAdvanced": Kind("positive:CONDITIONING negative:CONDITIONING control_net:CONTROL_NET image:IMAGE vae:VAE?",
+                                    {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0}, "positive:CONDITIONING negative:CONDITIONING"),
     "LoadImage": Kind("", {"image": "example.png"}, "IMAGE:IMAGE MASK:MASK"),
     "CLIPTextEncode": Kind("clip:CLIP", {"text": ""}, "CONDITIONING:CONDITIONING"),
     "EmptyLatentImage": Kind("", {**SIZE, "batch_size": 1}, "LATENT:LATENT"),
@@ -96,6 +106,10 @@ KINDS = {
     "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING? masks:MASK?",
                                  _TRAINING, "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP mask_predictor:FSM_MASK_PREDICTOR"),
     "FSM_PredictMask": _ours("mask_predictor:FSM_MASK_PREDICTOR,FSM_MOTION_ADAPTER latent:LATENT", {"size": "picture"}, "MASK:MASK"),
+    "FSM_ApplyMotionAdapter": _ours("model:MODEL adapter:FSM_MOTION_ADAPTER", {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0},
+                                    "MODEL:MODEL"),
+    "FSM_DDIMInversion": _ours("model:MODEL positive:CONDITIONING latent_image:LATENT negative:CONDITIONING?",
+                               {"steps": 50, "scheduler": "ddim_uniform", "first_frame": "inverted", "cfg": 1.0}, "LATENT:LATENT NOISE:NOISE"),
 }  # fmt: skip
 UPLOADS = {"LoadImage", "LoadVideo"}  # behind their file's name the browser keeps one value more, "image"
 
@@ -132,7 +146,8 @@ class Node:
     def sockets(self) -> Iterator[tuple[str, str]]:
         """Name and type of each socket in the browser: the type's own, then widgets that are linked."""
         yield from self.kind.sockets.items()
-        yield from ((name, "STRING") for name in self.kind.widgets if isinstance(self.inputs[name], Link))
+        linked = {name: self.inputs[name] for name in self.kind.widgets if isinstance(self.inputs[name], Link)}
+        yield from ((name, link.node.kind.results[link.output]) for name, link in linked.items())
 
     def widget_values(self) -> Iterator[Any]:
         for name, default in self.kind.widgets.items():
@@ -210,9 +225,9 @@ class Graph:
             taken = [number for (to, socket), number in links.items() if self.nodes[to - 1].inputs[socket] == node[name]]
             outputs.append({"name": name, "type": kind, "links": taken or None})
         properties: dict[str, Any] = {"Node name for S&R": node.type, "cnr_id": node.kind.pack, "ver": VERSIONS[node.kind.pack]}
-        for widget, folder in FOLDERS.items():
-            if model := node.inputs.get(widget):
-                properties["models"] = [{"name": model, "url": SOURCES[model], "directory": folder}]
+        models = [(node.inputs[widget], folder) for widget, folder in FOLDERS.items() if widget in node.inputs]
+        if models:
+            properties["models"] = [{"name": name, "url": SOURCES[name], "directory": folder} for name, folder in models]
         return {
             "id": node.id, "type": node.type, "pos": list(node.at), "size": list(node.size), "flags": {}, "order": order, "mode": 0,
             "inputs": inputs, "outputs": outputs, "title": node.title, "properties": properties,

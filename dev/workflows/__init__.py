@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from ..interpreter import ROOT
-from . import lamp, masks, text_to_video_zero, ti2v_zero
+from . import editing, lamp, masks, text_to_video_zero, ti2v_zero
 
 FOLDER = ROOT / "workflows"
-WORKFLOWS = (*lamp.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS, *masks.WORKFLOWS)
+WORKFLOWS = (*lamp.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS, *masks.WORKFLOWS, *editing.WORKFLOWS)
 
 
 def files() -> dict[str, str]:

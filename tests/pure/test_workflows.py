@@ -16,6 +16,8 @@ TITLES = {  # which other code looks nodes up by
     "animate_image_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame", "Noise", "Sampler", "Save video"],
     "sdxl_first_frame_lamp": ["First-frame checkpoint", "Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Noise", "Sampler",
                               "Save video"],
+    "edit_video_lamp": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion", "ControlNet", "Edges",
+                        "First frame sampler", "Sampler", "Save video"],
     **{
         name: ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", *given, "Sampler", "Save video"]
         for name, given in {
