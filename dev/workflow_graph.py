@@ -87,6 +87,9 @@ KINDS = {
     "VAEDecode": Kind("samples:LATENT vae:VAE", {}, "IMAGE:IMAGE"),
     "KSampler": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
                      {"seed": 0, "steps": 30, "cfg": 7.5, **_HOW, "denoise": 1.0}, "LATENT:LATENT"),
+    "KSamplerAdvanced": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
+                             {"add_noise": "enable", "noise_seed": 0, "steps": 30, "cfg": 7.5, **_HOW, "start_at_step": 0, "end_at_step": 10000,
+                              "return_with_leftover_noise": "disable"}, "LATENT:LATENT"),
     "CreateVideo": Kind("images:IMAGE audio:AUDIO?", {"fps": 8.0, "bit_depth": 8}, "VIDEO:VIDEO"),
     "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"}, "video:VIDEO"),
     "LossGraphNode": Kind("loss:LOSS_MAP", {"filename_prefix": "loss_graph"}, ""),
@@ -111,6 +114,7 @@ KINDS = {
     "FSM_DDIMInversion": _ours("model:MODEL positive:CONDITIONING latent_image:LATENT negative:CONDITIONING?",
                                {"steps": 50, "scheduler": "ddim_uniform", "first_frame": "inverted", "cfg": 1.0}, "LATENT:LATENT NOISE:NOISE"),
 }  # fmt: skip
+SEEDS = {"seed", "noise_seed"}  # behind a seed's value the browser keeps what is done with it after a run
 UPLOADS = {"LoadImage", "LoadVideo"}  # behind their file's name the browser keeps one value more, "image"
 
 # ---------------------------------------------------------------------------------------------------- a graph and its two forms
@@ -152,7 +156,7 @@ class Node:
     def widget_values(self) -> Iterator[Any]:
         for name, default in self.kind.widgets.items():
             yield default if isinstance(self.inputs[name], Link) else self.inputs[name]
-            if name == "seed":
+            if name in SEEDS:
                 yield self.after_run
         if self.type in UPLOADS:
             yield "image"

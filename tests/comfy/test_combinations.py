@@ -159,6 +159,24 @@ def test_an_adapter_and(base, still, method: str, beside: Callable):
     assert all(torch.equal(value, still[1][name]) for name, value in base.model.state_dict().items())
 
 
+def test_every_window_of_a_long_clip_begins_with_the_clean_first_frame(base):
+    """With latent_retain_index_list 0 and causal_window_fix on: 64 frames through windows of 16 and the first frame before them."""
+    model = bridge.apply_adapter(base, adapter_for(base, "lamp"))
+    windows = ContextWindowsManualNode.execute(
+        model, 16, 4, "standard_static", 1, False, "pyramid", 0, False, latent_retain_index_list="0"
+    ).args[0]
+    seen, sampling = [], base.get_model_object("model_sampling")
+    windows.set_model_unet_function_wrapper(lambda apply, call: seen.append(call) or apply(call["input"], call["timestep"], **call["c"]))
+    first = {"samples": FIRST["samples"][..., :4, :4]}
+    with torch.inference_mode():
+        made = FirstFrameKSampler.execute(windows, COND, UNCOND, first, 64, 7, 1, 1.0, "euler", "normal", "none").args[0]["samples"]
+    assert made.shape[0] == 64 and torch.equal(made[:1], first["samples"]) and torch.isfinite(made).all()
+    assert [len(call["input"]) for call in seen] == [16, 17, 17, 17, 17]
+    for call in seen:
+        arrives = sampling.calculate_input(call["timestep"], call["input"])[:1]
+        assert torch.allclose(arrives, base.model.process_latent_in(first["samples"]), atol=1e-5)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_low_memory_changes_nothing(base, method, monkeypatch):
     """Where cond and uncond do not fit together they are evaluated one after the other."""

@@ -18,6 +18,7 @@ TITLES = {  # which other code looks nodes up by
                               "Save video"],
     "edit_video_lamp": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion", "ControlNet", "Edges",
                         "First frame sampler", "Sampler", "Save video"],
+    "edit_video_tune_a_video": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion", "Sampler", "Save video"],
     **{
         name: ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", *given, "Sampler", "Save video"]
         for name, given in {
@@ -54,7 +55,7 @@ def widgets(node: dict) -> dict:
     values, found = list(node["widgets_values"]), {}
     for name in workflow_graph.KINDS[node["type"]].widgets:
         found[name] = values.pop(0)
-        if name == "seed":
+        if name in workflow_graph.SEEDS:
             assert values.pop(0) in ("fixed", "randomize")
     assert values == (["image"] if node["type"] in workflow_graph.UPLOADS else [])
     return found
