@@ -71,17 +71,6 @@ def diffusers():
 
 
 @pytest.fixture(scope="session")
-def diffusers():
-    """A peer to compare with, fetched by `python3 dev test`; never a requirement."""
-    fetched = ROOT / ".dev" / "diffusers"
-    if not (fetched / "diffusers").is_dir():
-        pytest.skip("diffusers is not in .dev: run python3 dev test once")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(fetched)
-        yield importlib.import_module("diffusers")
-
-
-@pytest.fixture(scope="session")
 def server(request, tmp_path_factory):
     """One real ComfyUI with pack and miniature for the whole session: `.client`, `.base`, `.log`, `.process`."""
     from dev import base
