@@ -2,14 +2,15 @@
 
 import math
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
 from ..metrics import clip_scores
 from . import clip_file as whole_clip
 from . import clip_pair
 from .metric_inputs import Progress, Videos, clips_input
-from .metric_report import add_to_table, curves, report, table_input
+from .metric_pictures import curves
+from .metric_report import Measurement, Series, report_output, table_input
 from .motion import CATEGORY
 from .weights_file import stamp
 
@@ -44,7 +45,7 @@ class ClipVideoMetrics(io.ComfyNode):
                      io.Float.Output(display_name="clip_temp", tooltip="Mean cosine of consecutive frames times 100; 100 is a still video."),
                      io.Float.Output(display_name="consistency", tooltip="Mean cosine of all pairs of frames times 100; 100 is a still video."),
                      io.Float.Output(display_name="diversity", tooltip="Mean likeness of all pairs of videos times 100; lower is more diverse."),
-                     io.String.Output(display_name="report", tooltip="The numbers, and everything one must know to compare them."),
+                     report_output(),
                      io.Image.Output(display_name="curves", tooltip="Alignment and likeness to the next frame, frame by frame, a line per video.")],
         )  # fmt: skip
 
@@ -69,9 +70,8 @@ class ClipVideoMetrics(io.ComfyNode):
                  "preprocessing: 8 bit, short side bicubic, centre crop, as CLIP's own code; cosines in float64, times 100",
                  f"prompts: {len(words)} different ones, raw text{f', {cut} of them cut after 77 tokens' if cut else ''}" if words
                  else "prompts: none, so no alignment"]  # fmt: skip
-        add_to_table(table[0], numbers, {"videos": str(len(clips)), "how": "; ".join(lines)})
-        text = report("CLIP video metrics", numbers, lines)
-        return io.NodeOutput(*numbers.values(), text, _curves(frames, [words[prompt] for prompt in prompts]), ui=ui.PreviewText(text))
+        found = Measurement("CLIP video metrics", numbers, lines, str(len(clips)), _series(frames, [words[prompt] for prompt in prompts]))
+        return found.output(table[0], curves(found.series))
 
 
 def check_prompts(prompts: list[str], count: int) -> list[str]:
@@ -103,12 +103,12 @@ def measure(frames: list[Tensor], words: list[Tensor]) -> dict[str, float]:
     return {name: 100 * value for name, value in numbers.items()}
 
 
-def _curves(frames: list[Tensor], words: list[Tensor]) -> Tensor:
+def _series(frames: list[Tensor], words: list[Tensor]) -> Series:
     series = {"likeness to the next frame x 100": [100 * clip_scores.temporal_per_pair(video) for video in frames]}
     if words:
         aligned = [100 * clip_scores.alignment_per_frame(video, prompt) for video, prompt in zip(frames, words, strict=True)]
         series = {"alignment x 100": aligned, **series}
-    return curves(series)
+    return series
 
 
 NODES = [ClipVideoMetrics]

@@ -2,13 +2,14 @@
 
 import math
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..metrics.frechet import bootstrap_interval, floor, frechet_distance, grouped_distance, mean_part, statistics
 from ..metrics.i3d import LEAST_FRAMES
 from . import video_features
 from .metric_inputs import Progress, Videos, clips_input
-from .metric_report import add_to_table, contact_sheet, report, table_input
+from .metric_pictures import contact_sheet
+from .metric_report import Measurement, report_output, table_input
 from .motion import CATEGORY
 
 _NONE = "none"
@@ -49,7 +50,7 @@ class FrechetVideoDistance(io.ComfyNode):
             outputs=[io.Float.Output(display_name="fvd", tooltip="The distance; 0 is equal. It depends on how many videos there are: see the report."),
                      io.Float.Output(display_name="group_mean", tooltip="Mean of the groups' distances: sFVD or tFVD. NaN without groups."),
                      io.Float.Output(display_name="group_spread", tooltip="Standard deviation of the groups' distances. NaN without groups."),
-                     io.String.Output(display_name="report", tooltip="The numbers, and everything one must know to compare them."),
+                     report_output(),
                      io.Image.Output(display_name="picture", tooltip="First frames of both sets, as they were measured.")],
         )  # fmt: skip
 
@@ -82,11 +83,9 @@ class FrechetVideoDistance(io.ComfyNode):
         numbers, remarks = measure(a, b, resamples, progress)
         lines = [*remarks, network.description, a.description, b.description,
                  "bilinear to 224x224 without antialiasing, [-1, 1], logits averaged over time; float64, divisor n - 1"]  # fmt: skip
-        add_to_table(table[0], numbers, {"videos": f"{len(a.features)} / {len(b.features)}", "how": "; ".join(lines)})
-        text = report("Fréchet video distance", numbers, lines)
+        found = Measurement("Fréchet video distance", numbers, lines, f"{len(a.features)} / {len(b.features)}")
         sheet = {"generated": generated.first_frames(), **({"reference": real.first_frames()} if real else {})}
-        outputs = (numbers["fvd"], numbers["group_mean"], numbers["group_spread"])
-        return io.NodeOutput(*outputs, text, contact_sheet(sheet), ui=ui.PreviewText(text))
+        return found.output(table[0], contact_sheet(sheet), shown=("fvd", "group_mean", "group_spread"))
 
 
 def measure(

@@ -1,115 +1,94 @@
-"""How a number is handed over: as a text that says how it came about, as a line in a table, as a picture."""
+"""How numbers are handed over: as a text that says how they came about, as data beside the videos, and to whoever asked through the API."""
 
 import csv
+import io as text_io
+import json
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import folder_paths
-import numpy as np
-import torch
 from comfy_api.latest import io
-from PIL import Image, ImageDraw
 from torch import Tensor
-from torch.nn import functional as F
 
-_BACK, _INK = (24, 24, 28), (220, 220, 220)
-_COLOURS = ((240, 150, 40), (90, 170, 250), (120, 210, 120), (230, 110, 160), (180, 150, 250), (250, 220, 90))
-_SIDE = 96  # px, height of a picture in a contact sheet
-_LABEL = 130  # px
+from ..motion_modules.adapter import write_whole
+
+Series = dict[str, list[Tensor]]  # name -> per video, a value a frame or pair of frames
 
 
 def table_input(name: str):
-    tooltip = "Name of a table in output/metrics to which these numbers are added as a line; empty: none."
+    tooltip = (
+        "Name of a table in output/metrics: a line of numbers more in its .csv, an entry with every frame's in its .json; empty: none."
+    )
     return io.String.Input(name, default="", advanced=True, tooltip=tooltip)
 
 
-def report(title: str, numbers: dict[str, float], lines: list[str]) -> str:
-    width = max(map(len, numbers))
-    return "\n".join([title, *(f"{name:<{width}}  {_short(value)}" for name, value in numbers.items()), *lines])
+def report_output():
+    return io.String.Output(display_name="report", tooltip="The numbers, and everything one must know to compare them.")
 
 
-def _short(value: float) -> str:
+@dataclass(frozen=True)
+class Measurement:
+    title: str
+    numbers: dict[str, float]
+    how: list[str]  # model, file, size, range, frames, count: a sentence each
+    videos: str  # how many
+    series: Series = field(default_factory=dict)
+
+    @property
+    def report(self) -> str:
+        width = max(map(len, self.numbers))
+        return "\n".join([self.title, *(f"{name:<{width}}  {short(value)}" for name, value in self.numbers.items()), *self.how])
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it: what is not defined is null."""
+        series = {name: [[_plain(value) for value in line.tolist()] for line in lines] for name, lines in self.series.items()}
+        numbers = {name: _plain(value) for name, value in self.numbers.items()}
+        return {"title": self.title, "numbers": numbers, "how": self.how, "videos": self.videos, "per frame": series}
+
+    def output(self, table: str, *pictures: Tensor, shown: Sequence[str] = ()) -> io.NodeOutput:
+        """A metric node's outputs: its numbers (or those shown), the report, pictures. Adds them to a table where one is named."""
+        if table:
+            _add_to_table(table, self)
+        numbers = [self.numbers[name] for name in shown or self.numbers]
+        return io.NodeOutput(*numbers, self.report, *pictures, ui={"text": (self.report,), "numbers": (self.data["numbers"],)})
+
+
+def short(value: float) -> str:
     return "not defined" if math.isnan(value) else f"{value:.6g}"
 
 
-def add_to_table(table: str, numbers: dict[str, float], notes: dict[str, str]) -> None:
-    """One line more in output/metrics/<table>.csv, numbers in full precision.
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
-    Raises ValueError where the table has other columns, or its name leads out of the folder.
+
+def _add_to_table(table: str, found: Measurement) -> None:
+    """One line more in output/metrics/<table>.csv, numbers in full precision, and one entry more in <table>.json, with every frame's.
+
+    Raises ValueError where the table has other columns, or its name leads out of the folder; AdapterError where it cannot be written.
     """
-    if not table:
-        return
     folder = Path(folder_paths.get_output_directory()) / "metrics"
     file = (folder / f"{table}.csv").resolve()
     if not file.is_relative_to(folder.resolve()):
         raise ValueError(f"{table!r} is no name for a table in {folder}: use letters and digits, and / for subfolders.")
-    row = {**{name: repr(value) for name, value in numbers.items()}, **notes}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not file.exists()
-    if not is_new:
-        with file.open(newline="", encoding="utf-8") as lines:
-            columns = next(csv.reader(lines), [])
-        if columns != list(row):
-            raise ValueError(f"The table {table} has other columns ({', '.join(columns)}): give these numbers a table of their own.")
-    with file.open("a", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, list(row))
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
+    row = {**{name: repr(value) for name, value in found.numbers.items()}, "videos": found.videos, "how": "; ".join(found.how)}
+    lines = file.read_text(encoding="utf-8") if file.exists() else _csv(list(row))
+    columns = next(csv.reader(lines.splitlines()), [])
+    if columns != list(row):
+        raise ValueError(f"The table {table} has other columns ({', '.join(columns)}): give these numbers a table of their own.")
+    data = file.with_suffix(".json")
+    try:
+        entries = [*json.loads(data.read_text(encoding="utf-8")), found.data] if data.exists() else [found.data]
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{data.name} in output/metrics is no table of this node ({error}): give these numbers another name.") from error
+    for place, text in ((file, lines + _csv(list(row.values()))), (data, json.dumps(entries, indent=1, ensure_ascii=False) + "\n")):
+        write_whole(place, lambda part, text=text: part.write_text(text, encoding="utf-8", newline=""))
 
 
-# ---------------------------------------------------------------------------------------------------- pictures
-
-
-def curves(series: dict[str, list[Tensor]], size: tuple[int, int] = (640, 240)) -> Tensor:
-    """A panel per name, in it a line per video over its frames => IMAGE 1 h w 3."""
-    width, height = size
-    canvas = Image.new("RGB", (width, height * len(series)), _BACK)
-    draw = ImageDraw.Draw(canvas)
-    for row, (name, lines) in enumerate(series.items()):
-        values = torch.cat([line.double() for line in lines])
-        values = values[torch.isfinite(values)]
-        low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-        top, span = row * height, max(high - low, 1e-12)
-        longest = max(map(len, lines))
-        for i, line in enumerate(lines):
-            points = [(8 + (width - 16) * (j + 0.5) / longest, top + height - 8 - (height - 36) * (float(value) - low) / span)
-                      for j, value in enumerate(line) if torch.isfinite(value)]  # fmt: skip
-            colour = _COLOURS[i % len(_COLOURS)]
-            if len(points) > 1:
-                draw.line(points, fill=colour, width=2)
-            for x, y in points:
-                draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=colour)
-        draw.text((8, top + 4), f"{name}   {_short(low)} to {_short(high)}", fill=_INK)
-    return _image(canvas)
-
-
-def contact_sheet(rows: dict[str, Tensor], columns: int = 8) -> Tensor:
-    """A labelled row of up to `columns` pictures, evenly spread, for each `f c h w` in [0, 1] => IMAGE 1 h w 3."""
-    drawn = []
-    for name, pictures in rows.items():
-        chosen = pictures[torch.linspace(0, len(pictures) - 1, min(columns, len(pictures))).round().long()].float().cpu()
-        width = max(8, round(_SIDE * chosen.shape[-1] / chosen.shape[-2]))
-        small = F.interpolate(chosen, (_SIDE, width), mode="bilinear", antialias=True, align_corners=False)
-        drawn.append((name, (small.clamp(0, 1) * 255).round().byte().movedim(1, -1).numpy()))
-    canvas = Image.new("RGB", (_LABEL + max(len(p) * p.shape[2] for _, p in drawn), _SIDE * len(drawn)), _BACK)
-    draw = ImageDraw.Draw(canvas)
-    for row, (name, pictures) in enumerate(drawn):
-        draw.multiline_text((6, row * _SIDE + 6), name, fill=_INK)
-        for i, picture in enumerate(pictures):
-            canvas.paste(Image.fromarray(picture), (_LABEL + i * picture.shape[1], row * _SIDE))
-    return _image(canvas)
-
-
-def flow_colours(flow: Tensor) -> Tensor:
-    """b 2 h w => b 3 h w: hue is the direction, strength the length, white is still; the longest in the batch is full."""
-    length = flow.square().sum(dim=1, keepdim=True).sqrt()
-    length = length / length.max().clamp(min=1.0)
-    hue = torch.atan2(flow[:, 1:], flow[:, :1]) / (2 * torch.pi) * 6
-    offsets = torch.tensor([0.0, 4.0, 2.0], device=flow.device).view(1, 3, 1, 1)
-    pure = (((hue + offsets) % 6 - 3).abs() - 1).clamp(0, 1)
-    return 1 - length * (1 - pure)
-
-
-def _image(canvas: Image.Image) -> Tensor:
-    return torch.from_numpy(np.asarray(canvas).astype(np.float32) / 255)[None]
+def _csv(values: list[str]) -> str:
+    line = text_io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(values)
+    return line.getvalue()

@@ -4,7 +4,7 @@ import math
 
 import comfy.model_management
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,7 +13,8 @@ from ..metrics.flow import lucas_kanade
 from ..metrics.warping import WarpingError, homography_error, warping_error
 from . import clip_metrics, frechet_metrics
 from .metric_inputs import Progress, Videos, clips_input
-from .metric_report import add_to_table, contact_sheet, curves, flow_colours, report, table_input
+from .metric_pictures import contact_sheet, curves, flow_colours
+from .metric_report import Measurement, Series, report_output, table_input
 from .motion import CATEGORY
 
 OpticalFlow = io.Custom("OPTICAL_FLOW")  # core's: a ModelPatcher around torchvision's RAFT
@@ -46,8 +47,9 @@ class WarpingErrorNode(io.ComfyNode):
             outputs=[io.Float.Output(display_name="error", tooltip="Mean over pairs of frames and over videos; 0 is perfect, and also a still video."),
                      io.Float.Output(display_name="motion", tooltip="Mean length of the flow in px per frame: near 0, the error says nothing."),
                      io.Float.Output(display_name="visible", tooltip="Share of the pixels that count, 0 to 1; the rest is hidden in one of two frames."),
-                     io.String.Output(display_name="report", tooltip="The numbers, and everything one must know to compare them."),
-                     io.Image.Output(display_name="picture", tooltip="Frames and their flow: hue is the direction, white is still.")],
+                     report_output(),
+                     io.Image.Output(display_name="picture", tooltip="Frames and their flow: hue is the direction, white is still."),
+                     io.Image.Output(display_name="curves", tooltip="Error and motion from frame to frame, a line per video.")],
         )  # fmt: skip
 
     @classmethod
@@ -55,22 +57,26 @@ class WarpingErrorNode(io.ComfyNode):
         clips = Videos(videos, least=2)
         flow, model = _flow(optical_flow[0])
         progress = Progress(len(clips))
-        rows, results, errors = {}, [], []
+        rows: dict[str, Tensor] = {}
+        errors, visible = [], []
+        series: Series = {"error from frame to frame": [], "motion in px": []}
         for i, video in enumerate(clips):
             listen = comfy.model_management.throw_exception_if_processing_interrupted
             result = warping_error(video, flow, listen)
-            errors.append(result.mean if variant[0] == _LAI else float(homography_error(video, flow, listen).mean()))
-            results.append((float(result.motion.mean()), float(result.visible.mean())))
+            per_pair = result.errors if variant[0] == _LAI else homography_error(video, flow, listen)
+            errors.append(float(per_pair.nanmean()))
+            visible.append(float(result.visible.mean()))
+            series["error from frame to frame"].append(per_pair)
+            series["motion in px"].append(result.motion)
             if i < _SHOWN:
                 rows |= _frames_and_flow(i, video, result)
             progress.tick()
-        motion, visible = (math.fsum(values) / len(values) for values in zip(*results, strict=True))
-        numbers = {"error": math.fsum(errors) / len(errors), "motion": motion, "visible": visible}
+        motion = [float(line.mean()) for line in series["motion in px"]]
+        numbers = {name: math.fsum(values) / len(values) for name, values in (("error", errors), ("motion", motion), ("visible", visible))}
         lines = [f"flow: {model}, on the videos themselves, both ways", clips.describe(), _definition(variant[0]),
                  "motion: mean length of the flow in px per frame; visible: share of the pixels that count"]  # fmt: skip
-        add_to_table(table[0], numbers, {"videos": str(len(clips)), "how": "; ".join(lines)})
-        text = report(f"Warping error ({variant[0]})", numbers, lines)
-        return io.NodeOutput(*numbers.values(), text, contact_sheet(rows), ui=ui.PreviewText(text))
+        found = Measurement(f"Warping error ({variant[0]})", numbers, lines, str(len(clips)), series)
+        return found.output(table[0], contact_sheet(rows), curves(series))
 
 
 def _definition(variant: str) -> str:
@@ -115,7 +121,7 @@ class FirstFrameJump(io.ComfyNode):
             inputs=[clips_input("videos", _VIDEOS), table_input("table")],
             outputs=[io.Float.Output(display_name="luminance_jump", tooltip="In levels of 255, mean over the videos; 0 is no jump."),
                      io.Float.Output(display_name="colour_jump", tooltip="In levels of 255, mean over the videos; 0 is no jump."),
-                     io.String.Output(display_name="report", tooltip="The numbers, and everything one must know to compare them."),
+                     report_output(),
                      io.Image.Output(display_name="curves", tooltip="The steps from frame to frame, a line per video.")],
         )  # fmt: skip
 
@@ -123,23 +129,22 @@ class FirstFrameJump(io.ComfyNode):
     def execute(cls, videos, table) -> io.NodeOutput:
         clips = Videos(videos, least=LEAST_FRAMES)
         progress = Progress(len(clips))
-        found: list[Steps] = []
+        seen: list[Steps] = []
         for video in clips:
-            found.append(steps(video))
+            seen.append(steps(video))
             progress.tick()
-        mean = lambda values: math.fsum(values) / len(found)  # noqa: E731
+        mean = lambda values: math.fsum(values) / len(seen)  # noqa: E731
         numbers = {
-            "luminance_jump": mean([video.luminance_jump for video in found]),
-            "colour_jump": mean([video.colour_jump for video in found]),
+            "luminance_jump": mean([video.luminance_jump for video in seen]),
+            "colour_jump": mean([video.colour_jump for video in seen]),
         }
-        first = mean([float(video.luminance[0]) for video in found])
+        first = mean([float(video.luminance[0]) for video in seen])
         lines = [f"first step in luminance: {first:.4g}", clips.describe(),
                  "in levels of 255: step of a frame's mean from frame 0 to 1, less the median of the steps after it; luminance Rec. 709, colour the two "
                  "differences B - Y and R - Y"]  # fmt: skip
-        add_to_table(table[0], numbers, {"videos": str(len(clips)), "how": "; ".join(lines)})
-        text = report("First-frame jump", numbers, lines)
-        picture = curves({"step in luminance": [video.luminance for video in found], "step in colour": [video.colour for video in found]})
-        return io.NodeOutput(*numbers.values(), text, picture, ui=ui.PreviewText(text))
+        series: Series = {"step in luminance": [video.luminance for video in seen], "step in colour": [video.colour for video in seen]}
+        found = Measurement("First-frame jump", numbers, lines, str(len(clips)), series)
+        return found.output(table[0], curves(series))
 
 
 NODES = [*clip_metrics.NODES, WarpingErrorNode, *frechet_metrics.NODES, FirstFrameJump]

@@ -1,0 +1,145 @@
+"""Fréchet Video Distance inside ComfyUI: sets, groups, kept features, memory, Cancel, and what it refuses."""
+
+import math
+import resource
+
+import comfy.model_management
+import comfy.model_patcher
+import pytest
+import torch
+from comfy_api.latest import InputImpl, Types
+from few_shot_motion.metrics.i3d import I3D
+from few_shot_motion.nodes import video_features
+from few_shot_motion.nodes.frechet_metrics import FrechetVideoDistance
+from measuring import measured, pictures
+
+
+class Brightness(torch.nn.Module):
+    """Stands in for I3D where only sets, files and memory are looked at: means over 400 pieces of a video."""
+
+    def forward(self, video: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool3d(video.mean(1, keepdim=True), (4, 10, 10)).flatten(1)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The network is Brightness; files' names stay what they are."""
+
+    def network(name: str):
+        patcher = comfy.model_patcher.ModelPatcher(Brightness(), torch.device("cpu"), torch.device("cpu"))
+        return video_features.Network(patcher, name, f"network: {name}")
+
+    monkeypatch.setattr(video_features, "load_network", network)
+
+
+def fvd(**inputs) -> list:
+    given = {"i3d": "a.pt", "frames": 9, "kept_reference": "none", "keep_reference_as": "", "resamples": 0, "table": ""}
+    return measured(FrechetVideoDistance, **{**given, **inputs})
+
+
+def set_of(count: int, seed: int = 0, frames: int = 10) -> list[torch.Tensor]:
+    return [pictures(frames, 20, 30, seed * 1000 + i) for i in range(count)]
+
+
+def test_equal_sets_and_different_ones(folders, quick):
+    assert fvd(videos=set_of(6), reference=set_of(6))[0] < 1e-6
+    found = fvd(videos=set_of(6), reference=set_of(8, 1), resamples=20)
+    assert found[0] > 0.01 and math.isnan(found[1]) and math.isnan(found[2])
+    for part in ("WARNING: 6 videos", "network: a.pt", "videos: 6 of 9 frames (the first 9 of each), 30x20", "reference videos: 8 of 9 frames",
+                 "floor:", "20 bootstrap resamples", "differ in size"):  # fmt: skip
+        assert part in found[3]
+    assert found[4].shape[0] == 1
+    assert fvd(videos=set_of(6), reference=set_of(8, 1), resamples=20)[0] == found[0]
+
+
+def test_groups_become_sfvd(folders, quick):
+    groups = ["cat", "dog"] * 3
+    found = fvd(videos=set_of(6), reference=set_of(6, 1), video_groups=groups, reference_groups=groups)
+    alone = [fvd(videos=set_of(6)[i::2], reference=set_of(6, 1)[i::2])[0] for i in range(2)]
+    assert found[1] == pytest.approx(sum(alone) / 2) and found[2] == pytest.approx(abs(alone[0] - alone[1]) / 2)
+    assert "groups: cat " in found[3]
+
+
+def test_kept_features_give_the_same_distance(folders, quick):
+    first = fvd(videos=set_of(6), reference=set_of(6, 1), reference_groups=["a"] * 6, video_groups=["a"] * 6, keep_reference_as="real/set")
+    assert video_features.kept_names() == ["real/set"]
+    again = fvd(videos=set_of(6), kept_reference="real/set", video_groups=["a"] * 6)
+    assert again[:3] == first[:3]
+    with pytest.raises(ValueError, match="are of 9 frames by network a.pt, asked for are 10 by a.pt"):
+        fvd(videos=set_of(6), kept_reference="real/set", frames=10)
+    with pytest.raises(ValueError, match="asked for are 9 by b.pt"):
+        fvd(videos=set_of(6), kept_reference="real/set", i3d="b.pt")
+
+
+@pytest.mark.parametrize(
+    "inputs, message",
+    [
+        ({"reference": set_of(1)}, "at least 2 videos in each set"),
+        ({"reference": []}, "either connect reference videos, or choose kept features"),
+        ({"reference": set_of(3, frames=8)}, "Number 1 of the reference videos has 8 frames, 9 are needed"),
+        ({"reference": set_of(3), "reference_groups": ["a", "b"]}, "3 reference videos and 2 groups"),
+        ({"reference": [*set_of(2), pictures(10, 30, 30)]}, "reference videos have different sizes"),
+        ({"reference": set_of(3), "video_groups": ["a"] * 3, "reference_groups": ["a", "a", "b"]}, "'b' is in one of the two sets"),
+        ({"reference": set_of(3), "keep_reference_as": "../../x"}, "is no name for features"),
+        ({"kept_reference": "gone"}, "holds no features of this node"),
+    ],
+)
+def test_distance_refuses_in_one_sentence(folders, quick, inputs, message):
+    with pytest.raises(ValueError, match=message) as error:
+        fvd(**{"videos": set_of(3, 2), "reference": [], **inputs})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content, message", [("tensors", "no I3D of 400 classes"), ("bytes", "damaged or holds more than weights"),
+                                              ("module", "damaged or holds more than weights"), ("list", "no state dict of tensors")])  # fmt: skip
+def test_an_i3d_file_that_is_none_is_refused(folders, content, message):
+    file = folders / "i3d" / "a.pt"
+    if content == "bytes":
+        file.write_bytes(b"not a file")
+    else:
+        torch.save({"tensors": {"x": torch.zeros(2)}, "module": Brightness(), "list": [1, 2]}[content], file)
+    with pytest.raises(ValueError, match=message) as error:
+        fvd(videos=set_of(3), reference=set_of(3))
+    assert "\n" not in str(error.value)
+
+
+def test_the_real_network_runs_and_warns_of_other_weights(folders):
+    torch.manual_seed(0)
+    torch.save({name: value for name, value in I3D().state_dict().items() if "num_batches" not in name}, folders / "i3d" / "random.pt")
+    found = fvd(videos=set_of(2), reference=set_of(2, 1), i3d="random.pt")
+    assert found[0] >= 0 and "OTHER weights than those of published distances" in found[3] and "random.pt, sha256 " in found[3]
+
+
+class Decoded(InputImpl.VideoFromComponents):
+    """A VIDEO that makes its frames when asked, as a file does."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def get_components(self):
+        images = torch.rand(16, 256, 256, 3, generator=torch.Generator().manual_seed(self.seed))
+        return Types.VideoComponents(images=images, frame_rate=8)
+
+
+def test_many_videos_stream_through(folders, quick):
+    """Memory does not grow with the number of videos: 120 of 16 x 256 x 256 would be 1.4 GB at once."""
+    fvd(videos=[Decoded(i) for i in range(10)], reference=set_of(2), frames=9)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fvd(videos=[Decoded(i) for i in range(120)], reference=set_of(2), frames=9)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 300e6
+
+
+def test_cancel_stops_at_the_next_video(folders, quick, monkeypatch):
+    seen = []
+    monkeypatch.setattr(video_features, "_see", lambda model, video, device: seen.append(1) or comfy.model_management.interrupt_current_processing(True) or torch.zeros(1, 400))  # fmt: skip
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        fvd(videos=set_of(5), reference=set_of(5))
+    comfy.model_management.interrupt_current_processing(False)
+    assert len(seen) == 1
+
+
+def test_progress_counts_videos_and_resamples(folders, quick, monkeypatch):
+    counts = []
+    monkeypatch.setattr("comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **_: counts.append((value, total)))
+    fvd(videos=set_of(3), reference=set_of(4), resamples=5)
+    assert counts[-1] == (12, 12)
