@@ -79,6 +79,9 @@ KINDS = {
     "ControlNetLoader": Kind("", {"control_net_name": CANNY}, "CONTROL_NET:CONTROL_NET"),
     "ControlNetApplyAdvanced": Kind("positive:CONDITIONING negative:CONDITIONING control_net:CONTROL_NET image:IMAGE vae:VAE?",
                                     {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0}, "positive:CONDITIONING negative:CONDITIONING"),
+    "OpticalFlowLoader": Kind("", {"model_name": "raft_large_C_T_SKHT_V2-ff5fadd5.pth"}, "OPTICAL_FLOW:OPTICAL_FLOW"),
+    "PrimitiveStringMultiline": Kind("", {"value": ""}, "STRING:STRING"),
+    "PreviewImage": Kind("images:IMAGE", {}, ""),
     "LoadImage": Kind("", {"image": "example.png"}, "IMAGE:IMAGE MASK:MASK"),
     "CLIPTextEncode": Kind("clip:CLIP", {"text": ""}, "CONDITIONING:CONDITIONING"),
     "EmptyLatentImage": Kind("", {**SIZE, "batch_size": 1}, "LATENT:LATENT"),
@@ -113,6 +116,16 @@ KINDS = {
                                     "MODEL:MODEL"),
     "FSM_DDIMInversion": _ours("model:MODEL positive:CONDITIONING latent_image:LATENT negative:CONDITIONING?",
                                {"steps": 50, "scheduler": "ddim_uniform", "first_frame": "inverted", "cfg": 1.0}, "LATENT:LATENT NOISE:NOISE"),
+    "FSM_ClipVideoMetrics": _ours("videos:VIDEO,IMAGE prompts:STRING? clip:CLIP? clip_vision:CLIP_VISION?",
+                                  {"clip_file": "clip-vit-large-patch14.safetensors", "activation": "auto", "table": ""},
+                                  "alignment:FLOAT clip_temp:FLOAT consistency:FLOAT diversity:FLOAT report:STRING curves:IMAGE"),
+    "FSM_WarpingError": _ours("videos:VIDEO,IMAGE optical_flow:OPTICAL_FLOW?", {"variant": "Lai et al.", "table": ""},
+                              "error:FLOAT motion:FLOAT visible:FLOAT report:STRING picture:IMAGE curves:IMAGE"),
+    "FSM_FirstFrameJump": _ours("videos:VIDEO,IMAGE", {"table": ""}, "luminance_jump:FLOAT colour_jump:FLOAT report:STRING curves:IMAGE"),
+    "FSM_FrechetVideoDistance": _ours("videos:VIDEO,IMAGE reference:VIDEO,IMAGE? video_groups:STRING? reference_groups:STRING?",
+                                      {"i3d": "i3d_pretrained_400.pt", "frames": 16, "kept_reference": "none", "keep_reference_as": "",
+                                       "resamples": 100, "table": ""},
+                                      "fvd:FLOAT group_mean:FLOAT group_spread:FLOAT report:STRING picture:IMAGE"),
 }  # fmt: skip
 SEEDS = {"seed", "noise_seed"}  # behind a seed's value the browser keeps what is done with it after a run
 UPLOADS = {"LoadImage", "LoadVideo"}  # behind their file's name the browser keeps one value more, "image"

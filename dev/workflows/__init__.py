@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from ..interpreter import ROOT
-from . import editing, lamp, masks, text_to_video_zero, ti2v_zero
+from . import editing, lamp, masks, metrics, text_to_video_zero, ti2v_zero
 
 FOLDER = ROOT / "workflows"
-WORKFLOWS = (*lamp.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS, *masks.WORKFLOWS, *editing.WORKFLOWS)
+WORKFLOWS = (*lamp.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS, *masks.WORKFLOWS, *editing.WORKFLOWS,
+             *metrics.WORKFLOWS)  # fmt: skip
 
 
 def files() -> dict[str, str]:

@@ -32,6 +32,10 @@ TITLES = {  # which other code looks nodes up by
     "masks_from_background_removal": ["Checkpoint", "Clips", "Captions", "Background model", "Train", "Save adapter"],
     "animate_over_background": ["Checkpoint", "Motion adapter", "Prompt", "First frame", "Background", "Scale", "Scale background",
                                 "As many frames", "Noise", "Sampler", "Save video"],
+    "measure_clip": ["Videos", "Optical flow", "CLIP", "Flicker", "First frame"],
+    "measure_fvd": ["Generated", "Real", "Distance"],
+    "compare_adapters": ["Checkpoint", "Motion adapter", "Other motion adapter", "Words", "First frame sampler", "Noise", "Sampler", "Decode",
+                         "Save video", "Numbers", "Flicker", "First-frame jump"],
 }  # fmt: skip
 NAMES = sorted(TITLES)
 NOTES = {"Note", "MarkdownNote"}
