@@ -79,10 +79,17 @@ def workflows(options: argparse.Namespace, comfyui: Path) -> None:
     workflows.main()
 
 
+def compare(options: argparse.Namespace, comfyui: Path) -> None:
+    """make and measure videos over adapters x prompts x seeds, one table: [--server URL] [--adapters NAME …] [--prompts TEXT …] [--seeds N …] …"""
+    from dev import compare  # needs .venv
+
+    compare.run(comfyui, options.checkpoint, options.rest)
+
+
 STUDIES = ("masks", "ti2v")
-COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "train-miniature": train_miniature,
+COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare, "train-miniature": train_miniature,
             "workflows": workflows}  # fmt: skip
-WITH_REST = {"test", "study", "train-miniature"}  # what dev does not know goes on to the program behind
+WITH_REST = {"test", "study", "compare", "train-miniature"}  # what dev does not know goes on to the program behind
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -31,6 +31,10 @@ def set_inputs(prompt: Prompt, title: str, **inputs: Any) -> None:
     there.update(inputs)
 
 
+def value(prompt: Prompt, title: str, name: str) -> Any:
+    return prompt[titled(prompt, title)]["inputs"][name]
+
+
 def bypass(prompt: Prompt, title: str, name: str) -> None:
     """Take a node out: whoever took its first output takes what it got as input `name`."""
     key = titled(prompt, title)
