@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
-from .weights_file import fingerprint, read_tensors
+from .weights_file import fingerprint, read_tensors, weights_fingerprint
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 TOKENS = 77
@@ -69,7 +69,7 @@ def connected(clip, clip_vision) -> ClipPair:
     if model.get("model_type") != "clip_vision_model" or "projection_dim" not in model:
         raise ValueError(f"Pictures are looked at with CLIP, this CLIP_VISION is a {model.get('model_type')}: load one of CLIP's.")
     side = clip_vision.image_size
-    name = f"model: CLIP_VISION {model['hidden_size']} wide, patches of {model['patch_size']}, at {side} px, {_dtype(clip_vision.model)}"
+    name = f"model: CLIP_VISION {model['hidden_size']} wide, patches of {model['patch_size']}, at {side} px, {_dtype(clip_vision.model)}, weights' sha256 {weights_fingerprint(clip_vision.model)}"
 
     def embed_images(images: Tensor) -> Tensor:
         comfy.model_management.load_model_gpu(clip_vision.patcher)

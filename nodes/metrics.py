@@ -16,6 +16,7 @@ from .metric_inputs import Progress, Videos, clips_input
 from .metric_pictures import contact_sheet, curves, flow_colours
 from .metric_report import Measurement, Series, report_output, table_input
 from .motion import CATEGORY
+from .weights_file import weights_fingerprint
 
 OpticalFlow = io.Custom("OPTICAL_FLOW")  # core's: a ModelPatcher around torchvision's RAFT
 _VIDEOS = "A list of videos, or of image batches: one video each, all of one size."
@@ -100,7 +101,8 @@ def _flow(patcher):
         with torch.no_grad():
             return patcher.model(a, b)[-1][..., :h, :w].float().cpu()
 
-    return raft, f"{type(patcher.model).__name__} of {sum(p.numel() for p in patcher.model.parameters())} weights"
+    count = sum(p.numel() for p in patcher.model.parameters())
+    return raft, f"{type(patcher.model).__name__} of {count} weights, their sha256 {weights_fingerprint(patcher.model)}"
 
 
 def _frames_and_flow(i: int, video: Tensor, result: WarpingError) -> dict[str, Tensor]:

@@ -79,6 +79,7 @@ def test_kept_features_give_the_same_distance(folders, quick):
         ({"reference": set_of(3, frames=8)}, "Number 1 of the reference videos has 8 frames, 9 are needed"),
         ({"reference": set_of(3), "reference_groups": ["a", "b"]}, "3 reference videos and 2 groups"),
         ({"reference": [*set_of(2), pictures(10, 30, 30)]}, "reference videos have different sizes"),
+        ({"reference": [*set_of(2), set_of(1)[0] * math.nan]}, "Number 3 of the reference videos holds values that are no numbers"),
         ({"reference": set_of(3), "video_groups": ["a"] * 3, "reference_groups": ["a", "a", "b"]}, "'b' is in one of the two sets"),
         ({"reference": set_of(3), "keep_reference_as": "../../x"}, "is no name for features"),
         ({"kept_reference": "gone"}, "holds no features of this node"),

@@ -45,9 +45,11 @@ def test_published_logits_of_a_black_video(model):
 
 
 def test_published_distance_of_black_and_white(model):
-    """151.39244 by the original TensorFlow code, for 8 equal videos of 30 frames on either side."""
-    black, white = (features(model, [torch.full((30, 3, 64, 64), value)]).repeat(8, 1) for value in (0.0, 1.0))
-    assert distance(black, white) == pytest.approx(151.39244, abs=0.01)
+    """151.39244 by the original TensorFlow code, for 8 equal videos of 30 frames on either side; 152.918 for 16 frames by the TorchScript port,
+    whose numbers differ in the fourth digit."""
+    for frames, expected, tolerance in ((30, 151.39244, 0.01), (16, 152.918, 0.05)):
+        black, white = (features(model, [torch.full((frames, 3, 64, 64), value)]).repeat(8, 1) for value in (0.0, 1.0))
+        assert distance(black, white) == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.skipif(not LONG, reason="256 videos take minutes on a CPU: set FSM_LONG_TESTS=1")
@@ -93,10 +95,11 @@ def test_it_grows_with_noise(model, plain):
 
 
 def test_it_grows_with_blur_and_shuffled_frames(model, plain):
-    blurred = [F.avg_pool2d(video, 9, 1, 4) for video in clips()]
+    blurred = [[F.avg_pool2d(video, 2 * r + 1, 1, r) for video in clips()] for r in (1, 4)]
     order = torch.randperm(9, generator=torch.Generator().manual_seed(1))
     shuffled = [video[order] for video in clips()]
-    assert distance(plain, features(model, blurred)) > 10 and distance(plain, features(model, shuffled)) > 10
+    soft, softer = (distance(plain, features(model, videos)) for videos in blurred)
+    assert 1 < soft < softer and distance(plain, features(model, shuffled)) > 10
 
 
 def test_same_videos_same_features_to_the_last_digit(model, plain):

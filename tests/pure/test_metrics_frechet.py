@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from few_shot_motion.metrics.frechet import bootstrap_interval, floor, frechet_distance, grouped_distance, mean_part, statistics
+from few_shot_motion.metrics.frechet import Statistics, bootstrap_interval, floor, frechet_distance, grouped_distance, mean_part, statistics
 
 
 def drawn(n: int, d: int, seed: int, shift: float = 0.0, spread: float = 1.0, rank: int | None = None) -> torch.Tensor:
@@ -66,6 +66,13 @@ def test_closed_form_on_a_diagonal():
     widths_a, widths_b = torch.arange(1.0, 9.0).double(), torch.arange(8.0, 0.0, -1).double()
     a, b = basis * widths_a * 7, basis * widths_b * 7 + 2  # 7^2 = n - 1
     assert distance(a, b) == pytest.approx(8 * 4 + float((widths_a - widths_b).square().sum()), rel=1e-10)
+
+
+def test_two_known_gaussians():
+    """N(0, I) and N(0.1, 4 I) in 400 dimensions: 400 * 0.01 + 400 * (1 + 4 - 2 * 2) = 404."""
+    a = Statistics(1001, torch.zeros(400).double(), 1000**0.5 * torch.eye(400).double())
+    b = Statistics(501, torch.full((400,), 0.1).double(), 2 * 500**0.5 * torch.eye(400).double())
+    assert frechet_distance(a, b) == pytest.approx(404, rel=1e-12)
 
 
 def test_more_videos_than_features_and_fewer_are_one_formula():
