@@ -49,7 +49,7 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 dev compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", action="append", default=[], metavar="URL", help="a running ComfyUI; may be given several times")
     parser.add_argument("--adapters", nargs="+", metavar="NAME", help=f"as Load Motion Adapter lists them; {NONE}: the bare image model")
-    parser.add_argument("--prompts", nargs="+", metavar="TEXT", default=PROMPTS)
+    parser.add_argument("--prompts", nargs="+", metavar="TEXT")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2], metavar="N")
     parser.add_argument("--set", nargs="+", type=_setting, default=[], metavar="TITLE.INPUT=VALUE", help="other values in the workflow")
     parser.add_argument("--results", type=Path, default=STATE / "compare", metavar="DIR", help="where tables, videos and pictures go")
@@ -78,16 +78,23 @@ def run(comfyui: Path, checkpoint: Path | None, words: list[str]) -> None:
             name = base.prepare(base.BASE, checkpoint)
             clients = [servers.enter_context(server.running(comfyui, base.BASE)).client]
             settings = {**({"Checkpoint.ckpt_name": name} if checkpoint else MINIATURE), **settings}
-        adapters = options.adapters or [*newest(clients[0].choices("FSM_LoadMotionAdapter", "adapter")), NONE]
-        jobs = [Job(*job) for job in itertools.product(adapters, options.prompts, options.seeds)]
+        listed = clients[0].choices("FSM_LoadMotionAdapter", "adapter")
+        if options.server and not (options.adapters and options.prompts):
+            raise Trouble(
+                f"For a server of your own, name the --prompts and the --adapters, {NONE} or of: {', '.join(listed) or 'it lists none'}"
+            )
+        adapters = options.adapters or [*newest(listed), NONE]
+        jobs = [Job(*job) for job in itertools.product(adapters, options.prompts or PROMPTS, options.seeds)]
         options.results.mkdir(parents=True, exist_ok=True)
-        rows, clips = [], {}
+        rows: dict[Job, dict[str, Any]] = {}
+        shown: dict[Job, np.ndarray] = {}
         for job, row, clip in _finished(clients, jobs, settings, options.results):
-            rows.append(row)
-            clips[job] = clip
-            compare_report.write(options.results, sorted(rows, key=lambda row: jobs.index(Job(row["adapter"], row["prompt"], row["seed"]))))
+            rows[job] = row
+            if job.seed == options.seeds[0]:
+                shown[job] = clip
+            compare_report.write(options.results, [rows[job] for job in jobs if job in rows])
             print(f"{len(rows)}/{len(jobs)}  {job.adapter}  {job.prompt}  seed {job.seed}", flush=True)
-    compare_report.sheets(options.results, clips)
+    compare_report.sheets(options.results, [(job.prompt, job.adapter, shown[job]) for job in jobs if job in shown])
     print(f"\n{(options.results / 'summary.md').read_text(encoding='utf-8')}\nTables, videos and pictures are in {options.results}")
 
 

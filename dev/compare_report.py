@@ -61,15 +61,10 @@ def correlations(rows: Rows) -> dict[tuple[str, str], float]:
     return found
 
 
-def sheets(folder: Path, clips: dict[Any, np.ndarray]) -> None:
-    """One picture per prompt: the first seed's clip of each adapter, row under row."""
-    for number, prompt in enumerate(dict.fromkeys(job.prompt for job in clips), start=1):
-        seed = min(job.seed for job in clips if job.prompt == prompt)
-        group = {
-            job.adapter.removesuffix(".safetensors"): clip
-            for job, clip in sorted(clips.items())
-            if (job.prompt, job.seed) == (prompt, seed)
-        }
+def sheets(folder: Path, clips: list[tuple[str, str, np.ndarray]]) -> None:
+    """One picture per prompt: a row per adapter, from (prompt, adapter, clip)."""
+    for number, prompt in enumerate(dict.fromkeys(prompt for prompt, _, _ in clips), start=1):
+        group = {adapter.removesuffix(".safetensors"): clip for there, adapter, clip in clips if there == prompt}
         contact_sheet.sheet([group]).save(folder / f"prompt_{number}.png")
 
 
