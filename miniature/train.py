@@ -1,8 +1,8 @@
 """Train the miniature's weights from nothing: `python3 dev train-miniature`.
 
 Stages, each reproducible from --seed and resumable (state every 200 steps): the VAE's decoder on crops of eight cells, the UNet with its text
-tower on latents of whole pictures, and over these two, once their file is written, the motion prior (train_prior.py). Every step draws its own
-data from (seed, step), so a resumed run sees what an unbroken one would have seen.
+tower on latents of whole pictures, and over these two, once their file is written, the motion prior (train_prior.py); by itself, CLIP's two
+towers (train_clip.py). Every step draws its own data from (seed, step), so a resumed run sees what an unbroken one would have seen.
 """
 
 import argparse
@@ -202,11 +202,12 @@ STAGES = {"vae": train_decoder, "image": train_image}  # what the checkpoint is 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stage", choices=[*STAGES, "prior", "all"], default="all")
+    parser.add_argument("--stage", choices=[*STAGES, "prior", "clip", "all"], default="all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vae-steps", type=int, default=4000)
     parser.add_argument("--image-steps", type=int, default=5500)
     parser.add_argument("--prior-steps", type=int, default=3000)
+    parser.add_argument("--clip-steps", type=int, default=5000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
     parser.add_argument("--output", type=Path, help="the checkpoint to write, once every stage is done")
@@ -224,6 +225,10 @@ def main() -> None:
         import train_prior
 
         train_prior.write(train_prior.train_prior(options.seed, options.prior_steps, options.device, options.folder))
+    if options.stage in ("clip", "all"):
+        import train_clip
+
+        train_clip.write(train_clip.train_clip(options.seed, options.clip_steps, options.folder))
 
 
 if __name__ == "__main__":

@@ -1,59 +1,121 @@
-"""The metric nodes through the executor of a running ComfyUI: lists go in whole, numbers and pictures come out."""
+"""The measuring workflows on a running ComfyUI: lists go in whole, numbers and pictures come out; and `python3 dev compare`."""
 
-import re
+import csv
+import json
 
 import clips
 import pytest
+import torch
 from few_shot_motion.metrics.i3d import I3D
-from few_shot_motion.nodes import metrics
-from measuring import clip_model, saved
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from dev import compare, second_opinion
+from dev import prompt as workflows
 
-def test_a_folder_of_videos_is_measured_on_a_server(server):
-    """Through the executor: lists go in whole, inputs that are not connected stay out, numbers and pictures come out."""
-    clips.write_training_set(server.base / "input" / "measured", "moves right", count=3, frames=9)
-    for folder in ("i3d", "clip_vision"):
-        (server.base / "models" / folder).mkdir(exist_ok=True)
-    save_file(
-        {name: value for name, value in I3D().state_dict().items() if "num_batches" not in name},
-        server.base / "models" / "i3d" / "random.safetensors",
-    )
-    saved(clip_model(), server.base / "models" / "clip_vision" / "whole.safetensors")
-    prompt = {
-        "clips": {"class_type": "LoadVideoTextDataSetFromFolder", "inputs": {"folder": "measured"}},
-        "clip": {"class_type": "FSM_ClipVideoMetrics", "inputs": {
-            "videos": ["clips", 0], "clip_file": "whole.safetensors", "activation": "auto", "table": "all", "prompts": ["clips", 1]}},
-        "warp": {"class_type": "FSM_WarpingError", "inputs": {"videos": ["clips", 0], "variant": metrics._LAI, "table": ""}},
-        "jump": {"class_type": "FSM_FirstFrameJump", "inputs": {"videos": ["clips", 0], "table": ""}},
-        "fvd": {"class_type": "FSM_FrechetVideoDistance", "inputs": {
-            "videos": ["clips", 0], "i3d": "random.safetensors", "frames": 9, "kept_reference": "none", "keep_reference_as": "three",
-            "resamples": 3, "table": "", "reference": ["clips", 0]}},
-        "sheet": {"class_type": "PreviewImage", "inputs": {"images": ["warp", 4]}},
-    }  # fmt: skip
-    outputs = server.client.run(prompt)
-    texts = {name: outputs[name]["text"][0] for name in ("clip", "warp", "jump", "fvd")}
-    for name, text in texts.items():
-        assert "videos: 3 of 9 frames" in text and "128x128" in text, name
-    assert "prompts: 3 different ones" in texts["clip"]
-    assert distance_in(texts["fvd"]) < 1e-6, "a set against itself"
-    assert len(outputs["sheet"]["images"]) == 1
-    assert (server.base / "output" / "metrics" / "all.csv").exists()
-    assert server.client.choices("FSM_FrechetVideoDistance", "kept_reference") == ["none", "three"]
+CLIP = "miniature_clip.safetensors"
+FRAMES = 9
 
-    again = {name: prompt[name] for name in ("clips", "fvd")}
-    again["fvd"]["inputs"] |= {"kept_reference": "three", "keep_reference_as": ""}
-    again["fvd"]["inputs"].pop("reference")
-    assert distance_in(server.client.run(again)["fvd"]["text"][0]) < 1e-6
-    file = server.base / "output" / "video_features" / "three.safetensors"
+
+@pytest.fixture(scope="module")
+def client(server):
+    """The server's client, with two sets of clips in its input folder and an I3D of random weights."""
+    for name, motion in (("my_clips", "moves right"), ("real_clips", "falls")):
+        clips.write_training_set(server.base / "input" / name, motion, count=2, frames=FRAMES)
+    torch.manual_seed(0)
+    (server.base / "models" / "i3d").mkdir(exist_ok=True)
+    weights = {name: value for name, value in I3D().state_dict().items() if "num_batches" not in name}
+    save_file(weights, server.base / "models" / "i3d" / "random.safetensors")
+    return server.client
+
+
+def run(client, graph: dict) -> dict:
+    """Outputs by title."""
+    outputs = client.run(graph)
+    return {node["_meta"]["title"]: outputs.get(key) for key, node in graph.items()}
+
+
+def test_measure_clip(client, server):
+    graph = workflows.load("measure_clip")
+    workflows.set_inputs(graph, "CLIP", clip_file=CLIP)
+    graph.pop(workflows.titled(graph, "Optical flow"))  # as its note says: then a flow is computed that needs no model
+    graph[workflows.titled(graph, "Flicker")]["inputs"].pop("optical_flow")
+    found = run(client, graph)
+    for title in ("CLIP", "Flicker", "First frame"):
+        assert f"videos: 2 of {FRAMES} frames, 128x128" in found[title]["text"][0], title
+    assert found["CLIP"]["numbers"][0]["alignment"] > 60, "these clips show their captions"
+    assert "prompts: 2 different ones" in found["CLIP"]["text"][0]
+    assert all(len(found[title]["images"]) == 1 for title in ("CLIP curves", "Flow", "Flicker curves", "First-frame curves"))
+    tables = server.base / "output" / "metrics"
+    assert {file.name for file in tables.iterdir()} >= {
+        f"{name}.{kind}" for name in ("clip", "flicker", "first_frame") for kind in ("csv", "json")
+    }
+
+
+def test_measure_fvd_and_its_kept_reference(client, server):
+    graph = workflows.load("measure_fvd")
+    workflows.set_inputs(graph, "Distance", i3d="random.safetensors", frames=FRAMES, resamples=3, keep_reference_as="two")
+    found = run(client, graph)
+    first = found["Distance"]["numbers"][0]["fvd"]
+    assert first > 0 and len(found["Both sets"]["images"]) == 1
+    assert client.choices("FSM_FrechetVideoDistance", "kept_reference") == ["none", "two"]
+
+    workflows.set_inputs(graph, "Distance", kept_reference="two", keep_reference_as="")
+    graph.pop(workflows.titled(graph, "Real"))
+    graph[workflows.titled(graph, "Distance")]["inputs"].pop("reference")
+    assert run(client, graph)["Distance"]["numbers"][0]["fvd"] == first
+
+    file = server.base / "output" / "video_features" / "two.safetensors"
     with safe_open(file, "pt") as kept:
         save_file({"features": kept.get_tensor("features") + 1}, file.with_suffix(".new"), kept.metadata())
     file.with_suffix(".new").replace(file)
-    assert distance_in(server.client.run(again)["fvd"]["text"][0]) == pytest.approx(400, rel=1e-4), (
-        "other features under the same name are seen"
-    )
+    assert run(client, graph)["Distance"]["numbers"][0]["fvd"] != first, "other features under the same name are seen"
 
 
-def distance_in(report: str) -> float:
-    return float(re.search(r"^fvd +(\S+)$", report, re.MULTILINE)[1])
+@pytest.fixture(scope="module")
+def adapters(client) -> list[str]:
+    """Two motion adapters trained on this server, for one step and for two."""
+    for steps in (1, 2):
+        graph = workflows.load("train_motion_lamp")
+        workflows.set_inputs(graph, "Checkpoint", ckpt_name="miniature.safetensors")
+        workflows.set_inputs(graph, "Clips", folder="my_clips")
+        workflows.set_inputs(graph, "Train", frames=FRAMES, width=0, height=0, rank=4, steps=steps, gradient_checkpointing=False)
+        workflows.set_inputs(graph, "Save adapter", filename_prefix="compared")
+        client.run(graph)
+    return [name for name in client.choices("FSM_LoadMotionAdapter", "adapter") if name.startswith("compared")]
+
+
+def test_compare_adapters(client, adapters):
+    graph = workflows.load("compare_adapters")
+    for name, value in compare.MINIATURE.items():
+        title, _, there = name.rpartition(".")
+        workflows.set_inputs(graph, title, **{there: value})
+    workflows.set_inputs(graph, "First frame sampler", steps=2)
+    workflows.set_inputs(graph, "Words", value="a red ball on grass moves right")
+    for row, adapter in zip(("", "Other "), adapters, strict=True):
+        workflows.set_inputs(graph, f"{row}{'m' if row else 'M'}otion adapter", adapter=adapter)
+        workflows.set_inputs(graph, f"{row}{'s' if row else 'S'}ampler", steps=2, cfg=2.0, length=FRAMES)
+        workflows.set_inputs(graph, f"{row}{'n' if row else 'N'}umbers", clip_file=CLIP)
+    found = run(client, graph)
+    for title in ("Numbers", "Other numbers"):
+        assert f"videos: 1 of {FRAMES} frames, 128x128" in found[title]["text"][0]
+    assert found["Flicker"]["numbers"] != found["Other flicker"]["numbers"], "two adapters, two videos"
+
+
+def test_the_dev_command_writes_one_table(client, adapters, tmp_path):
+    small = ["Sampler.steps=2", f"Sampler.length={FRAMES}", "First frame sampler.steps=8"]
+    settings = [
+        f"{name}={value}" for name, value in compare.MINIATURE.items() if name not in ("Sampler.steps", "First frame sampler.steps")
+    ]
+    words = ["--server", client.url, "--adapters", adapters[0], "none", "--prompts", "a red ball on grass moves right", "a horse",
+             "--seeds", "3", "--set", *settings, *small, "--results", str(tmp_path)]  # fmt: skip
+    compare.run(tmp_path, None, words)
+    with (tmp_path / "table.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [(row["adapter"], row["prompt"]) for row in rows] == [(a, p) for a in (adapters[0], "none") for p in words[6:8]]
+    assert all(float(row["alignment"]) and float(row["visible"]) and (tmp_path / row["video"]).stat().st_size for row in rows)
+    judged = [row for row in rows if row["path_error"]]
+    assert all(row["prompt"] != "a horse" for row in judged), "the world knows no horses"
+    assert "sha256" in json.loads((tmp_path / "table.json").read_text())[0]["reports"][0]
+    assert (tmp_path / "prompt_1.png").exists() and (tmp_path / "prompt_2.png").exists()
+    assert not judged or set(second_opinion.MEASURES) <= judged[0].keys()
