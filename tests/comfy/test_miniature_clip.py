@@ -58,8 +58,9 @@ def test_captions_of_unseen_scenes_are_found_among_all(cosines):
 def test_the_right_caption_is_above_wrong_ones(cosines):
     right = cosines[torch.arange(len(RIGHT)), RIGHT]
     wrong = (cosines.sum(dim=1) - right) / (cosines.shape[1] - 1)
-    assert right.min() > 0.8 and wrong.mean() < 0.2
-    assert ((right[:, None] > cosines).sum(dim=1) >= 145).all(), "among the first five of 150"
+    above = (cosines > right[:, None]).sum(dim=1)
+    assert right.mean() > 0.9 and wrong.mean() < 0.1, (right.mean(), wrong.mean())
+    assert (above < 5).float().mean() >= 0.95, f"among the first five of 150: {above.tolist()}"
 
 
 def test_the_node_tells_a_video_from_its_wrong_captions():

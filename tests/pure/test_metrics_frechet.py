@@ -71,7 +71,7 @@ def test_closed_form_on_a_diagonal():
 def test_two_known_gaussians():
     """N(0, I) and N(0.1, 4 I) in 400 dimensions: 400 * 0.01 + 400 * (1 + 4 - 2 * 2) = 404."""
     a = Statistics(1001, torch.zeros(400).double(), 1000**0.5 * torch.eye(400).double())
-    b = Statistics(501, torch.full((400,), 0.1).double(), 2 * 500**0.5 * torch.eye(400).double())
+    b = Statistics(501, torch.full((400,), 0.1, dtype=torch.float64), 2 * 500**0.5 * torch.eye(400).double())
     assert frechet_distance(a, b) == pytest.approx(404, rel=1e-12)
 
 
