@@ -10,8 +10,18 @@ from dev.client import PromptRefused
 FOLDER = Path(__file__).parents[2] / "workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 NOTES = {"Note", "MarkdownNote"}  # the browser's own
-FILES = {"ckpt_name", "adapter", "image", "folder", "file", "bg_removal_name", "control_net_name",
-         "clip_file", "i3d", "model_name"}  # fmt: skip - combos of what is on a user's disk
+FILES = {
+    "ckpt_name",
+    "adapter",
+    "image",
+    "folder",
+    "file",
+    "bg_removal_name",
+    "control_net_name",
+    "clip_file",
+    "i3d",
+    "model_name",
+}  # fmt: skip - combos of what is on a user's disk
 AFTER_RUN = {"fixed", "increment", "decrement", "randomize"}
 
 
