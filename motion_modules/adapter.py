@@ -2,7 +2,7 @@
 
 A file is `.safetensors` with the tensors of a module of motion_modules.methods under ComfyUI's names, and metadata that says what it is:
 `few_shot_motion` (format version), method, base, frames, width, height, fps, prompts, rank, group_norm, own_group_norm, noise_schedule,
-training settings, licence. What learnt from masks beside the motion (mask_predictor.py) stands in the same file under names of its own,
+recurrence, training settings, licence. What learnt from masks beside the motion (mask_predictor.py) stands in the same file under names of its own,
 with `mask_input` saying what; `split` says that the motion layers tell subject from background.
 """
 
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .mask_predictor import CONTEXT, PREDICTOR
 from .methods import METHODS, MOTION_LORA
+from .recurrent import FORMS
 from .sites import Site
 
 FORMAT = "1"
@@ -39,6 +40,7 @@ class MotionAdapter:
     joint_own_norm: bool = False  # the group norms of its own layers over all frames
     schedule: Mapping[str, str | float] = field(default_factory=dict)  # of its training, as ComfyUI's sampling settings; empty: the model's
     mask_tensors: Mapping[str, Tensor] = field(default_factory=dict, repr=False)  # what learnt from masks; motion does without
+    recurrence: str = ""  # the form of its memory, one of recurrent.FORMS; "": it has none
 
     @property
     def split(self) -> bool:
@@ -47,7 +49,9 @@ class MotionAdapter:
 
     def describe(self) -> str:
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values()) / 2**20
-        kind = self.metadata.get("kind") or f"{self.method.upper()} motion adapter, {f'rank {self.rank}' if self.rank else 'full'}"
+        extent = f"rank {self.rank}" if self.rank else "full"
+        recurrence = f", recurrence {self.recurrence}" if self.recurrence else ""
+        kind = self.metadata.get("kind") or f"{METHODS[self.method].title} motion adapter, {extent}{recurrence}"
         kind += ", split into subject and background" if self.split else ""
         kind += f", masks: {self.metadata['mask_input']}" if "mask_input" in self.metadata else ""
         return f"{kind}, {len(self.tensors)} tensors, {size:.1f} MiB"
@@ -70,6 +74,10 @@ def check_fits(adapter: MotionAdapter, sites: list[Site], base: str) -> None:
                 "Load the checkpoint family it was trained on, or train an adapter for this one."
             )
     has = {method.site_of(name) for name in adapter.tensors}
+    if lacking := [name for name in places if method.site_of(name) in has and name not in adapter.tensors]:
+        raise AdapterError(
+            f"This adapter is incomplete: {lacking[0]} is missing in it, and {len(lacking) - 1} tensors more. Download it or train it again."
+        )
     if lacking := [site.path for site in sites if site.path not in has and not method.optional(site.path)]:
         raise AdapterError(
             f"This adapter was made for {made_for}, the model is {base}: it has no layer for {len(lacking)} of the model's rows, "
@@ -92,7 +100,7 @@ def save_adapter(adapter: MotionAdapter, file: Path, dtype: torch.dtype = torch.
         **adapter.metadata,
         "few_shot_motion": FORMAT, "method": adapter.method, "rank": str(adapter.rank),
         "group_norm": _scope(adapter.joint_norm), "own_group_norm": _scope(adapter.joint_own_norm),
-        "noise_schedule": json.dumps(dict(adapter.schedule)), **({"split": "subject and background"} if adapter.split else {}),
+        "recurrence": adapter.recurrence, "noise_schedule": json.dumps(dict(adapter.schedule)), **({"split": "subject and background"} if adapter.split else {}),
     }  # fmt: skip
     tensors = {
         name: tensor.detach().to("cpu", torch.float32 if name.endswith(".pe") else dtype).contiguous()
@@ -139,9 +147,14 @@ def read_own(file: Path) -> MotionAdapter | None:
     method, known = metadata.get("method", ""), (*METHODS, MOTION_LORA)
     if method not in known:
         raise AdapterError(f"{file.name} is an adapter of the method {method!r}, this pack knows {', '.join(known)}: update the pack.")
+    recurrence, forms = metadata.get("recurrence", ""), FORMS if method == "recurrent" else ("",)
+    if recurrence not in forms:
+        raise AdapterError(
+            f"{file.name} has a memory of the form {recurrence!r}, this pack knows {', '.join(map(repr, forms))} for {method}: update the pack."
+        )
     rank, joint_norm = int(metadata.get("rank", "0")), metadata.get("group_norm") != "per frame"
     joint_own_norm, schedule = metadata.get("own_group_norm") == "joint", json.loads(metadata.get("noise_schedule", "{}"))
-    return MotionAdapter(method, tensors, rank, joint_norm, dict(metadata), joint_own_norm, schedule, mask_tensors)
+    return MotionAdapter(method, tensors, rank, joint_norm, dict(metadata), joint_own_norm, schedule, mask_tensors, recurrence)
 
 
 def open_safetensors(file: Path):

@@ -101,22 +101,6 @@ class QueryDelta(WeightDelta):
         super().__init__(channels, channels, operations)
 
 
-class MotionBlock(nn.Module):
-    """What LAMP adds to one transformer block: temporal attention at its end, and a tuned query in its self-attention."""
-
-    def __init__(self, channels: int, operations: Any = nn):
-        super().__init__()
-        self.norm_temp = operations.LayerNorm(channels)
-        self.attn_temp = TemporalAttention(channels, operations)
-        self.attn1 = nn.ModuleDict({"to_q": QueryDelta(channels, operations)})
-
-    def forward(self, x: Tensor, frames: int, heads: int) -> Tensor:
-        """What to add to the block's tokens, `(b f) l c` -> `(b f) l c`."""
-        tokens = x.shape[1]
-        columns = rearrange(self.norm_temp(x), "(b f) l c -> (b l) f c", f=frames)
-        return rearrange(self.attn_temp(columns, heads), "(b l) f c -> (b f) l c", l=tokens)
-
-
 def joint_group_norm(norm: nn.Module, x: Tensor, frames: int) -> Tensor:
     """Group norm with its statistics over all frames of a clip (LAMP's released code norms the 5-D tensor), `(b f) c h w`."""
     height = x.shape[-2]

@@ -16,17 +16,19 @@ from torch import nn
 from . import modelscope
 from .animatediff import TemporalTransformers, animatediff_sites, extent, row_of
 from .module import MotionModule, site_of
-from .sites import Site, lamp_sites
+from .sites import Site, block_sites, lamp_sites
 
 if TYPE_CHECKING:
     from .adapter import MotionAdapter
 
 MOTION_LORA = "animatediff_lora"  # has no layers of its own: a change of a motion module's weights, see animatediff_lora.py
 Layers = MotionModule | TemporalTransformers | modelscope.ModelScopeLayers
+_BOTH = ("attn1", "attn2")
 
 
 @dataclass(frozen=True)
 class Method:
+    title: str  # as its users call it
     sites: Callable[[Mapping[str, torch.Size]], list[Site]]
     site_of: Callable[[str], str]
     build: Callable[[MotionAdapter, Iterable[Site], Any], Layers]
@@ -35,6 +37,14 @@ class Method:
 
 def _lamp(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
     return MotionModule(sites, adapter.rank, operations, adapter.split)
+
+
+def _recurrent(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
+    return MotionModule(sites, adapter.rank, operations, tuned=_BOTH, recurrence=adapter.recurrence)
+
+
+def _tune_a_video(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
+    return MotionModule(sites, adapter.rank, operations, key_frames=("first", "former"), tuned=_BOTH)
 
 
 def _animatediff(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
@@ -46,9 +56,11 @@ def _modelscope(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) 
 
 
 METHODS = {
-    "lamp": Method(lamp_sites, site_of, _lamp, optional=lambda path: True),
-    "animatediff": Method(animatediff_sites, row_of, _animatediff, optional=lambda path: path == "middle_block"),
-    "modelscope": Method(modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda path: False),
+    "lamp": Method("LAMP", lamp_sites, site_of, _lamp, optional=lambda path: True),
+    "recurrent": Method("Recurrent", block_sites, site_of, _recurrent, optional=lambda path: False),
+    "tune-a-video": Method("Tune-A-Video", block_sites, site_of, _tune_a_video, optional=lambda path: False),
+    "animatediff": Method("AnimateDiff", animatediff_sites, row_of, _animatediff, optional=lambda path: path == "middle_block"),
+    "modelscope": Method("ModelScope", modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda path: False),
 }
 
 

@@ -34,3 +34,8 @@ def lamp_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
         elif match := _QUERY.fullmatch(name):
             sites.append(Site(match[1], shape[0], is_block=True))
     return sites
+
+
+def block_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
+    """The transformer blocks alone: what Tune-A-Video and recurrent causal attention extend."""
+    return [site for site in lamp_sites(shapes) if site.is_block]

@@ -4,8 +4,9 @@ Nothing in the UNet is replaced or written to: these functions run a block's own
 call of the UNet needs to know travels in a `Call` inside that call's options.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from .key_frames import NoLayers, Rule, first_frame_only, fold_frames, key_tokens, unfold_frames
 from .layers import MotionConv, joint_group_norm
 from .methods import Layers
+from .recurrent import Memory
 
 KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
 GATES = "few_shot_motion_gates"  # there, in training: a list for what split layers take for the subject
@@ -65,6 +67,11 @@ class Call:
     def attend(self, path: str, x: Tensor, heads: int) -> Tensor:
         """End the transformer block at `path` with its temporal attention."""
         return _plus(x, [(m.layers[path](x, self.frames, heads), s) for m, s in self.adapters if path in m.layers])
+
+    def memory(self, path: str) -> tuple[Memory, float] | None:
+        """The memory in the self-attention of the block at `path`, and its strength."""
+        found = ((getattr(m.layers.get(path), "memory", None), strength) for m, strength in self.adapters)
+        return next(((memory, strength) for memory, strength in found if memory is not None), None)
 
     def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
         if self.joint_norm == 0:
@@ -157,8 +164,22 @@ def transformer_block(block: Any, path: str, tokens: Tensor, context: Tensor | N
     """
     if _is_replaced(options):
         options = {name: value for name, value in options.items() if name != KEY}
+    elif memory := call.memory(path):
+        options = _with_attention(options, partial(_recur, *memory, block, call.frames))
     tokens = block(tokens, context=context, transformer_options=options)
     return call.attend(path, tokens, block.n_heads)
+
+
+def _recur(memory: Memory, strength: float, block: Any, frames: int, q: Tensor, k: Tensor, v: Tensor, extra: dict) -> Tensor:
+    """Self-attention with a memory, in the place of a block's own."""
+    return memory(q, k, v, block.n_heads, frames, lambda tokens: (block.attn1.to_k(tokens), block.attn1.to_v(tokens)), strength)
+
+
+def _with_attention(options: dict, attention: Callable) -> dict:
+    """Options in which the self-attention of the block at hand is replaced, behind others' patches of its input."""
+    replaced = options.get("patches_replace", {})
+    here = {(*options["block"], options["block_index"]): attention}
+    return {**options, "patches_replace": {**replaced, "attn1": {**replaced.get("attn1", {}), **here}}}
 
 
 def _is_replaced(options: dict) -> bool:
@@ -189,7 +210,7 @@ def conv_out(out: Any, y: Tensor, call: Call) -> Tensor:
 def take_key_frames(n: Tensor, keys: Tensor, values: Tensor, extra: dict) -> tuple[Tensor, Tensor, Tensor]:
     """Queries from every frame, keys and values from the frames the call's rule names. An `attn1_patch` of ComfyUI."""
     call: Call | None = extra.get(KEY)
-    if call is None or not call.key_frames or call.frames == 1:
+    if call is None or not call.key_frames or call.frames == 1 or "memory" in call.key_frames:
         return n, keys, values
     if call.folds:
         return fold_frames(n, call.frames), first_frame_only(keys, call.frames), first_frame_only(values, call.frames)

@@ -200,14 +200,15 @@ def _add(patched, active: Active) -> None:
     earlier = patched.get_attachment(KEY)
     adapters = earlier.adapters if earlier else ()
     rule = active.module.key_frames
-    if other := next((there.module.key_frames for there in adapters if there.module.key_frames not in ((), rule) and rule), None):
-        raise AdapterError(f"This adapter's self-attention looks at {_frames_named(rule)}, that of an adapter already in the model at "
-                           f"{_frames_named(other)}: a model can follow one of them, so take one adapter out.")  # fmt: skip
+    others = [there.module.key_frames for there in adapters if there.module.key_frames]
+    if rule and others and (rule != others[0] or "memory" in rule):
+        raise AdapterError(f"This adapter's self-attention looks at {_named(rule)}, that of an adapter already in the model at "
+                           f"{_named(others[0])}: a model can follow one of them, so take one adapter out.")  # fmt: skip
     set_stack(patched, MotionStack((*adapters, active)))
 
 
-def _frames_named(rule: Rule) -> str:
-    return f"the {' and the '.join(rule)} frame"
+def _named(rule: Rule) -> str:
+    return " and ".join("a memory of its own" if word == "memory" else f"the {word} frame" for word in rule)
 
 
 def _check_mask(adapter: MotionAdapter, context: MaskContext | None, mask: torch.Tensor | None) -> None:

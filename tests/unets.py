@@ -3,6 +3,7 @@
 import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
+import comfy.ops
 import comfy.supported_models
 import torch
 
@@ -17,6 +18,25 @@ SDXL = {**SD2, "transformer_depth": [0, 2], "transformer_depth_output": [2, 2, 0
         "num_head_channels": 64, "adm_in_channels": 32 + 6 * 256}  # fmt: skip
 _COMMON = {"image_size": 32, "in_channels": 4, "out_channels": 4, "context_dim": 64, "use_spatial_transformer": True, "legacy": False,
            "adm_in_channels": None, "use_linear_in_transformer": False, "use_temporal_attention": False}  # fmt: skip
+
+
+class EightGroups(comfy.ops.disable_weight_init):
+    """Layers whose group norms have the 8 groups of the golden UNets of Tune-A-Video and recurrent attention."""
+
+    class GroupNorm(comfy.ops.disable_weight_init.GroupNorm):
+        def __init__(self, num_groups, num_channels, **settings):
+            super().__init__(8, num_channels, **settings)
+
+
+class Golden3d(comfy.supported_models.SD15):
+    """Their UNets' family: four heads; with TINY or FOUR_LEVELS, and a context of 24."""
+
+    unet_extra_config = {"num_heads": 4, "num_head_channels": -1}  # noqa: RUF012
+    custom_operations = EightGroups
+
+
+FOUR_LEVELS = {"model_channels": 16, "channel_mult": [1, 1, 2, 2], "num_res_blocks": [1, 1, 1, 1], "transformer_depth": [1, 1, 1, 0],
+               "transformer_depth_output": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_middle": 1, "context_dim": 24}  # fmt: skip
 
 
 def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15, kind=comfy.model_base.BaseModel,
@@ -71,10 +91,10 @@ def random_weights(module: torch.nn.Module, seed: int) -> dict[str, torch.Tensor
 
 
 def base_weights(release: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The frozen image model inside a LAMP release, in ComfyUI's names."""
+    """The frozen image model inside a release, in ComfyUI's names."""
     from few_shot_motion.motion_modules.diffusers_names import to_comfy
 
-    added = (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.")
+    added = (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.", ".memory_update_layer.")
     names = to_comfy(release)
     return {names[name].replace(".conv2d.", "."): value for name, value in release.items() if not any(part in name for part in added)}
 

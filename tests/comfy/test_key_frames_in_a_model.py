@@ -41,7 +41,7 @@ def test_a_bare_rule_acts_in_its_range_only(base):
 
 def test_two_rules_cannot_act_at_once(base):
     with pytest.raises(
-        AdapterError, match="looks at the first frame, that of an adapter already in the model at the first and the former frame"
+        AdapterError, match="looks at the first frame, that of an adapter already in the model at the first frame and the former frame"
     ):
         bridge.apply_adapter(bridge.attend_to(base, ("first", "former")), an_adapter(base))
 

@@ -61,7 +61,7 @@ def test_fresh_layers_add_nothing_and_all_of_them_learn(rank):
     y, tokens = torch.randn(6, 8, 4, 4), torch.randn(6, 16, 8)
     assert torch.equal(conv(y, 3), torch.zeros_like(y)) and torch.equal(block(tokens, 3, heads=2), torch.zeros_like(tokens))
     query = torch.randn(8, 8)
-    assert torch.equal(block.attn1["to_q"](query), query)
+    assert torch.equal(block.attn1.to_q(query), query)
 
     optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.5)
     start = {name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad}
@@ -70,7 +70,7 @@ def test_fresh_layers_add_nothing_and_all_of_them_learn(rank):
         loss = (
             (conv(y, 3) - y).square().mean()
             + (block(tokens, 3, heads=2) - tokens).square().mean()
-            + block.attn1["to_q"](query).square().mean()
+            + block.attn1.to_q(query).square().mean()
         )
         loss.backward()
         optimizer.step()

@@ -1,0 +1,136 @@
+"""Recurrent causal attention (Li et al., "Few-Shot Video Generation with Recurrent Motion Prediction", CS236 2023).
+
+Every position keeps a memory m that runs along the frames of a clip, and a frame's self-attention reads it beside the key frames:
+
+    m_0 = 0,   m_{i+1} = f(W_hh m_i + W_zh o_i + b_h)      o_i: what frame i's attention gave, before its output projection
+    a_i = m_i, or W_ho m_i + b_a                           the tokens that are read, through the image model's own to_k and to_v
+
+The key frames of all frames are attended to in one call; only the reading of the memory, which waits for the frame before, runs frame by
+frame. Nothing is written in place. Axes as in layers.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from .key_frames import Rule, key_tokens
+
+Project = Callable[[Tensor], tuple[Tensor, Tensor]]  # tokens `b l c` -> their keys and values
+_LOGITS = 2**22  # numbers of a slice of attention that are in memory at once
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a memory is built and read.
+
+    joint: one softmax over key frames and memory. Else the memory has a softmax of its own and is added, so that one of zeros adds nothing.
+    aliased: from frame 2 on the "first frame" is the attention output of frame 0, which the release writes over it by mistake.
+    """
+
+    key_frames: Rule
+    f: Callable[[Tensor], Tensor]
+    joint: bool = True
+    aliased: bool = False
+    readout: bool = False  # a_i = W_ho m_i + b_a
+
+    @property
+    def rule(self) -> Rule:
+        return (*self.key_frames, "memory")
+
+
+FORMS = {
+    # Repaired: W and b begin at 0, where tanh (unlike ReLU) has a slope, so that a fresh layer is the sparse attention itself and learns at once.
+    "fixed": Form(("first", "former"), torch.tanh, joint=False),
+    # As released. With W = b = 0 the memory stays at zeros for ever (relu'(0) = 0), and those zeros take part in the softmax.
+    "official": Form(("first", "former"), torch.relu, aliased=True),
+    "official, first + memory": Form(("first",), torch.relu, aliased=True),
+    # The paper's equations, bounded by tanh, W_hh and W_zh begun at random.
+    "paper": Form(("first",), torch.tanh, readout=True),
+}
+
+
+class Memory(nn.Module):
+    """The memory of one self-attention. `memory_update_layer` is [W_hh W_zh] and b_h."""
+
+    def __init__(self, channels: int, form: Form, operations: Any = nn):
+        super().__init__()
+        self.form = form
+        self.memory_update_layer = operations.Linear(2 * channels, channels)
+        if form.readout:
+            self.memory_readout = operations.Linear(channels, channels)
+
+    def begins_at_zero(self) -> Any:
+        """The layer that has to be zero in a fresh adapter."""
+        return self.memory_readout if self.form.readout else self.memory_update_layer
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, heads: int, frames: int, project: Project, strength: float = 1.0) -> Tensor:
+        """o of every frame, `(b f) l c`, from each frame's own projected queries, keys and values.
+
+        Below full strength the key frames are mixed with a frame's own tokens and the memory counts less; 0 is plain self-attention.
+        """
+        mixed = min(strength, 1.0)
+        queries = q.unflatten(0, (-1, frames))
+        keys, values = (key_tokens(own, self.form.key_frames, frames, mixed).unflatten(0, (-1, frames)) for own in (k, v))
+        memory, outs = torch.zeros_like(queries[:, 0]), []
+        for part in (slice(0, 1), slice(1, None)) if self.form.aliased else (slice(None),):
+            if part.start:
+                first = [tokens[:, None] for tokens in project(outs[0])]
+                keys, values = (
+                    _with_other_first(tokens, own.unflatten(0, (-1, frames)), other, mixed)
+                    for tokens, own, other in zip((keys, values), (k, v), first, strict=True)
+                )
+            sparse, lse = self._attend(*(tokens[:, part].flatten(0, 1) for tokens in (queries, keys, values)), heads)
+            sparse, lse = sparse.unflatten(0, (len(q) // frames, -1)), lse.unflatten(0, (len(q) // frames, -1))
+            for i in range(sparse.shape[1]):
+                if outs:
+                    memory = self.form.f(self.memory_update_layer(torch.cat([memory, outs[-1]], dim=-1)))
+                outs.append(self._read(memory, queries[:, len(outs)], sparse[:, i], lse[:, i], heads, project, strength))
+        return torch.stack(outs, dim=1).flatten(0, 1)
+
+    def _read(self, memory: Tensor, q: Tensor, sparse: Tensor, lse: Tensor, heads: int, project: Project, strength: float) -> Tensor:
+        """o_i from the attention to the key frames and the memory."""
+        tokens = self.memory_readout(memory) if self.form.readout else memory
+        read, read_lse = self._attend(q, *project(tokens), heads)
+        if not self.form.joint:
+            return sparse + strength * read
+        share = torch.sigmoid(read_lse - lse)  # of the memory in one softmax over both
+        return sparse + strength * share.to(sparse) * (read - sparse)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+        """`b l c` -> softmax(q k^T) v `b l c`, and where it is needed the log of the sum behind the softmax, `b l c`."""
+        q, k, v = (rearrange(tokens, "b l (n d) -> b n l d", n=heads) for tokens in (q, k, v))
+        if not self.form.joint:
+            out = rearrange(F.scaled_dot_product_attention(q, k, v), "b n l d -> b l (n d)")
+            return out, out
+        out, lse = attention_and_lse(q, k, v)
+        return rearrange(out, "b n l d -> b l (n d)"), rearrange(lse.expand_as(out), "b n l d -> b l (n d)")
+
+
+def _with_other_first(tokens: Tensor, own: Tensor, first: Tensor, strength: float) -> Tensor:
+    """Key tokens `b f (k l) c` with another first frame from frame 2 on."""
+    length = own.shape[2]
+    first = torch.lerp(own[:, 2:], first.expand_as(own[:, 2:]), strength)
+    return torch.cat([tokens[:, :2], torch.cat([first, tokens[:, 2:, length:]], dim=2)], dim=1)
+
+
+def attention_and_lse(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """softmax(q k^T / sqrt d) v `b n l d`, and log sum exp(q k^T / sqrt d) `b n l 1`.
+
+    In slices of queries, of which a backward pass computes each again: no more than one slice of logits is ever kept.
+    """
+    rows = max(1, _LOGITS // (k.shape[:-1].numel()))
+    parts = [checkpoint(_attention_and_lse, part, k, v, use_reentrant=False, preserve_rng_state=False) for part in q.split(rows, dim=-2)]
+    outs, lses = zip(*parts, strict=True)  # pyright: ignore
+    return torch.cat(outs, dim=-2), torch.cat(lses, dim=-2)
+
+
+def _attention_and_lse(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    logits = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).float()
+    lse = logits.logsumexp(dim=-1, keepdim=True)
+    return (logits - lse).exp().to(v) @ v, lse
