@@ -23,6 +23,7 @@ from .key_frames import Rule, key_tokens
 
 Project = Callable[[Tensor], tuple[Tensor, Tensor]]  # tokens `b l c` -> their keys and values
 _LOGITS = 2**22  # numbers of a slice of attention that are in memory at once
+FIRST_AND_MEMORY = "official, first + memory"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ FORMS = {
     "fixed": Form(("first", "former"), torch.tanh, joint=False),
     # As released. With W = b = 0 the memory stays at zeros for ever (relu'(0) = 0), and those zeros take part in the softmax.
     "official": Form(("first", "former"), torch.relu, aliased=True),
-    "official, first + memory": Form(("first",), torch.relu, aliased=True),
+    FIRST_AND_MEMORY: Form(("first",), torch.relu, aliased=True),
     # The paper's equations, bounded by tanh, W_hh and W_zh begun at random.
     "paper": Form(("first",), torch.tanh, readout=True),
 }
@@ -74,49 +75,46 @@ class Memory(nn.Module):
 
         Below full strength the key frames are mixed with a frame's own tokens and the memory counts less; 0 is plain self-attention.
         """
-        mixed = min(strength, 1.0)
-        queries = q.unflatten(0, (-1, frames))
-        keys, values = (key_tokens(own, self.form.key_frames, frames, mixed).unflatten(0, (-1, frames)) for own in (k, v))
+        mixed, clips = min(strength, 1.0), len(q) // frames
+        own = [tokens.unflatten(0, (clips, frames)) for tokens in (k, v)]
+        sources = [key_tokens(tokens, self.form.key_frames, frames, mixed).unflatten(0, (clips, frames)) for tokens in (k, v)]
+        queries = q.unflatten(0, (clips, frames))
         memory, outs = torch.zeros_like(queries[:, 0]), []
         for part in (slice(0, 1), slice(1, None)) if self.form.aliased else (slice(None),):
             if part.start:
-                first = [tokens[:, None] for tokens in project(outs[0])]
-                keys, values = (
-                    _with_other_first(tokens, own.unflatten(0, (-1, frames)), other, mixed)
-                    for tokens, own, other in zip((keys, values), (k, v), first, strict=True)
-                )
-            sparse, lse = self._attend(*(tokens[:, part].flatten(0, 1) for tokens in (queries, keys, values)), heads)
-            sparse, lse = sparse.unflatten(0, (len(q) // frames, -1)), lse.unflatten(0, (len(q) // frames, -1))
-            for i in range(sparse.shape[1]):
+                firsts = project(outs[0])
+                sources = [_with_other_first(*tokens, mixed) for tokens in zip(sources, own, firsts, strict=True)]
+            q_part, *kv_part = (tokens[:, part].flatten(0, 1) for tokens in (queries, *sources))
+            sparse, lse = (each.unflatten(0, (clips, -1)).unbind(1) for each in self._attend(q_part, *kv_part, heads))
+            for sparse_i, lse_i in zip(sparse, lse, strict=True):
                 if outs:
                     memory = self.form.f(self.memory_update_layer(torch.cat([memory, outs[-1]], dim=-1)))
-                outs.append(self._read(memory, queries[:, len(outs)], sparse[:, i], lse[:, i], heads, project, strength))
+                o = self._read(memory, queries[:, len(outs)], sparse_i, lse_i, project, strength) if outs or self.form.joint else sparse_i
+                outs.append(rearrange(o, "b n l d -> b l (n d)"))
         return torch.stack(outs, dim=1).flatten(0, 1)
 
-    def _read(self, memory: Tensor, q: Tensor, sparse: Tensor, lse: Tensor, heads: int, project: Project, strength: float) -> Tensor:
-        """o_i from the attention to the key frames and the memory."""
+    def _read(self, memory: Tensor, q: Tensor, sparse: Tensor, lse: Tensor, project: Project, strength: float) -> Tensor:
+        """o_i, `b n l d`, from the attention to the key frames and to the memory."""
         tokens = self.memory_readout(memory) if self.form.readout else memory
-        read, read_lse = self._attend(q, *project(tokens), heads)
+        read, read_lse = self._attend(q, *project(tokens), heads=sparse.shape[1])
         if not self.form.joint:
             return sparse + strength * read
         share = torch.sigmoid(read_lse - lse)  # of the memory in one softmax over both
         return sparse + strength * share.to(sparse) * (read - sparse)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-        """`b l c` -> softmax(q k^T) v `b l c`, and where it is needed the log of the sum behind the softmax, `b l c`."""
+        """`b l c` -> softmax(q k^T) v, `b n l d`, and for a joint softmax the log of the sum behind it, `b n l 1`; else that is empty."""
         q, k, v = (rearrange(tokens, "b l (n d) -> b n l d", n=heads) for tokens in (q, k, v))
-        if not self.form.joint:
-            out = rearrange(F.scaled_dot_product_attention(q, k, v), "b n l d -> b l (n d)")
-            return out, out
-        out, lse = attention_and_lse(q, k, v)
-        return rearrange(out, "b n l d -> b l (n d)"), rearrange(lse.expand_as(out), "b n l d -> b l (n d)")
+        if self.form.joint:
+            return attention_and_lse(q, k, v)
+        return F.scaled_dot_product_attention(q, k, v), q[..., :0]
 
 
 def _with_other_first(tokens: Tensor, own: Tensor, first: Tensor, strength: float) -> Tensor:
-    """Key tokens `b f (k l) c` with another first frame from frame 2 on."""
-    length = own.shape[2]
-    first = torch.lerp(own[:, 2:], first.expand_as(own[:, 2:]), strength)
-    return torch.cat([tokens[:, :2], torch.cat([first, tokens[:, 2:, length:]], dim=2)], dim=1)
+    """Key tokens `b f (k l) c` with another first frame, `b l c`, from frame 2 on; own: each frame's."""
+    late = own[:, 2:]
+    mixed = torch.lerp(late, first[:, None].expand_as(late).to(late), strength)
+    return torch.cat([tokens[:, :2], torch.cat([mixed, tokens[:, 2:, own.shape[2] :]], dim=2)], dim=1)
 
 
 def attention_and_lse(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
