@@ -58,7 +58,8 @@ _HOW = {"sampler_name": "euler", "scheduler": "normal"}
 _TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0, "name": "motion", **SIZE,
              "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
              "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced", "mask_input": "x0", "mask_weight": 1.0,
-             "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1}  # fmt: skip
+             "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1, "lr_schedule": "constant",
+             "recurrence": "fixed"}  # fmt: skip
 _SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent", "sampler_name": "euler",
             "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0,
             "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip
@@ -93,11 +94,16 @@ KINDS = {
     "KSamplerAdvanced": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
                              {"add_noise": "enable", "noise_seed": 0, "steps": 30, "cfg": 7.5, **_HOW, "start_at_step": 0, "end_at_step": 10000,
                               "return_with_leftover_noise": "disable"}, "LATENT:LATENT"),
+    "CFGGuider": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING", {"cfg": 7.5}, "GUIDER:GUIDER"),
+    "KSamplerSelect": Kind("", {"sampler_name": "euler"}, "SAMPLER:SAMPLER"),
+    "BasicScheduler": Kind("model:MODEL", {"scheduler": "normal", "steps": 30, "denoise": 1.0}, "SIGMAS:SIGMAS"),
+    "SamplerCustomAdvanced": Kind("noise:NOISE guider:GUIDER sampler:SAMPLER sigmas:SIGMAS latent_image:LATENT", {},
+                                  "output:LATENT denoised_output:LATENT"),
     "CreateVideo": Kind("images:IMAGE audio:AUDIO?", {"fps": 8.0, "bit_depth": 8}, "VIDEO:VIDEO"),
     "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"}, "video:VIDEO"),
     "LossGraphNode": Kind("loss:LOSS_MAP", {"filename_prefix": "loss_graph"}, ""),
     "FSM_LoadMotionAdapter": _ours("model:MODEL mask:MASK?", {"adapter": "motion_00001_.safetensors", "strength": 1.0, "group_norm": "as trained",
-                                                   "noise_schedule": "as trained"},
+                                                   "noise_schedule": "as trained", "recurrence": "as trained"},
                                    "MODEL:MODEL adapter:FSM_MOTION_ADAPTER"),
     "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"}, "filename:STRING"),
     "FSM_FrameNoise": _ours("", {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True, "move_x": 0.0, "move_y": 0.0},

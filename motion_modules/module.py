@@ -23,7 +23,7 @@ class MotionModule(nn.Module):
 
     max_frames = None
 
-    def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn, split: bool = False, *, 
+    def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn, split: bool = False, *,
                  key_frames: Rule = ("first",), tuned: tuple[str, ...] = ("attn1",), recurrence: str = ""):  # fmt: skip
         super().__init__()
         made_by = LowRankOperations(rank, operations) if rank else operations

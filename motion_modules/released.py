@@ -7,6 +7,7 @@ AnimateDiff: animatediff_file.py, animatediff_lora.py.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from . import animatediff_file, animatediff_lora
 from .adapter import AdapterError, MotionAdapter, open_safetensors, read_own
 from .diffusers_names import to_comfy
 from .methods import METHODS
+from .recurrent import FIRST_AND_MEMORY
 
 _WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.safetensors",
             "unet/diffusion_pytorch_model.bin")  # fmt: skip
@@ -90,3 +92,8 @@ def from_release(method: str, tensors: Mapping[str, Tensor], base_query) -> Moti
             added[new.replace(".to_q.weight", ".to_q.delta.weight")] = tensors[name].float() - base_query(new, tensors[name].shape)
     metadata = {"base": "Stable Diffusion 1.4", "source": f"the released UNet layout of {METHODS[method].title}"}
     return MotionAdapter(method, added, metadata=metadata, recurrence="official" if method == "recurrent" else "")
+
+
+def first_and_memory(adapter: MotionAdapter) -> MotionAdapter:
+    """A recurrent release whose frames look at the first frame and the memory alone; any other adapter as it is."""
+    return replace(adapter, recurrence=FIRST_AND_MEMORY) if adapter.recurrence == "official" else adapter

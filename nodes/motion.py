@@ -5,7 +5,8 @@ from comfy_api.latest import io, ui
 
 from ..motion_modules.adapter import save_adapter
 from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
-from ..motion_modules.released import load_adapter
+from ..motion_modules.recurrent import FIRST_AND_MEMORY
+from ..motion_modules.released import first_and_memory, load_adapter
 from . import folders
 from .bridge import apply_adapter, base_query, family, image_unet
 
@@ -27,9 +28,9 @@ class LoadMotionAdapter(io.ComfyNode):
             node_id="FSM_LoadMotionAdapter",
             display_name="Load Motion Adapter",
             category=CATEGORY,
-            description="Loads a motion trained with this pack, LAMP's released UNet, or an AnimateDiff motion module or motion LoRA, and applies "
-            "it to a model.",
-            search_aliases=["LAMP", "AnimateDiff", "motion module", "motion lora", "video", "animate", "load motion"],
+            description="Loads a motion trained with this pack, a released UNet of LAMP, Tune-A-Video or recurrent attention, or an AnimateDiff motion "
+            "module or motion LoRA, and applies it to a model.",
+            search_aliases=["LAMP", "Tune-A-Video", "AnimateDiff", "motion module", "motion lora", "video", "animate", "load motion"],
             inputs=[
                 io.Model.Input("model", tooltip="The image model to move: SD 1.x, SD 2.x or SDXL, of the family the adapter was trained on."),
                 io.Combo.Input("adapter", options=folders.adapter_names(),
@@ -43,6 +44,9 @@ class LoadMotionAdapter(io.ComfyNode):
                                tooltip="AnimateDiff only: as trained sets the noise schedule of the motion module's version on the model; "
                                "the model's leaves it as it is."),
                 io.Mask.Input("mask", optional=True, tooltip=_MASK),
+                io.Combo.Input("recurrence", options=[_AS_TRAINED, FIRST_AND_MEMORY], default=_AS_TRAINED, optional=True, advanced=True,
+                               tooltip="The recurrent system's released UNets only, which do not tell how they were trained: as the released code "
+                               "trains them, or with the first frame and the memory alone, as the paper has it."),
             ],
             outputs=[io.Model.Output(tooltip="The model with its motion layers."),
                      Adapter.Output(display_name="adapter", tooltip="The adapter itself, to apply again or save.")],
@@ -54,13 +58,13 @@ class LoadMotionAdapter(io.ComfyNode):
         return f"{adapter} {stat.st_mtime_ns} {stat.st_size}"
 
     @classmethod
-    def execute(
-        cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED, mask=None
-    ) -> io.NodeOutput:
+    def execute(cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED,
+                mask=None, recurrence: str = _AS_TRAINED) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         loaded = load_adapter(folders.adapter_path(adapter), base_query(model))
         loaded = loaded if group_norm == _AS_TRAINED else as_diffusers(loaded)
         loaded = loaded if noise_schedule == _AS_TRAINED else on_the_models_schedule(loaded)
+        loaded = loaded if recurrence == _AS_TRAINED else first_and_memory(loaded)
         patched = apply_adapter(model, loaded, strength, mask=mask)
         return io.NodeOutput(patched, loaded, ui=ui.PreviewText(f"{loaded.describe()}, for {family(model)}"))
 
