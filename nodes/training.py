@@ -1,53 +1,21 @@
 """The node that learns a motion from a few clips."""
 
-import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-import comfy.model_management
-import comfy.utils
-import torch
 from comfy_api.latest import io, ui
 
-from ..motion_modules.adapter import MotionAdapter, settings_text
+from ..motion_modules.adapter import settings_text
 from ..motion_modules.mask_predictor import INPUTS
-from ..motion_modules.module import MotionModule, initialise
-from ..motion_modules.unet import GATES
+from ..motion_modules.recurrent import FORMS
 from ..training.clips import ClipSet, check_clips
-from ..training.loop import new_run, train
-from ..training.loss import lamp_loss
-from ..training.mask_loss import TARGETS, WEIGHTINGS, MaskSettings
-from ..training.memory import check_memory, estimate
+from ..training.mask_loss import TARGETS, WEIGHTINGS
+from ..training.schedule import RATES
 from . import training_host, training_masks
-from .bridge import family, image_unet, sites_of
+from .bridge import family, image_unet
 from .kept_run import Keeper
 from .masks import Predictor, mask_predictor_of
 from .motion import CATEGORY, Adapter
-
-_PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5}  # power of 1 + sigma^2 in the loss of noise-predicting models
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the outcome of a run; it is kept in the adapter's metadata."""
-
-    method: str
-    frames: int
-    steps: int
-    learning_rate: float
-    rank: int
-    seed: int
-    width: int
-    height: int
-    batch_size: int
-    query_rate: float
-    frame_step: int
-    flip: bool
-    group_norm: str
-    precision: str
-    gradient_checkpointing: bool
-    weighting: str
+from .training_run import LOSS_WEIGHTINGS, METHODS, PRECISIONS, Settings, learn
 
 
 class TrainMotionLoRA(io.ComfyNode):
@@ -57,8 +25,8 @@ class TrainMotionLoRA(io.ComfyNode):
             node_id="FSM_TrainMotionLoRA",
             display_name="Train Motion LoRA",
             category=CATEGORY,
-            description="Learns one motion from a few clips, so that any first frame can be moved with it. Cancel keeps what is learnt so far.",
-            search_aliases=["LAMP", "train video", "motion training", "learn motion"],
+            description="Learns one motion from a few clips: for any first frame, for text to video, or to edit one clip. Cancel keeps what is learnt so far.",
+            search_aliases=["LAMP", "Tune-A-Video", "recurrent", "train video", "motion training", "learn motion"],
             is_input_list=True,
             is_output_node=True,
             inputs=[
@@ -66,7 +34,8 @@ class TrainMotionLoRA(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 io.MultiType.Input("clips", [io.Video, io.Image], tooltip="A list of videos, or of image batches: one clip each, 8 to 16 of them."),
                 io.Conditioning.Input("positive", tooltip="The captions, encoded: one per clip in the clips' order, or one for all."),
-                io.Combo.Input("method", options=["LAMP"], tooltip="LAMP: motion conditioned on the first frame."),
+                io.Combo.Input("method", options=list(METHODS),
+                               tooltip="LAMP: motion from a first frame. Recurrent: text to video without a first frame. Tune-A-Video: one clip, to edit it."),
                 io.Int.Input("frames", default=16, min=2, max=1024, tooltip="Frames of a training clip; longer videos are cut at random places."),
                 io.Int.Input("steps", default=2000, min=1, max=1000000, tooltip="Training steps. The paper takes 30,000 at its learning rate."),
                 io.Float.Input("learning_rate", default=1e-4, min=1e-7, max=1.0, step=1e-6, round=1e-7,
@@ -84,12 +53,12 @@ class TrainMotionLoRA(io.ComfyNode):
                 io.Boolean.Input("flip", default=False, advanced=True, tooltip="Mirror half the clips, as LAMP's code does; never for motions to one side."),
                 io.Combo.Input("group_norm", options=["joint", "per frame"], default="joint", advanced=True,
                                tooltip="joint: norms over all frames of a clip, as LAMP's code. per frame: the image model's own norms."),
-                io.Combo.Input("precision", options=list(_PRECISIONS), default="auto", advanced=True,
+                io.Combo.Input("precision", options=list(PRECISIONS), default="auto", advanced=True,
                                tooltip="auto: bf16 on a GPU that has it, else fp16; fp32 on a CPU."),
                 io.Boolean.Input("gradient_checkpointing", default=True, advanced=True, tooltip="Keeps a tenth of the intermediate results and computes the others again: less memory, more time."),
                 io.Int.Input("save_every", default=0, min=0, max=100000, advanced=True, tooltip="Keep the run on disk every so many steps; 0 only on Cancel."),
                 io.Boolean.Input("resume", default=False, advanced=True, tooltip="Go on with the run kept under this name, exactly where it stopped."),
-                io.Combo.Input("weighting", options=list(_WEIGHTINGS), default="balanced", advanced=True,
+                io.Combo.Input("weighting", options=list(LOSS_WEIGHTINGS), default="balanced", advanced=True,
                                tooltip="How much high noise levels, where motion is laid out, count in the loss. uniform: as in the paper. balanced: by the "
                                "square root of 1 + sigma^2."),
                 io.String.Input("captions", optional=True, force_input=True, tooltip="The captions as text, to be noted in the adapter's metadata."),
@@ -110,6 +79,11 @@ class TrainMotionLoRA(io.ComfyNode):
                                  "needed at generation."),
                 io.Float.Input("split_weight", default=0.1, min=0.0, max=100.0, step=0.01, optional=True, advanced=True,
                                tooltip="Split layers: weight of the loss that teaches them where the subject is (beta)."),
+                io.Combo.Input("lr_schedule", options=list(RATES), default=next(iter(RATES)), optional=True, advanced=True,
+                               tooltip="How the learning rate runs: constant, or up during the first tenth of the steps and then down to 0."),
+                io.Combo.Input("recurrence", options=list(FORMS), default=next(iter(FORMS)), optional=True, advanced=True,
+                               tooltip="Recurrent only: fixed is the repaired memory. official is the release's, whose memory provably never learns. paper: "
+                               "the paper's equations."),
             ],
             outputs=[Adapter.Output(display_name="adapter", tooltip="The motion, to save or apply at once."),
                      io.LossMap.Output(display_name="loss_map", tooltip="Loss of every step, for Plot Loss Graph."),
@@ -121,6 +95,10 @@ class TrainMotionLoRA(io.ComfyNode):
         learning = training_masks.take_settings(settings)
         model, vae, settings = model[0], vae[0], Settings(**{key: values[0] for key, values in settings.items()})
         image_unet(model)
+        if masks and settings.method != "LAMP":
+            raise ValueError(
+                f"Masks are learnt from beside LAMP's motion, the method is {settings.method}: choose LAMP, or take the masks away."
+            )
         decisive = asdict(settings) | (asdict(learning) if masks else {})
         any_steps = {} if masks and learning.is_scheduled else {"steps": 0}  # a run may go on for more steps than it was begun with
         keeper = Keeper(name[0], settings_text(decisive | any_steps), save_every[0], resume[0])
@@ -136,89 +114,9 @@ class TrainMotionLoRA(io.ComfyNode):
                  "height": str(size[1]), "training": settings_text(decisive),
                  "licence": "Follows the licence of the base model and the rights in the clips."}  # fmt: skip
         notes |= {"mask_input": learning.mask_input} if masks else {}
-        adapter, losses = _learn(model, clip_set, positive, settings, learning, notes, keeper)
+        adapter, losses = learn(model, clip_set, positive, settings, learning, notes, keeper)
         text = f"{adapter.describe()}, loss {sum(losses[-50:]) / len(losses[-50:]):.4f}"
         return io.NodeOutput(adapter, {"loss": losses}, mask_predictor_of(adapter), ui=ui.PreviewText(text))
-
-
-@torch.inference_mode(False)
-@torch.enable_grad()
-def _learn(
-    model, clips: ClipSet, positive: list, settings: Settings, learning: MaskSettings, notes: dict, keeper: Keeper
-) -> tuple[MotionAdapter, list[float]]:
-    base = training_host.trainable_model(model)
-    device = base.load_device
-    torch.manual_seed(settings.seed)
-    joint = settings.group_norm == "joint"
-    module = initialise(MotionModule(sites_of(base), settings.rank, split=learning.split)).to(device).train()
-    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
-    masks = training_masks.learner(base, learning, settings.steps) if clips.masks else None
-    trained |= dict(masks.named_parameters()) if masks else {}
-    _check_fits(base, trained, clips, settings)
-    options = training_host.attach(base, module, joint, settings.gradient_checkpointing)
-    latents = [base.model.process_latent_in(clip).to(device) for clip in clips.latents]
-    flipped = clips.flipped and [base.model.process_latent_in(clip).to(device) for clip in clips.flipped]
-    clips = ClipSet(latents, settings.frames, flipped, clips.masks and [mask.clone().to(device) for mask in clips.masks])
-    conditions = training_host.model_conditions(base, positive, latents[0][: settings.frames])
-    sampling = base.model.model_sampling
-    power = 1.0 if "V_PREDICTION" in base.model.model_type.name else _WEIGHTINGS[settings.weighting]
-    autocast = _autocast(settings.precision, device)
-
-    def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
-        x0, chosen, subject = clips.draw(step, settings.batch_size, generator)
-        eps = torch.randn(x0.shape, generator=generator).to(device)
-        timestep = torch.randint(0, len(sampling.sigmas), (len(x0),), generator=generator)
-        sigma = sampling.sigmas[timestep.to(sampling.sigmas.device)].to(device)
-        captions = [conditions[clip % len(conditions)] for clip in chosen]
-        gates: list[torch.Tensor] = []
-        predict = training_host.denoiser(base, {**options, GATES: gates}, captions, autocast)
-        scale = sampling.calculate_input(sigma, torch.ones(len(x0), device=device))
-        if masks is None:
-            return lamp_loss(predict, x0, eps, sigma, scale, power)
-        watched = masks.watch(predict, subject, scale)
-        return lamp_loss(watched, x0, eps, sigma, scale, power) + watched.loss(gates, step)
-
-    def adapter() -> MotionAdapter:
-        tensors = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
-        learnt = {name: value.detach().cpu().clone() for name, value in masks.state_dict().items()} if masks else {}
-        kept = {**notes, "steps": str(len(run.losses))}
-        return MotionAdapter(settings.method.lower(), tensors, settings.rank, joint, kept, mask_tensors=learnt)
-
-    run = new_run(trained, settings.learning_rate, {".attn1.to_q.": settings.query_rate})
-    keeper.restore(run)
-    progress = comfy.utils.ProgressBar(settings.steps)
-    try:
-        for done in train(run, loss_at, settings.steps, settings.seed):
-            show = done.step % 10 == 0 or done.step == settings.steps
-            progress.update_absolute(done.step, settings.steps, ("JPEG", training_host.loss_curve(run.losses), 512) if show else None)
-            if keeper.every and done.step % keeper.every == 0:
-                keeper.keep(run, adapter())
-            comfy.model_management.throw_exception_if_processing_interrupted()
-    except comfy.model_management.InterruptProcessingException:
-        if run.losses:
-            keeper.keep(run, adapter())
-        raise
-    finally:
-        base.cleanup()
-        base.detach()
-    return adapter(), run.losses
-
-
-def _autocast(precision: str, device: torch.device) -> torch.dtype | None:
-    if precision != "auto" or device.type == "cpu":
-        return _PRECISIONS[precision]
-    return torch.bfloat16 if comfy.model_management.should_use_bf16(device) else torch.float16
-
-
-def _check_fits(base, trained: dict, clips: ClipSet, settings: Settings) -> None:
-    height, width = clips.latents[0].shape[-2:]
-    unet = image_unet(base)
-    itemsize = 4 if _autocast(settings.precision, base.load_device) is None else 2
-    needed = estimate(base.model_size(), sum(value.numel() for value in trained.values()), (settings.batch_size * settings.frames, height, width),
-                      unet.model_channels, itemsize, settings.gradient_checkpointing)  # fmt: skip
-    logging.getLogger("few_shot_motion").info("Training %s takes about %s.", settings.method, needed)
-    comfy.model_management.free_memory(needed.total, base.load_device)
-    check_memory(needed, comfy.model_management.get_free_memory(base.load_device), str(base.load_device))
 
 
 NODES = [TrainMotionLoRA]

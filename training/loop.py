@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .schedule import constant
+
 
 @dataclass(frozen=True)
 class TrainStep:
@@ -52,21 +54,23 @@ def new_run(parameters: Mapping[str, Tensor], learning_rate: float, rates: Mappi
         factor = next((factor for part, factor in (rates or {}).items() if part in name), 1.0)
         groups.setdefault(factor, []).append(value)
     optimizer = torch.optim.AdamW(
-        [{"params": values, "lr": learning_rate * factor} for factor, values in groups.items()], weight_decay=0.01
+        [{"params": values, "lr": rate, "full_rate": rate} for rate, values in ((learning_rate * f, v) for f, v in groups.items())],
+        weight_decay=0.01,
     )
     return Run(dict(parameters), optimizer, [])
 
 
-def train(
-    run: Run, loss_at: Callable[[int, torch.Generator], Tensor], steps: int, seed: int, max_grad_norm: float = 1.0
-) -> Iterator[TrainStep]:
-    """Train up to `steps`, from wherever the run is. loss_at(step, generator) -> scalar with a gradient.
+def train(run: Run, loss_at: Callable[[int, torch.Generator], Tensor], steps: int, seed: int, max_grad_norm: float = 1.0,
+          rate: Callable[[int, int], float] = constant) -> Iterator[TrainStep]:  # fmt: skip
+    """Train up to `steps`, from wherever the run is. loss_at(step, generator) -> scalar with a gradient; rate: of schedule.py.
 
     Every step has a generator of its own, so that a resumed run draws what an unbroken one would have drawn.
     Raises ValueError where the loss is no number any more.
     """
     for step in range(len(run.losses), steps):
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        for group in run.optimizer.param_groups:
+            group["lr"] = group["full_rate"] * rate(step, steps)
         run.optimizer.zero_grad()
         loss = loss_at(step, generator)
         if not torch.isfinite(loss):

@@ -1,4 +1,4 @@
-"""LAMP's training objective (arXiv 2310.10769, equations 3 and 4), in the sigma space of any denoiser."""
+"""Training objectives in the sigma space of any denoiser: LAMP's (arXiv 2310.10769, equations 3 and 4), and the one without a first frame."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,25 @@ def lamp_loss(model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_sca
     x0, eps: `b f c h w`; sigma: `b`; input_scale: `b`, what the model multiplies its input by. The squared error is weighted by
     (1 + sigma^2) ** power: 0 is the paper's, 1 the error of v = (eps - sigma x0) / sqrt(1 + sigma^2) for models that predict it.
     """
-    level = sigma.view(-1, 1, 1, 1, 1)
-    x = x0 + level * eps
-    x = torch.cat([x0[:, :1] / input_scale.view(-1, 1, 1, 1, 1), x[:, 1:]], dim=1)  # the UNet sees z0 itself
-    error = (x0 - model(x, sigma))[:, 1:] / level  # = predicted eps - eps, since x = x0 + sigma eps
-    return (error.float().square() * (1 + level**2) ** power).mean()
+    x = x0 + _level(sigma) * eps
+    x = torch.cat([x0[:, :1] / _level(input_scale), x[:, 1:]], dim=1)  # the UNet sees z0 itself
+    return _weighted(noise_error(model, x, x0, sigma)[:, 1:], sigma, power)
+
+
+def video_loss(model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_scale: Tensor, power: float = 0.0) -> Tensor:
+    """The same over all frames, frame 0 noised like the others: no first frame is given (Tune-A-Video, recurrent causal attention)."""
+    return _weighted(noise_error(model, x0 + _level(sigma) * eps, x0, sigma), sigma, power)
+
+
+def noise_error(model: Denoiser, x: Tensor, x0: Tensor, sigma: Tensor) -> Tensor:
+    """predicted eps - eps, where x = x0 + sigma eps."""
+    return (x0 - model(x, sigma)) / _level(sigma)
+
+
+def _weighted(error: Tensor, sigma: Tensor, power: float) -> Tensor:
+    return (error.float().square() * (1 + _level(sigma) ** 2) ** power).mean()
+
+
+def _level(values: Tensor) -> Tensor:
+    """One value per clip, against `b f c h w`."""
+    return values.view(-1, 1, 1, 1, 1)

@@ -5,8 +5,10 @@ import folder_paths
 import pytest
 import torch
 import unets
+from few_shot_motion.motion_modules.adapter import save_adapter
 from few_shot_motion.motion_modules.released import load_adapter
-from few_shot_motion.nodes import bridge, training
+from few_shot_motion.nodes import bridge, training, training_run
+from few_shot_motion.training.loss import lamp_loss, video_loss
 from safetensors import safe_open
 
 
@@ -27,16 +29,16 @@ def output_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def cancel_at(monkeypatch):
     """cancel_at(step): press Cancel while that step is computed."""
-    original = training.train
+    original = training_run.train
 
     def arrange(step: int) -> None:
-        def cancelled(*arguments):
-            for done in original(*arguments):
+        def cancelled(*arguments, **settings):
+            for done in original(*arguments, **settings):
                 if done.step == step:
                     comfy.model_management.interrupt_current_processing(True)
                 yield done
 
-        monkeypatch.setattr(training, "train", cancelled)
+        monkeypatch.setattr(training_run, "train", cancelled)
 
     yield arrange
     comfy.model_management.interrupt_current_processing(False)
@@ -73,6 +75,49 @@ def test_it_learns_and_leaves_the_model_alone(changes):
     assert same(model.model.state_dict(), before)
     assert adapter.metadata["base"] == "Stable Diffusion 1.x" and adapter.metadata["steps"] == "6"
     bridge.apply_adapter(model, adapter)
+
+
+@pytest.mark.parametrize("method, recurrence", [("Tune-A-Video", "fixed"), ("Recurrent", "fixed"), ("Recurrent", "paper")])
+@pytest.mark.parametrize("rank", [0, 3])
+def test_methods_without_a_first_frame(method, recurrence, rank):
+    """They learn, their file is an adapter of that method, and a memory's form stays with it."""
+    model = unets.sd_model(unets.TINY)
+    adapter, losses = run(model, method=method, recurrence=recurrence, rank=rank, steps=3)
+    assert all(0 < loss < 10 for loss in losses["loss"])
+    assert adapter.method == method.lower() and adapter.recurrence == (recurrence if method == "Recurrent" else "")
+    touched = {part for part in ("attn1.to_q", "attn2.to_q", "memory_", "attn_temp.to_out") for name in adapter.tensors
+               if part in name and ".down." not in name and adapter.tensors[name].abs().max() > 1e-4}  # fmt: skip
+    assert touched >= {"attn1.to_q", "attn2.to_q", "attn_temp.to_out"} and ("memory_" in touched) == (method == "Recurrent")
+    again = load_adapter(save_adapter(adapter, training_run.Keeper("a", "", 0, False).file.with_name("a.safetensors")), None)
+    assert (again.method, again.recurrence) == (adapter.method, adapter.recurrence)
+    bridge.apply_adapter(model, again)
+
+
+def test_the_official_memory_stays_dead():
+    adapter, _ = run(method="Recurrent", recurrence="official", steps=3)
+    assert all(torch.count_nonzero(value) == 0 for name, value in adapter.tensors.items() if "memory_" in name)
+
+
+def test_the_first_frame_is_noised_but_for_lamp(monkeypatch):
+    """LAMP's frame 0 is a condition and no gradient comes from it; the others learn it like any frame."""
+    counted = {}
+    for method in ("LAMP", "Recurrent"):
+        monkeypatch.setattr(training_run, "lamp_loss", lambda *a: counted.setdefault("lamp", lamp_loss(*a)))
+        monkeypatch.setattr(training_run, "video_loss", lambda *a: counted.setdefault("video", video_loss(*a)))
+        run(method=method, steps=1)
+    assert set(counted) == {"lamp", "video"} and counted["lamp"].item() != counted["video"].item()
+
+
+def test_a_decaying_rate_resumes_bit_for_bit(cancel_at):
+    changes = {"method": "Recurrent", "lr_schedule": "warm-up, linear decay"}
+    whole, losses = run(**changes)
+    assert losses["loss"] != run(method="Recurrent")[1]["loss"]
+    cancel_at(3)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        run(name="cut", **changes)
+    cancel_at(-1)
+    resumed, again = run(name="cut", resume=True, **changes)
+    assert again == losses and same(resumed.tensors, whole.tensors)
 
 
 def test_the_loss_goes_down():

@@ -4,8 +4,9 @@ import pytest
 import torch
 from few_shot_motion.training.clips import ClipSet, check_clips
 from few_shot_motion.training.loop import new_run, train
-from few_shot_motion.training.loss import lamp_loss
+from few_shot_motion.training.loss import lamp_loss, video_loss
 from few_shot_motion.training.memory import check_memory, estimate
+from few_shot_motion.training.schedule import RATES
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
@@ -32,6 +33,35 @@ def test_loss_is_the_noise_error_of_all_frames_but_the_first(power):
     assert torch.allclose(seen[0][:, 0], x0[:, 0], atol=1e-6)  # the first frame arrives clean
     abar = 1 / (1 + level**2)
     assert torch.allclose(seen[0][:, 1:], (abar.sqrt() * x0 + (1 - abar).sqrt() * eps)[:, 1:], atol=1e-5)
+
+
+def test_loss_without_a_first_frame_counts_every_frame():
+    torch.manual_seed(0)
+    x0, eps, sigma = torch.randn(2, 4, 3, 5, 5), torch.randn(2, 4, 3, 5, 5), torch.tensor([0.3, 6.0])
+    level, guess = sigma.view(2, 1, 1, 1, 1), torch.randn(2, 4, 3, 5, 5)
+    seen = []
+    loss = video_loss(lambda x, sigma: seen.append(x) or x - level * guess, x0, eps, sigma, torch.ones(2))
+    assert loss == pytest.approx((guess - eps).square().mean().item(), rel=1e-4)
+    assert torch.allclose(seen[0], x0 + level * eps)
+
+
+def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_to_nothing():
+    rates = [RATES["warm-up, linear decay"](step, 50) for step in range(50)]
+    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0]) and rates[5] == 1
+    assert rates[5:] == pytest.approx([(50 - step) / 45 for step in range(5, 50)]) and rates[-1] > 0
+    assert {RATES["constant"](step, 50) for step in range(50)} == {1.0}
+    assert all(0 < RATES[name](0, 1) <= 1 for name in RATES)
+
+
+def test_a_schedule_is_a_factor_on_every_group():
+    run = new_run(
+        {"a.to_q.delta.x": torch.ones(1, requires_grad=True), "b": torch.ones(1, requires_grad=True)}, 0.01, {".to_q.delta.": 0.1}
+    )
+    loss = lambda *_: sum(value.square().sum() for value in run.parameters.values())  # noqa: E731
+    seen = [
+        sorted(group["lr"] for group in run.optimizer.param_groups) for _ in train(run, loss, 4, 0, rate=lambda step, steps: step / steps)
+    ]
+    assert seen == [pytest.approx([0.001 * step / 4, 0.01 * step / 4]) for step in range(4)]
 
 
 def quadratic(seed: int):
