@@ -3,6 +3,7 @@
 Every position keeps a memory m that runs along the frames of a clip, and a frame's self-attention reads it beside the key frames:
 
     m_0 = 0,   m_{i+1} = f(W_hh m_i + W_zh o_i + b_h)      o_i: what frame i's attention gave, before its output projection
+               m_{i+1} = f(m_i + W_hh m_i + W_zh o_i + b_h)   where it keeps what it has ("fixed")
     a_i = m_i, or W_ho m_i + b_a                           the tokens that are read, through the image model's own to_k and to_v
 
 The key frames of all frames are attended to in one call; only the reading of the memory, which waits for the frame before, runs frame by
@@ -22,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 from .key_frames import Rule, key_tokens
 
 Project = Callable[[Tensor], tuple[Tensor, Tensor]]  # tokens `b l c` -> their keys and values
-_LOGITS = 2**22  # numbers of a slice of attention that are in memory at once
+_LOGITS = 2**22  # numbers before the softmax that are in memory at once, of as many heads as that is enough for
 FIRST_AND_MEMORY = "official, first + memory"
 
 
@@ -39,6 +40,7 @@ class Form:
     joint: bool = True
     aliased: bool = False
     readout: bool = False  # a_i = W_ho m_i + b_a
+    keeps: bool = False  # adds to m_i instead of replacing it
 
     @property
     def rule(self) -> Rule:
@@ -47,7 +49,8 @@ class Form:
 
 FORMS = {
     # Repaired: W and b begin at 0, where tanh (unlike ReLU) has a slope, so that a fresh layer is the sparse attention itself and learns at once.
-    "fixed": Form(("first", "former"), torch.tanh, joint=False),
+    # What a frame adds is kept: b alone counts the frames, which nothing else tells apart (the temporal attention has no positions).
+    "fixed": Form(("first", "former"), torch.tanh, joint=False, keeps=True),
     # As released. With W = b = 0 the memory stays at zeros for ever (relu'(0) = 0), and those zeros take part in the softmax.
     "official": Form(("first", "former"), torch.relu, aliased=True),
     FIRST_AND_MEMORY: Form(("first",), torch.relu, aliased=True),
@@ -88,10 +91,15 @@ class Memory(nn.Module):
             sparse, lse = (each.unflatten(0, (clips, -1)).unbind(1) for each in self._attend(q_part, *kv_part, heads))
             for sparse_i, lse_i in zip(sparse, lse, strict=True):
                 if outs:
-                    memory = self.form.f(self.memory_update_layer(torch.cat([memory, outs[-1]], dim=-1)))
+                    memory = self._update(memory, outs[-1])
                 o = self._read(memory, queries[:, len(outs)], sparse_i, lse_i, project, strength) if outs or self.form.joint else sparse_i
                 outs.append(rearrange(o, "b n l d -> b l (n d)"))
         return torch.stack(outs, dim=1).flatten(0, 1)
+
+    def _update(self, memory: Tensor, o: Tensor) -> Tensor:
+        """m_{i+1} from m_i and o_i."""
+        new = self.memory_update_layer(torch.cat([memory, o], dim=-1))
+        return self.form.f(memory + new if self.form.keeps else new)
 
     def _read(self, memory: Tensor, q: Tensor, sparse: Tensor, lse: Tensor, project: Project, strength: float) -> Tensor:
         """o_i, `b n l d`, from the attention to the key frames and to the memory."""
@@ -120,12 +128,14 @@ def _with_other_first(tokens: Tensor, own: Tensor, first: Tensor, strength: floa
 def attention_and_lse(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """softmax(q k^T / sqrt d) v `b n l d`, and log sum exp(q k^T / sqrt d) `b n l 1`.
 
-    In slices of queries, of which a backward pass computes each again: no more than one slice of logits is ever kept.
+    Some heads at a time, and a backward pass computes each share again: no more than one share's logits are ever kept.
     """
-    rows = max(1, _LOGITS // (k.shape[:-1].numel()))
-    parts = [checkpoint(_attention_and_lse, part, k, v, use_reentrant=False, preserve_rng_state=False) for part in q.split(rows, dim=-2)]
-    outs, lses = zip(*parts, strict=True)  # pyright: ignore
-    return torch.cat(outs, dim=-2), torch.cat(lses, dim=-2)
+    heads = max(1, _LOGITS // (q.shape[-2] * k.shape[-2]))
+    shares = zip(*(tokens.flatten(0, 1).split(heads) for tokens in (q, k, v)), strict=True)
+    outs, lses = zip(
+        *(checkpoint(_attention_and_lse, *share, use_reentrant=False, preserve_rng_state=False) for share in shares), strict=True
+    )  # pyright: ignore
+    return torch.cat(outs).view_as(q), torch.cat(lses).view(*q.shape[:-1], 1)
 
 
 def _attention_and_lse(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from ..interpreter import ROOT
-from . import editing, lamp, masks, metrics, text_to_video_zero, ti2v_zero
+from . import editing, lamp, masks, metrics, recurrent, text_to_video_zero, ti2v_zero
 
 FOLDER = ROOT / "workflows"
-WORKFLOWS = (*lamp.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS, *masks.WORKFLOWS, *editing.WORKFLOWS,
+WORKFLOWS = (*lamp.WORKFLOWS, *recurrent.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS, *masks.WORKFLOWS, *editing.WORKFLOWS,
              *metrics.WORKFLOWS)  # fmt: skip
 
 

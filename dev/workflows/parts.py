@@ -28,8 +28,12 @@ def move(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], first_
     noise = g.add("FSM_FrameNoise", "Noise", (x, y), (340, 214), "randomize")
     sampler = g.add("FSM_FirstFrameKSampler", "Sampler", (x, y + 250), (340, 330), model=model, **prompts, first_frame=first_frame,
                     noise=noise["NOISE"])  # fmt: skip
-    frames = g.add("VAEDecode", "Decode", (x + 440, y), (320, 60), samples=sampler["LATENT"], vae=vae)
-    keep(g, x + 440, y + 140, frames["IMAGE"])
+    decode(g, x + 440, y, sampler["LATENT"], vae)
+
+
+def decode(g: Graph, x: int, y: int, clip: Link, vae: Link) -> None:
+    frames = g.add("VAEDecode", "Decode", (x, y), (320, 60), samples=clip, vae=vae)
+    keep(g, x, y + 140, frames["IMAGE"])
 
 
 def keep(g: Graph, x: int, y: int, frames: Link, fps: float = 8.0) -> None:

@@ -8,7 +8,7 @@ from few_shot_motion.motion_modules import adapter as files
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.motion_modules.released import load_adapter
+from few_shot_motion.motion_modules.released import first_and_memory, load_adapter
 from few_shot_motion.motion_modules.sites import Site
 from safetensors.torch import save_file
 
@@ -151,3 +151,48 @@ def test_lamps_released_folder_and_file_are_the_same_adapter(tmp_path):
                                         "input_blocks.1.1.transformer_blocks.0.attn1.to_q.delta.weight"}  # fmt: skip
         delta = adapter.tensors["input_blocks.1.1.transformer_blocks.0.attn1.to_q.delta.weight"]
         assert torch.allclose(base + delta, release[f"{block}.attn1.to_q.weight"], atol=1e-6)
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_released_unets_without_a_first_frame(tmp_path, memory):
+    """Tune-A-Video's and the recurrent one's: folder and file, `.bin` and safetensors, tuned queries of both attentions as changes."""
+    torch.manual_seed(0)
+    block, ours = "mid_block.attentions.0.transformer_blocks.0", "middle_block.1.transformer_blocks.0"
+    kept = {f"{block}.attn_temp.to_q.weight": torch.randn(8, 8), f"{block}.norm_temp.weight": torch.randn(8)}
+    kept |= {f"{block}.attn1.memory_update_layer.weight": torch.randn(8, 16)} if memory else {}
+    queries = {f"{block}.{name}.to_q.weight": torch.randn(8, 8) for name in ("attn1", "attn2")}
+    release = {**kept, **queries, f"{block}.attn1.to_k.weight": torch.randn(8, 8), "conv_in.weight": torch.randn(8, 4, 3, 3)}
+    (tmp_path / "run" / "unet").mkdir(parents=True)
+    torch.save(release, tmp_path / "run" / "unet" / "diffusion_pytorch_model.bin")
+    save_file(release, tmp_path / "unet.safetensors")
+    base = torch.randn(8, 8)
+    for name in ("run", "unet.safetensors"):
+        adapter = load_adapter(tmp_path / name, lambda name, shape: base)
+        assert (adapter.method, adapter.recurrence) == (("recurrent", "official") if memory else ("tune-a-video", ""))
+        assert adapter.joint_norm and adapter.rank == 0
+        expected = {old.replace(block, ours): value for old, value in kept.items()}
+        expected |= {old.replace(block, ours).replace(".weight", ".delta.weight"): value - base for old, value in queries.items()}
+        assert adapter.tensors.keys() == expected.keys()
+        assert all(torch.allclose(adapter.tensors[key], value, atol=1e-6) for key, value in expected.items())
+        other = first_and_memory(adapter)
+        assert other.recurrence == ("official, first + memory" if memory else "")
+
+
+def test_a_memory_of_an_unknown_form(tmp_path):
+    for method, form in (("recurrent", "newer"), ("recurrent", ""), ("lamp", "fixed")):
+        save_file({"x": torch.zeros(2)}, tmp_path / "a.safetensors", {"few_shot_motion": "1", "method": method, "recurrence": form})
+        refused(
+            tmp_path / "a.safetensors", f"a.safetensors has a memory of the form '{form}', this pack knows .* for {method}: update the pack"
+        )
+
+
+def test_an_adapter_with_tensors_missing(adapter):
+    whole = adapter.tensors
+    cut = {name: value for name, value in whole.items() if "attn_temp" not in name}
+    with pytest.raises(AdapterError, match="This adapter is incomplete: .*attn_temp.* is missing in it, and .* more. Download it"):
+        files.check_fits(MotionAdapter("lamp", cut, 2), SITES, "SD")
+    tensors = dict(MotionModule(SITES[1:], recurrence="fixed", tuned=("attn1", "attn2")).state_dict())
+    with pytest.raises(AdapterError, match="no layer for 1 of the model's rows"):
+        files.check_fits(MotionAdapter("recurrent", tensors, recurrence="fixed"), [*SITES[1:], Site("middle", 8, True)], "SD")
+    with pytest.raises(AdapterError, match="the model has no such layer there"):
+        files.check_fits(MotionAdapter("tune-a-video", tensors), SITES[1:], "SD")

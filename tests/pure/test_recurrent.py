@@ -39,7 +39,7 @@ def frame_by_frame(layer: Memory, q, k, v, project, strength: float) -> torch.Te
             out = torch.lerp(sparse, both, strength)
         else:
             out = sparse + strength * plain(q[i], memory_keys, memory_values)
-        memory = form.f(layer.memory_update_layer(torch.cat([memory, out], dim=-1)))
+        memory = form.f(form.keeps * memory + layer.memory_update_layer(torch.cat([memory, out], dim=-1)))
         outs.append(out)
     return torch.stack(outs)
 
@@ -81,10 +81,10 @@ def test_gradients_of_the_batched_form(layer_and_inputs, form):
         assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
 
 
-def test_attention_in_slices(monkeypatch):
+def test_attention_of_some_heads_at_a_time(monkeypatch):
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 3, length, 4, requires_grad=True) for length in (9, 6, 6))
-    monkeypatch.setattr(recurrent, "_LOGITS", 2 * 3 * 6 * 4)  # slices of four queries
+    monkeypatch.setattr(recurrent, "_LOGITS", 4 * 9 * 6)  # four of the six heads at once
     out, lse = attention_and_lse(q, k, v)
     logits = q @ k.transpose(-1, -2) / 2
     assert torch.allclose(out, F.scaled_dot_product_attention(q, k, v), atol=1e-6)

@@ -36,6 +36,8 @@ TITLES = {  # which other code looks nodes up by
     "measure_fvd": ["Generated", "Real", "Distance"],
     "compare_adapters": ["Checkpoint", "Motion adapter", "Other motion adapter", "Words", "First frame sampler", "Noise", "Sampler", "Decode",
                          "Save video", "Numbers", "Flicker", "First-frame jump"],
+    "text_to_video_recurrent": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Length and size", "Noise", "Steps", "Guidance",
+                                "Sampler", "Save video"],
 }  # fmt: skip
 NAMES = sorted(TITLES)
 NOTES = {"Note", "MarkdownNote"}

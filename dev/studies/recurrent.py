@@ -1,0 +1,106 @@
+"""What the memory of recurrent causal attention is worth: learnt on the miniature, then taken away; the official form beside it.
+
+Adapters and clips are kept under `.dev`, so an interrupted study goes on where it stopped. `python3 dev study recurrent` writes the table of
+docs/recurrent_memory.md and a contact sheet to `.dev/study/recurrent`.
+"""
+
+import argparse
+import io
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import comfy.cli_args
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from testset import Case
+
+from .. import base, contact_sheet, demo, prompt, server
+from ..interpreter import STATE
+from .studio import MEASURES, followed, kept, means
+
+RESULTS = STATE / "study" / "recurrent"
+MOTION = "moves right"
+CAPTIONS = 16
+SHOWN = 8  # clips on the contact sheet
+FORMS = ("fixed", "official")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=demo.MINIATURE.train["steps"], help="of training")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
+    parser.add_argument("--count", type=int, default=CAPTIONS, help="captions that no training clip had")
+    options = parser.parse_args()
+    folder = base.BASE.with_name(f"{base.BASE.name}-recurrent")
+    checkpoint = base.prepare(folder)
+    seen = demo.clips.write_training_set(folder / "input" / "clips" / "recurrent", MOTION, demo.CLIPS, demo.FRAMES, demo.SEED)
+    cases = [Case(MOTION, *pair) for pair in demo.clips.first_frames(MOTION, options.count, demo.SEED, exclude=seen)]
+    rows: dict[str, dict[str, Any]] = {}
+    groups: list[contact_sheet.Group] = [{} for _ in cases[:SHOWN]]
+    comfyui = Path(comfy.cli_args.__file__).parents[1]
+    with server.running(comfyui, folder, threads=1) as running:
+        studio = demo.Demo(running.client, folder / "input", checkpoint, demo.MINIATURE)
+        for form in options.forms:
+            with studio.phase(f"learn: {form}"):
+                learning = {"method": "Recurrent", "recurrence": form, "steps": options.steps, "save_every": 100, "resume": True}
+                adapter = studio.train("clips/recurrent", f"recurrent_{form}", prompt.load("train_motion_lamp"), **learning)
+            file = folder / "output" / "motion_adapters" / adapter
+            largest = _largest_memory_weight(file)
+            adapters = {form: adapter} | ({f"{form}, memory zeroed": _without_memory(file).name} if largest else {})
+            for row, name in adapters.items():
+                place = RESULTS / f"{row}, {options.steps} steps"
+                with studio.phase(f"sample: {row}"):
+                    drawn = [
+                        kept(place / f"{i:03}.npz", partial(_sample, studio, scene.caption(MOTION), name)) for i, scene in enumerate(scenes)
+                    ]
+                for group, clip in zip(groups, drawn, strict=False):
+                    group[row] = clip
+                rows[row] = means([followed(clip, case) for clip, case in zip(drawn, cases, strict=True)])
+                rows[row]["largest_memory_weight"] = largest if row == form else 0.0
+    contact_sheet.sheet(groups).save(RESULTS / "clips.png")
+    (RESULTS / "report.json").write_text(json.dumps({"steps": options.steps, "rows": rows, "seconds": studio.seconds}, indent=2) + "\n",
+                                         encoding="utf-8")  # fmt: skip
+    print(f"\n{_table(rows)}\nPictures and figures are in {RESULTS}")
+
+
+def _sample(studio: demo.Demo, caption: str, adapter: str) -> np.ndarray:
+    """The frames of one clip from words alone, uint8 (f, h, w, 3)."""
+    graph = prompt.load("text_to_video_recurrent")
+    prompt.set_inputs(graph, "Checkpoint", ckpt_name=studio.checkpoint)
+    prompt.set_inputs(graph, "Motion adapter", adapter=adapter)
+    prompt.set_inputs(graph, "Prompt", text=caption)
+    prompt.set_inputs(graph, "Length and size", batch_size=demo.FRAMES, **studio.size)
+    prompt.set_inputs(graph, "Noise", seed=demo.SEED)
+    prompt.set_inputs(graph, "Steps", steps=studio.settings.sample["steps"])
+    prompt.set_inputs(graph, "Guidance", cfg=studio.settings.sample["cfg"])
+    frames = prompt.add_frame_saver(graph, "Save video", "recurrent/frames")
+    files = studio.client.run(graph)[frames]["images"]
+    return np.stack([np.array(Image.open(io.BytesIO(studio.client.download(file)))) for file in files])
+
+
+def _largest_memory_weight(file: Path) -> float:
+    with safe_open(file, framework="pt") as content:
+        return max(float(content.get_tensor(name).abs().max()) for name in content.keys() if "memory_update" in name)  # noqa: SIM118
+
+
+def _without_memory(file: Path) -> Path:
+    """A copy of an adapter whose memory stays at zero."""
+    with safe_open(file, framework="pt") as content:
+        metadata = content.metadata()
+    tensors = {name: torch.zeros_like(value) if "memory_update" in name else value for name, value in load_file(file).items()}
+    copy = file.with_name(f"zeroed_{file.name}")
+    save_file(tensors, copy, metadata)
+    return copy
+
+
+def _table(rows: dict[str, Any]) -> str:
+    """Means over the captions in Markdown; 1 is perfect but in path_error, whose unit is a cell of 8 px."""
+    columns = (*MEASURES, "largest_memory_weight")
+    lines = [["memory", *columns], ["---"] * (1 + len(columns))]
+    lines += [[row, *(f"{found[key]:.2f}" for key in columns)] for row, found in rows.items()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
