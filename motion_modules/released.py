@@ -90,7 +90,11 @@ def from_release(method: str, tensors: Mapping[str, Tensor], base_query) -> Moti
     for name, new in names.items():
         if name.endswith(_QUERIES[method]):
             added[new.replace(".to_q.weight", ".to_q.delta.weight")] = tensors[name].float() - base_query(new, tensors[name].shape)
-    metadata = {"base": "Stable Diffusion 1.4", "source": f"the released UNet layout of {METHODS[method].title}"}
+    text = {tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".attn2.to_k.weight")}
+    metadata = {
+        "base": "Stable Diffusion 2.x" if text == {1024} else "Stable Diffusion 1.4",
+        "source": f"the released UNet layout of {METHODS[method].title}",
+    }
     return MotionAdapter(method, added, metadata=metadata, recurrence="official" if method == "recurrent" else "")
 
 

@@ -39,7 +39,7 @@ def main() -> None:
     folder = base.BASE.with_name(f"{base.BASE.name}-recurrent")
     checkpoint = base.prepare(folder)
     seen = demo.clips.write_training_set(folder / "input" / "clips" / "recurrent", MOTION, demo.CLIPS, demo.FRAMES, demo.SEED)
-    cases = [Case(MOTION, *pair) for pair in demo.clips.first_frames(MOTION, options.count, demo.SEED, exclude=seen)]
+    cases = [Case(scene, MOTION, []) for scene, _ in demo.clips.first_frames(MOTION, options.count, demo.SEED, exclude=seen)]
     rows: dict[str, dict[str, Any]] = {}
     groups: list[contact_sheet.Group] = [{} for _ in cases[:SHOWN]]
     comfyui = Path(comfy.cli_args.__file__).parents[1]
@@ -55,9 +55,7 @@ def main() -> None:
             for row, name in adapters.items():
                 place = RESULTS / f"{row}, {options.steps} steps"
                 with studio.phase(f"sample: {row}"):
-                    drawn = [
-                        kept(place / f"{i:03}.npz", partial(_sample, studio, scene.caption(MOTION), name)) for i, scene in enumerate(scenes)
-                    ]
+                    drawn = [kept(place / f"{i:03}.npz", partial(_sample, studio, case.caption, name)) for i, case in enumerate(cases)]
                 for group, clip in zip(groups, drawn, strict=False):
                     group[row] = clip
                 rows[row] = means([followed(clip, case) for clip, case in zip(drawn, cases, strict=True)])
