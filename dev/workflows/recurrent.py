@@ -14,7 +14,7 @@ def text_to_video_recurrent() -> Graph:
     checkpoint, model = motion_model(g, 0, 350)
     prompts = prompts_of(g, 480, 60, checkpoint["CLIP"])
     empty = g.add("EmptyLatentImage", "Length and size", (980, 60), (320, 120), batch_size=16)
-    noise = g.add("FSM_FrameNoise", "Noise", (980, 260), (320, 166), "randomize")
+    noise = g.add("FSM_FrameNoise", "Noise", (980, 260), (320, 214), "randomize")
     steps = g.add("BasicScheduler", "Steps", (980, 510), (320, 110), model=model["MODEL"])
     guider = g.add("CFGGuider", "Guidance", (1400, 60), (340, 110), model=model["MODEL"], **prompts)
     solver = g.add("KSamplerSelect", "Solver", (1400, 260), (340, 60))

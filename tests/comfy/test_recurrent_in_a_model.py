@@ -64,7 +64,7 @@ def test_two_memories_cannot_act_at_once(base):
 
 @pytest.mark.parametrize("kind", ["tune-a-video", "fixed"])
 def test_a_unet_of_stable_diffusion_2(kind):
-    topology = {**unets.TINY, "use_linear_in_transformer": True, "num_head_channels": 8}
+    topology = {**unets.TINY, "model_channels": 64, "use_linear_in_transformer": True}
     model = unets.sd_model(topology, family=comfy.supported_models.SD20)
     assert torch.isfinite(output(bridge.apply_adapter(model, made_for(model, kind)))).all()
 
