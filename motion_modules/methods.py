@@ -57,10 +57,10 @@ def _modelscope(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) 
 
 METHODS = {
     "lamp": Method("LAMP", lamp_sites, site_of, _lamp, optional=lambda path: True),
-    "recurrent": Method("Recurrent", block_sites, site_of, _recurrent, optional=lambda path: False),
-    "tune-a-video": Method("Tune-A-Video", block_sites, site_of, _tune_a_video, optional=lambda path: False),
     "animatediff": Method("AnimateDiff", animatediff_sites, row_of, _animatediff, optional=lambda path: path == "middle_block"),
     "modelscope": Method("ModelScope", modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda path: False),
+    "recurrent": Method("Recurrent", block_sites, site_of, _recurrent, optional=lambda path: False),
+    "tune-a-video": Method("Tune-A-Video", block_sites, site_of, _tune_a_video, optional=lambda path: False),
 }
 
 
