@@ -47,7 +47,8 @@ def main() -> None:
         studio = demo.Demo(running.client, folder / "input", checkpoint, demo.MINIATURE)
         for form in options.forms:
             with studio.phase(f"learn: {form}"):
-                learning = {"method": "Recurrent", "recurrence": form, "steps": options.steps, "save_every": 100, "resume": True}
+                learning = {"method": "Recurrent", "recurrence": form, "steps": options.steps,
+                            "lr_schedule": "warm-up, linear decay", "save_every": 100, "resume": True}  # fmt: skip
                 adapter = studio.train("clips/recurrent", f"recurrent_{form}", prompt.load("train_motion_lamp"), **learning)
             file = folder / "output" / "motion_adapters" / adapter
             largest = _largest_memory_weight(file)
