@@ -1,7 +1,7 @@
 """What the memory of recurrent causal attention is worth: learnt on the miniature, then taken away; the official form beside it.
 
-Adapters and clips are kept under `.dev`, so an interrupted study goes on where it stopped. `python3 dev study recurrent` writes the table of
-docs/recurrent_memory.md and a contact sheet to `.dev/study/recurrent`.
+Adapters and clips are kept under `.dev`, so an interrupted study goes on where it stopped. `python3 dev study recurrent` prints the table and
+writes a contact sheet to `.dev/study/recurrent`.
 """
 
 import argparse
