@@ -8,7 +8,7 @@ import unets
 from few_shot_motion.motion_modules.adapter import AdapterError, save_adapter
 from few_shot_motion.motion_modules.mask_predictor import resize_masks
 from few_shot_motion.motion_modules.released import load_adapter
-from few_shot_motion.nodes import bridge, masks, motion, sampling, training
+from few_shot_motion.nodes import bridge, masks, motion, sampling, training, training_run
 from few_shot_motion.training.mask_loss import predictor_input
 
 FRAMES = 4
@@ -102,7 +102,7 @@ def test_masks_of_weight_nothing_change_nothing():
 def test_the_masks_error_alone_reaches_motion_layers_and_queries(monkeypatch):
     """With the noise loss taken out, and then with alpha 0 too."""
     monkeypatch.setattr(
-        training, "lamp_loss", lambda model, x0, eps, sigma, scale, power: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum()
+        training_run, "lamp_loss", lambda model, x0, eps, sigma, scale, power: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum()
     )
     # AdamW moves whatever has a gradient by the whole rate; it decays whatever is not zero, and these start at zero
     fed = run(mask_weighting="constant", query_rate=1.0)[0].tensors
@@ -125,17 +125,17 @@ def test_the_mask_loss_goes_down_and_the_predictor_finds_the_subject():
 @pytest.mark.parametrize("changes", [{"split": True, "mask_weighting": "rising"}, {"mask_input": "conditioned"}])
 def test_resuming_goes_on_bit_for_bit(changes, output_folder, monkeypatch):
     whole = run(**changes)[0]
-    original = training.train
+    original = training_run.train
 
-    def cut(*arguments):
-        for done in original(*arguments):
+    def cut(*arguments, **settings):
+        for done in original(*arguments, **settings):
             yield done
             if done.step == 4:
                 return
 
-    monkeypatch.setattr(training, "train", cut)
+    monkeypatch.setattr(training_run, "train", cut)
     run(name="cut", save_every=4, **changes)
-    monkeypatch.setattr(training, "train", original)
+    monkeypatch.setattr(training_run, "train", original)
     resumed = run(name="cut", resume=True, **changes)[0]
     assert same(resumed.tensors, whole.tensors) and same(resumed.mask_tensors, whole.mask_tensors)
 
@@ -156,7 +156,7 @@ def test_masks_follow_their_clips_through_size_step_and_cells():
     clip = MASKS[0][..., None].repeat(1, 1, 1, 3)
 
     def prepared(mask, clip, pictures, step=1):
-        return training.training_masks.prepare([mask], [clip], [pictures], step, training.MaskSettings())[0]
+        return training.training_masks.prepare([mask], [clip], [pictures], step, training_run.MaskSettings())[0]
 
     for step, width, height in ((1, 0, 0), (2, 40, 40), (1, 24, 48)):
         pictures = training.training_host.pictures(clip, step, width, height)
@@ -197,8 +197,8 @@ def test_empty_and_full_masks_are_warned_of(caplog):
 def split_adapter(tmp_path_factory):
     """A split adapter with weights that do something."""
     model = unets.sd_model(unets.TINY)
-    module = training.MotionModule(bridge.sites_of(model), split=True)
-    return training.MotionAdapter("lamp", unets.random_weights(module, 3))
+    module = training_run.MotionModule(bridge.sites_of(model), split=True)
+    return training_run.MotionAdapter("lamp", unets.random_weights(module, 3))
 
 
 def predicted(adapter, strength=1.0, mask=None, frames=FRAMES, clips=1):
@@ -224,7 +224,7 @@ def test_equal_parts_are_one(split_adapter):
     for name in list(tensors):
         if ".conv1d_background." in name:
             tensors[name] = tensors[name.replace("conv1d_background", "conv1d")]
-    both = training.MotionAdapter("lamp", tensors)
+    both = training_run.MotionAdapter("lamp", tensors)
     half = torch.full((1, 8, 8), 0.3)
     assert torch.allclose(predicted(both), predicted(both, mask=half), atol=1e-4)  # g_f + g_b = 1 wherever
 
