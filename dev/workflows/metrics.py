@@ -31,7 +31,7 @@ def measure_fvd() -> Graph:
            "**Generated** and **Real**: folders in ComfyUI's *input* folder, as many videos in either, 256 and more if you can.",
            "**Distance**: I3D's weights, in *models/i3d*; and how many frames of every video are compared.",
            "**Distance**: under *keep_reference_as* the real set's numbers are kept; next time choose them as *kept_reference*, without **Real**.")  # fmt: skip
-    generated = g.add("LoadVideoDataSetFromFolder", "Generated", (0, 370), (400, 60))
+    generated = g.add("LoadVideoDataSetFromFolder", "Generated", (0, 370), (400, 60), folder="my_clips")
     real = g.add("LoadVideoDataSetFromFolder", "Real", (0, 510), (400, 60), folder="real_clips")
     fvd = g.add("FSM_FrechetVideoDistance", "Distance", (480, 60), (420, 440), videos=generated["videos"], reference=real["videos"],
                 table="fvd")  # fmt: skip
