@@ -15,7 +15,7 @@ from comfy.ldm.modules.attention import optimized_attention
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_freelunch import FreeU
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
-from few_shot_motion.motion_modules.adapter import MotionAdapter
+from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformers
 from few_shot_motion.motion_modules.methods import METHODS
 from few_shot_motion.nodes import bridge
@@ -146,9 +146,18 @@ BESIDE = (
 )
 
 
-@pytest.mark.parametrize("method", ADAPTERS)
-@pytest.mark.parametrize("beside", BESIDE, ids=lambda beside: beside.__name__)
-def test_an_adapter_and(base, still, method: str, beside: Callable):
+PAIRS = [(beside, method) for beside in BESIDE for method in ADAPTERS if (beside, method) != (second_adapter, "recurrent")]
+
+
+def test_two_memories_are_refused(base):
+    """Each would have to be read by one self-attention."""
+    model = bridge.apply_adapter(base, adapter_for(base, "recurrent"), 0.7)
+    with pytest.raises(AdapterError, match="and a memory of its own: a model can follow one of them, so take one adapter out"):
+        second_adapter(model, "recurrent")
+
+
+@pytest.mark.parametrize("beside, method", PAIRS, ids=[f"{beside.__name__}-{method}" for beside, method in PAIRS])
+def test_an_adapter_and(base, still, beside: Callable, method: str):
     model = bridge.apply_adapter(base, adapter_for(base, method), 0.7)
     alone = clip(model)
     together = clip(**{"model": model, **beside(model, method)})

@@ -191,6 +191,6 @@ def test_other_models_are_refused():
 
 def test_a_rule_of_its_own_is_told_from_other_rules(base):
     with pytest.raises(
-        AdapterError, match="looks at the first frame, that of an adapter already in the model at the first and the former frame"
+        AdapterError, match="looks at the first frame, that of an adapter already in the model at the first frame and the former frame"
     ):
         moving(bridge.attend_to(base, ("first", "former")))
