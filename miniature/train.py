@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 SAVE_EVERY = 200
 SCENES = world.all_scenes()
+WORDS = (list(world.COLOURS), list(world.SHAPES), list(world.BACKGROUNDS), ["", *world.MOTIONS])  # of a caption
 
 
 # ---------------------------------------------------------------------------------------------------------- data
@@ -165,26 +166,44 @@ def train_image(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
     text.to(device)
     tokenizer = SD1Tokenizer()
     tokens: dict[str, list[int]] = {}
+    width, count = config.TEXT["hidden_size"], sum(map(len, WORDS))
+    signs = torch.linalg.qr(torch.randn(width, count, generator=torch.Generator().manual_seed(seed)))[0].to(
+        device
+    )  # a direction for every word
+
+    def tokens_of(captions: list[str]) -> list[list[int]]:
+        for caption in captions:
+            if caption not in tokens:
+                tokens[caption] = [token for token, _ in tokenizer.tokenize_with_weights(caption)["l"][0]]
+        return [tokens[caption] for caption in captions]
+
+    def unread(rng: np.random.Generator) -> Tensor:
+        """How badly captions can be read off any token behind them, each word in a direction of its own. Pictures do not show which way a thing
+        moves, so a tower that is taught by pictures alone forgets those words; CLIP, which is taught by captions, does not."""
+        drawn = rng.integers([len(words) for words in WORDS], size=(48, len(WORDS)))
+        scenes = [world.Scene(*(words[i] for words, i in zip(WORDS[:3], row, strict=False))) for row in drawn]
+        context = text(tokens_of([scene.caption(WORDS[3][row[3]]) for scene, row in zip(scenes, drawn, strict=True)]))[0]
+        guesses = (context[:, rng.integers(12, 77, size=8)] @ (2 * signs)).flatten(0, 1).split([len(words) for words in WORDS], dim=1)
+        rights = torch.from_numpy(drawn.repeat(8, axis=0).T).to(device)
+        return sum(F.cross_entropy(guess, right) for guess, right in zip(guesses, rights, strict=True))
+
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     abar = torch.cumprod(1 - betas, 0).float().to(device)
 
     def loss_at(step: int) -> Tensor:
         picture, captions = pictures(seed, step, 32)
-        for caption in captions:
-            if caption not in tokens:
-                tokens[caption] = [token for token, _ in tokenizer.tokenize_with_weights(caption)["l"][0]]
         generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
         x0 = vae.encode(picture).to(device)
         timestep = torch.randint(0, 1000, (len(x0),), generator=generator).to(device)
         # noise with a common part per channel (0.2): else the input's mean gives the background away in training, and the words go unread
         eps = (torch.randn(x0.shape, generator=generator) + 0.2 * torch.randn(*x0.shape[:2], 1, 1, generator=generator)).to(device)
         a = abar[timestep].view(-1, 1, 1, 1)
-        context = text([tokens[caption] for caption in captions])[0]
+        context = text(tokens_of(captions))[0]
         with autocast(device):
             predicted = unet(a.sqrt() * x0 + (1 - a).sqrt() * eps, timestep, context=context, transformer_options={})
         # by noise alone an error of the whole picture's colour weighs next to nothing where it is decided, at the highest levels
         weight = (1 / a).sqrt()
-        return (weight * (predicted.float() - eps).square()).mean()
+        return (weight * (predicted.float() - eps).square()).mean() + 0.05 * unread(np.random.default_rng([seed, step, 1]))
 
     modules = {"model.diffusion_model": unet, "cond_stage_model.transformer": text.transformer}
     parameters = {

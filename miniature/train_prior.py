@@ -1,8 +1,8 @@
 """The miniature's motion prior: AnimateDiff's layers over the frozen image model, taught the world's motions by their captions.
 
 What a real motion module is to Stable Diffusion: it knows every motion of the world and moves any scene as its caption says. Pictures do
-not show which way a thing moves, so the image model hardly reads those words (1 % of what its text layers say); a change of their keys
-and values is learnt along, as AnimateDiff v3's domain adapter is.
+not show which way a thing moves, so the image model makes little of those words; a change of their keys and values is learnt along, as
+AnimateDiff v3's domain adapter is.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ import torch
 import vae
 import world
 from torch import Tensor
-from torch.nn import functional as F
 
 FRAMES, CLIPS = 16, 4
 SCENES, MOTIONS = world.all_scenes(), list(world.MOTIONS)
@@ -59,9 +58,6 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
     }
     module = animatediff.initialise(animatediff.TemporalTransformers(bridge.sites_of(base, "animatediff"), text=read)).to(device).train()
     options = training_host.attach(base, module, joint_norm=False, checkpointing=False)
-    if not (folder / "prior.state").exists():
-        with torch.inference_mode(False), torch.enable_grad():
-            speak_up(base, text, module, seed)
     sampling = base.model.model_sampling
     encoded: dict[str, dict[str, Tensor]] = {}
 
@@ -86,58 +82,6 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
     parameters = dict(module.named_parameters())
     report("prior", fit("prior", parameters, loss_at, steps, 1e-3, folder), steps)
     return {name: value.detach() for name, value in parameters.items()}
-
-
-def speak_up(base, text, module, seed: int, steps: int = 800) -> None:
-    """Make the text layers say loudly which motion a caption names, before anything else is learnt.
-
-    Each is taught to add a direction of its own per motion to what it says anyway. Without this a run of 1,000 steps left the words unread: the text tower
-    tells "right" from "left" by a tenth of that one token, which gets 2 % of the attention.
-    """
-    from few_shot_motion.nodes import training_host
-
-    heard: dict[str, Tensor] = {}
-    layers = {name.removesuffix(".to_k.weight"): base.model.diffusion_model.get_submodule(name.removesuffix(".to_k.weight"))
-              for name in module.weight_deltas() if name.endswith(".to_k.weight")}  # fmt: skip
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, inputs, path=path: heard.update({path: inputs[0].detach()}))
-        for path, layer in layers.items()
-    ]
-    x0, captions = clips(seed, 0, CLIPS)
-    conditions = [training_host.model_conditions(base, [[[text.encode_from_tokens(text.tokenize(c)), {}]]], x0[0])[0] for c in captions]
-    sigma = torch.tensor([0.5, 2.0, 5.0, 12.0])
-    with torch.no_grad():
-        training_host.denoiser(base, {}, conditions, None)(x0 + sigma.view(-1, 1, 1, 1, 1) * torch.randn(x0.shape), sigma)
-    for hook in hooks:
-        hook.remove()
-    rng, deltas = np.random.default_rng([seed, 4]), module.weight_deltas()
-    directions = {path: torch.linalg.qr(torch.randn(x.shape[-1], len(MOTIONS)))[0].T for path, x in heard.items()}
-    optimizer = torch.optim.AdamW([delta.delta.weight for delta in deltas.values()], lr=3e-3, weight_decay=0)
-    for step in range(steps):
-        told = [(SCENES[rng.integers(len(SCENES))], int(rng.integers(len(MOTIONS)))) for _ in range(32)]
-        context = torch.cat([text.encode_from_tokens(text.tokenize(scene.caption(MOTIONS[m]))) for scene, m in told]).clone()
-        motions, losses = torch.tensor([m for _, m in told]), []
-        for path, layer in layers.items():
-            x = heard[path][torch.from_numpy(rng.integers(len(heard[path]), size=len(told)))][:, :: max(1, heard[path].shape[1] // 32)]
-            with torch.no_grad():
-                said = _attend(layer, x, context)
-            wanted = said + 0.5 * said.norm(dim=-1).mean() * directions[path][motions][:, None]
-            louder = _attend(layer, x, context, *(deltas[f"{path}.to_{part}.weight"].delta.weight for part in "kv"))
-            losses.append((louder - wanted).square().mean() / (wanted - said).square().mean())
-        loss = torch.stack(losses).mean()
-        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / steps)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if (step + 1) % 50 == 0:
-            print(f"words {step + 1}/{steps}  unheard {loss.item():.3f}", flush=True)
-
-
-def _attend(layer, x: Tensor, context: Tensor, keys: Tensor | float = 0.0, values: Tensor | float = 0.0) -> Tensor:
-    """One of the UNet's text attentions, its keys' and values' weights changed."""
-    q, k, v = layer.to_q(x), F.linear(context, layer.to_k.weight + keys), F.linear(context, layer.to_v.weight + values)
-    q, k, v = (y.unflatten(-1, (layer.heads, -1)).transpose(1, 2) for y in (q, k, v))
-    return layer.to_out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
 def write(tensors: dict[str, Tensor]) -> None:
