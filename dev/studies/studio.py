@@ -9,6 +9,7 @@ import measure
 import numpy as np
 import torch
 import world
+from few_shot_motion.nodes import folders
 from few_shot_motion.nodes.motion import LoadMotionAdapter
 from few_shot_motion.nodes.repeat_and_slide import PRESETS, RepeatAndSlideSampler
 from testset import Case
@@ -26,6 +27,8 @@ class Studio:
         import nodes
 
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
+        if PRIOR not in folders.adapter_names():
+            raise SystemExit(f"error: there is no motion prior {PRIOR} yet: train it with `python3 dev train-miniature --stage prior`")
         image_model, self.text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         self.model = LoadMotionAdapter.execute(image_model, PRIOR, 1.0).args[0]
         self.half = machine.training_precision() == "bf16"
