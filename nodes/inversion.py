@@ -8,8 +8,8 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..samplers.ddim_inversion import ddim_inversion
-from .bridge import family, image_unet
 from .clip_sampling import condition_model
+from .image_model import family, image_unet
 from .motion import CATEGORY
 from .sliding import noising_of
 

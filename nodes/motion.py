@@ -8,7 +8,8 @@ from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedu
 from ..motion_modules.recurrent import FIRST_AND_MEMORY
 from ..motion_modules.released import first_and_memory, load_adapter
 from . import folders
-from .bridge import apply_adapter, base_query, family, image_unet
+from .bridge import apply_adapter
+from .image_model import base_query, family, image_unet
 
 Adapter = io.Custom("FSM_MOTION_ADAPTER")
 CATEGORY = "few-shot motion"

@@ -4,9 +4,9 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..samplers.statistics import match_histograms, match_statistics
-from .bridge import image_unet
 from .clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
 from .frame_noise import ClipNoise
+from .image_model import image_unet
 from .motion import CATEGORY
 
 _LENGTH = "Frames of the clip, the first frame included. Adapters do best at the number they were trained with."

@@ -11,7 +11,7 @@ from ..training.clips import ClipSet, check_clips
 from ..training.mask_loss import TARGETS, WEIGHTINGS
 from ..training.schedule import RATES
 from . import training_host, training_masks
-from .bridge import family, image_unet
+from .image_model import family, image_unet
 from .kept_run import Keeper
 from .masks import Predictor, mask_predictor_of
 from .motion import CATEGORY, Adapter

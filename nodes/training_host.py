@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..motion_modules.module import MotionModule
-from .bridge import CLIPS, Active, MotionStack, set_stack
+from .motion_stack import CLIPS, Active, MotionStack, set_stack
 
 
 def pictures(clip, frame_step: int, width: int, height: int) -> Tensor:

@@ -19,7 +19,7 @@ from ..training.mask_loss import MaskSettings
 from ..training.memory import check_memory, estimate
 from ..training.schedule import RATES
 from . import training_host, training_masks
-from .bridge import image_unet, sites_of
+from .image_model import image_unet, sites_of
 from .kept_run import Keeper
 
 METHODS = {"LAMP": "lamp", "Recurrent": "recurrent", "Tune-A-Video": "tune-a-video"}

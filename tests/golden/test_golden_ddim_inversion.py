@@ -5,7 +5,7 @@ import torch
 import unets
 from einops import rearrange
 from few_shot_motion.motion_modules import released
-from few_shot_motion.nodes import bridge, inversion
+from few_shot_motion.nodes import bridge, image_model, inversion
 from safetensors.torch import load_file
 
 
@@ -14,7 +14,7 @@ def test_lamps_editing(golden):
     """The official four steps: every frame inverted, eps at the level a step leads to, a schedule that starts at abar_0 instead of 1."""
     release = golden / "lamp/tiny_unet.safetensors"
     base = unets.sd_model(unets.TINY, unets.base_weights(load_file(release)))
-    model = bridge.apply_adapter(base, released.load_adapter(release, bridge.base_query(base)))
+    model = bridge.apply_adapter(base, released.load_adapter(release, image_model.base_query(base)))
     run = load_file(golden / "lamp/ddim_inversion_tiny_4step.safetensors")
     recorded = [rearrange(run[f"inv0{i}"], "1 c f h w -> f c h w") for i in range(5)]
     schedule = model.get_model_object("model_sampling")

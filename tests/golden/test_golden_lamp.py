@@ -9,7 +9,7 @@ from einops import rearrange
 from few_shot_motion.motion_modules import layers, released
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.nodes import bridge, clip_sampling, training_host
+from few_shot_motion.nodes import bridge, clip_sampling, image_model, training_host
 from few_shot_motion.samplers import noise, statistics
 from few_shot_motion.samplers.first_frame import ADAIN_TO_FIRST_FRAME, sample_stepwise
 from few_shot_motion.training.loop import new_run, train
@@ -63,7 +63,7 @@ def tiny(golden):
 
 
 def with_release(model, golden, name: str):
-    adapter = released.load_adapter(golden / f"lamp/{name}_unet.safetensors", bridge.base_query(model))
+    adapter = released.load_adapter(golden / f"lamp/{name}_unet.safetensors", image_model.base_query(model))
     return bridge.apply_adapter(model, adapter)
 
 
@@ -136,7 +136,7 @@ def test_training_steps(golden, tiny, checkpointing):
     """Three official steps: losses, gradients before clipping, parameters after AdamW."""
     recorded = load_file(golden / "lamp/train_tiny.safetensors")
     steps = sum(key.endswith(".loss") for key in recorded)
-    adapter = released.load_adapter(golden / "lamp/tiny_unet.safetensors", bridge.base_query(tiny))
+    adapter = released.load_adapter(golden / "lamp/tiny_unet.safetensors", image_model.base_query(tiny))
     base = training_host.trainable_model(tiny)
     module = MotionModule(bridge.sites_of(base))
     module.load_state_dict(adapter.tensors)

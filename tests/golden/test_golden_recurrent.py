@@ -9,7 +9,7 @@ from few_shot_motion.motion_modules import released
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.methods import METHODS
 from few_shot_motion.motion_modules.recurrent import FORMS, Memory
-from few_shot_motion.nodes import bridge
+from few_shot_motion.nodes import bridge, image_model
 from few_shot_motion.samplers import noise, statistics
 from safetensors.torch import load_file
 from test_golden_tav import TINY, a_model, as_file, block_output, frames_first, off, parts, transformer_output
@@ -74,7 +74,7 @@ def test_unet(golden, tmp_path, form, version, zero):
     case = load_file(golden / "recurrent/unet_small.safetensors")
     release = {name: torch.zeros_like(value) if zero and "memory" in name else value for name, value in parts(case).items()}
     model = a_model(release, TINY)
-    adapter = released.load_adapter(as_file(release, tmp_path), bridge.base_query(model))
+    adapter = released.load_adapter(as_file(release, tmp_path), image_model.base_query(model))
     assert (adapter.method, adapter.recurrence) == ("recurrent", "official")
     model = bridge.apply_adapter(model, replace(adapter, recurrence=form))
     unets.load(model)

@@ -12,7 +12,7 @@ from few_shot_motion.motion_modules.key_frames import key_tokens
 from few_shot_motion.motion_modules.methods import METHODS
 from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.motion_modules.sites import Site
-from few_shot_motion.nodes import bridge, training_host
+from few_shot_motion.nodes import bridge, image_model, training_host
 from few_shot_motion.training.loss import video_loss
 from safetensors.torch import load_file, save_file
 
@@ -115,7 +115,7 @@ def as_file(release: dict, folder):
 def test_unet(golden, tmp_path):
     case = load_file(golden / "tav/unet_small.safetensors")
     model = a_model(parts(case))
-    adapter = released.load_adapter(as_file(parts(case), tmp_path), bridge.base_query(model))
+    adapter = released.load_adapter(as_file(parts(case), tmp_path), image_model.base_query(model))
     assert adapter.method == "tune-a-video"
     model = bridge.apply_adapter(model, adapter)
     unets.load(model)
@@ -133,7 +133,7 @@ def test_inflating_an_image_model(golden, tmp_path):
     assert off(unets.eps_of(base, image, case["timestep"], case["ctx"])[:, 0], case["y2d"]) < 1e-5
 
     save_file(parts(case, "w3d."), tmp_path / "tav.safetensors")
-    official = bridge.apply_adapter(base, released.load_adapter(tmp_path / "tav.safetensors", bridge.base_query(base)))
+    official = bridge.apply_adapter(base, released.load_adapter(tmp_path / "tav.safetensors", image_model.base_query(base)))
     unets.load(official)
     for clip, expected in ((image, "y3d_f1"), (frames_first(case["video"]), "y3d_video")):
         assert off(unets.eps_of(official, clip, case["timestep"], case["ctx"]), frames_first(case[expected])) < 1e-5
@@ -153,7 +153,7 @@ def test_training_step(golden, checkpointing):
     """The official loss over all frames, and the gradient of everything trained."""
     release, case = parts(load_file(golden / "tav/unet_small.safetensors")), load_file(golden / "tav/train_step.safetensors")
     model = a_model(release)
-    adapter = released.from_release("tune-a-video", release, bridge.base_query(model))
+    adapter = released.from_release("tune-a-video", release, image_model.base_query(model))
     module = METHODS["tune-a-video"].build(adapter, bridge.sites_of(model, "tune-a-video"), torch.nn)
     module.load_state_dict(adapter.tensors)
     options = training_host.attach(model, module, joint_norm=True, checkpointing=checkpointing)
