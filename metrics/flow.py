@@ -12,7 +12,8 @@ _SPREAD = 3.0  # px: sigma with which neighbours are asked
 _LEAST_SIDE = 12  # px: of the coarsest picture
 _STEPS = 8  # per level
 _LEAST = 0.25 / 255  # of brightness: motion that explains less than this is none
-_DAMPING = 1e-5  # where there is nothing to hold on to, the flow stays as it was
+_SHARE = 0.5  # nor is motion that explains less of what changed than this: noise of a generated ground
+_DAMPING = 2e-4  # where there is nothing to hold on to, the flow stays as it was
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
@@ -51,10 +52,9 @@ def lucas_kanade(first: Tensor, second: Tensor) -> Tensor:
             flow = _median(flow + step)
             flow = (_blur(flow * trust, _SPREAD) + 1e-6 * flow) / (_blur(trust, _SPREAD) + 1e-6)  # where little is seen, as where more is
     a, b = grey.chunk(2)
-    spared = _blur((a - b).square(), _WINDOW) - _blur((a - warp(b, flow)).square(), _WINDOW)
-    return torch.where(
-        spared > _LEAST**2, flow, 0.0
-    )  # what standing still explains as well stands still: a plain ground behind a moving thing
+    changed, left = (_blur((a - x).square(), _WINDOW) for x in (b, warp(b, flow)))
+    # What standing still explains as well stands still: a plain ground behind a moving thing.
+    return torch.where(changed - left > torch.clamp(_SHARE * changed, min=_LEAST**2), flow, 0.0)
 
 
 def _step(a: Tensor, b: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ def _step(a: Tensor, b: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     determinant = xx * yy - xy * xy
     step = torch.stack([(yy * xr - xy * yr) / determinant, (xx * yr - xy * xr) / determinant], dim=1).clamp(-1, 1)
     weakest = (xx + yy) / 2 - ((xx - yy).square() / 4 + xy.square()).sqrt()  # of the two directions
-    return step, (weakest / (weakest + 100 * _DAMPING))[:, None]
+    return step, (weakest / (weakest + 5 * _DAMPING))[:, None]
 
 
 def _gradient(image: Tensor) -> tuple[Tensor, Tensor]:

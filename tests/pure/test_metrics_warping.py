@@ -143,6 +143,19 @@ def test_a_plain_ground_does_not_move_with_what_is_before_it():
     assert flow[..., :25].abs().max() == 0 and flow[..., 100:].abs().max() == 0
 
 
+def test_noise_on_a_plain_ground_is_no_motion():
+    """A generated ground is never quite plain: it flickers by a level or two."""
+    ground, square = torch.linspace(0.3, 0.5, SIDE)[:, None].expand(2, 3, SIDE, SIDE), texture(40, 40, 2)
+    noise = F.interpolate(torch.randn(2, 1, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(0)), (SIDE, SIDE), mode="bicubic")
+    video = ground + noise * 1.5 / 255
+    for i, frame in enumerate(video):
+        frame[:, 40:80, 40 + 4 * i : 80 + 4 * i] = square
+    found = warping_error(video, lucas_kanade)
+    far = found.flow[0, :, 100:].norm(dim=0)
+    assert far.mean() < 1 and found.visible[0] > 0.7
+    assert found.flow[0, 0, 50:70, 50:70].mean() == pytest.approx(4, abs=0.3)
+
+
 def test_nothing_visible_is_not_a_number():
     assert math.isnan(warping_error(translation(1, 0, 2), exact(500, 0)).mean)
 
