@@ -16,12 +16,12 @@ def measure_clip() -> Graph:
     warp = g.add("FSM_WarpingError", "Flicker", (480, 480), (400, 290), videos=videos["videos"], optical_flow=flow["OPTICAL_FLOW"],
                  table="flicker")  # fmt: skip
     jump = g.add("FSM_FirstFrameJump", "First frame", (480, 860), (400, 220), videos=videos["videos"], table="first_frame")
-    for y, title, source in ((60, "CLIP curves", clip["curves"]), (390, "Flow", warp["picture"]), (720, "Flicker curves", warp["curves"]),
-                             (1050, "First-frame curves", jump["curves"])):  # fmt: skip
-        g.add("PreviewImage", title, (960, y), (420, 260), images=source)
+    for y, title, source in ((60, "CLIP curves", clip["curves"]), (340, "Flow", warp["picture"]), (620, "Flicker curves", warp["curves"]),
+                             (900, "First-frame curves", jump["curves"])):  # fmt: skip
+        g.add("PreviewImage", title, (960, y), (420, 220), images=source)
     g.group("Videos and flow", -20, 290, 440, 380)
     g.group("Numbers", 460, -20, 440, 1140)
-    g.group("Pictures", 940, -20, 460, 1360)
+    g.group("Pictures", 940, -20, 460, 1160)
     return g
 
 
@@ -49,7 +49,7 @@ def compare_adapters() -> Graph:
            "**Other motion adapter**: what it is compared with. Both get the same words, first frame, noise and seeds.",
            "**Numbers**, **Other numbers**: a file with both towers of CLIP, in *models/clip_vision*. Every run adds lines to *output/metrics*.")  # fmt: skip
     checkpoint, first = motion_model(g, 0, 370)
-    second = g.add("FSM_LoadMotionAdapter", "Other motion adapter", (0, 760), (380, 150), model=checkpoint["MODEL"])
+    second = g.add("FSM_LoadMotionAdapter", "Other motion adapter", (0, 820), (380, 200), model=checkpoint["MODEL"])
     words = g.add("PrimitiveStringMultiline", "Words", (480, 60), (400, 160), value=PROMPT)
     prompts = prompts_of(g, 480, 300, checkpoint["CLIP"], text=words["STRING"])
     painted = paint(g, 980, 60, checkpoint["MODEL"], prompts)
@@ -57,7 +57,7 @@ def compare_adapters() -> Graph:
     shared = {**prompts, "first_frame": painted["LATENT"], "noise": noise["NOISE"]}
     _move_and_measure(g, 60, "", first["MODEL"], shared, checkpoint["VAE"], words["STRING"])
     _move_and_measure(g, 760, "Other ", second["MODEL"], shared, checkpoint["VAE"], words["STRING"])
-    g.group("Model and motions", -20, 290, 420, 640)
+    g.group("Model and motions", -20, 290, 420, 750)
     g.group("Prompt", 460, -20, 440, 800)
     g.group("First frame and noise", 960, -20, 360, 900)
     g.group("The adapter", 1380, -20, 1680, 640)
