@@ -8,7 +8,7 @@ from comfy_api.latest import InputImpl, Types
 from comfy_extras.nodes_void import OpticalFlowLoader
 from few_shot_motion.nodes import metrics
 from few_shot_motion.nodes.metrics import FirstFrameJump, WarpingErrorNode
-from measuring import measured, moving, nan_frame
+from measuring import measured, moving, nan_frame, pictures
 
 
 def test_warping_error_without_a_model_says_so():
@@ -56,3 +56,8 @@ def test_first_frame_jump_of_videos_and_batches(folders):
     luminance, colour, report, picture = measured(FirstFrameJump, videos=[video, levels], table="")
     assert luminance == pytest.approx(28, abs=1e-3) and colour == pytest.approx(0, abs=1e-3)
     assert "2 of 6 frames, 16x16, RGB in [0, 1], 8 frames per second" in report and picture.shape[0] == 1
+
+
+def test_a_jump_is_the_same_number_twice():
+    first, again = ([*measured(FirstFrameJump, videos=[pictures()], table="")[:3]] for _ in range(2))
+    assert first == again and first[0] == first[0]
