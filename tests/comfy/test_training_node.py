@@ -1,6 +1,7 @@
 """Train Motion LoRA inside the executor's inference mode: learning, cancelling, resuming, refusing."""
 
 import comfy.model_management
+import comfy.sample
 import folder_paths
 import pytest
 import torch
@@ -91,6 +92,61 @@ def test_methods_without_a_first_frame(method, recurrence, rank):
     again = load_adapter(save_adapter(adapter, training_run.Keeper("a", "", 0, False).file.with_name("a.safetensors")), None)
     assert (again.method, again.recurrence) == (adapter.method, adapter.recurrence)
     bridge.apply_adapter(model, again)
+
+
+def sampled(model, positive) -> torch.Tensor:
+    """A short clip from noise, frame by frame the same for every model."""
+    noise = torch.randn(4, 4, 8, 6, generator=torch.Generator().manual_seed(5))
+    with torch.inference_mode():
+        return comfy.sample.sample(model, noise, 2, 2.0, "euler", "normal", positive, positive, torch.zeros_like(noise), disable_pbar=True)
+
+
+@pytest.mark.parametrize("method", training_run.METHODS)
+@pytest.mark.parametrize("family", ["SD 2.x", "SDXL"])
+def test_every_family_learns(family, method):
+    """Linear projections, heads 64 wide, two blocks in a transformer, v, pooled text: every site learns, and what is learnt moves a clip."""
+    model, captions = unets.family_model(family), [unets.prompt(family, seed) for seed in range(2)]
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    adapter, losses = run(model, captions=captions, method=method, steps=3, batch_size=2)
+    assert all(0 < loss < 10 for loss in losses["loss"]) and adapter.metadata["base"] == bridge.family(model)
+    sites = bridge.sites_of(model, adapter.method)
+    zero_when_fresh = (f"{site.path}.{'attn_temp.to_out.0' if site.is_block else 'conv1d'}.weight" for site in sites)
+    assert min(adapter.tensors[name].abs().max() for name in zero_when_fresh) > 1e-4
+    assert same(model.model.state_dict(), before)
+    plain, moved = (sampled(there, captions[0]) for there in (model, bridge.apply_adapter(model, adapter)))
+    assert torch.isfinite(moved).all() and (moved - plain).abs().max() > 1e-3
+
+
+def test_a_model_of_v_learns_the_error_of_v(monkeypatch):
+    """The first loss of a fresh adapter, which adds nothing, is the mean squared error of the model's own v, whatever the weighting."""
+    model, seen = unets.family_model("SD 2.x"), []
+    original = model.model.diffusion_model.__class__.forward
+
+    def watched(unet, x, *arguments, **settings):
+        seen.append((x.detach(), original(unet, x, *arguments, **settings)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(model.model.diffusion_model.__class__, "forward", watched)
+    drawn = []
+    monkeypatch.setattr(training_run, "video_loss", lambda *a: drawn.append(a[1:4]) or video_loss(*a))
+    losses = [run(model, captions=[unets.prompt("SD 2.x")], method="Recurrent", steps=1, weighting=weighting)[1]["loss"][0]
+              for weighting in ("uniform", "balanced")]  # fmt: skip
+    (x0, eps, sigma), (x, v) = drawn[0], seen[0]
+    scale = (1 + sigma**2).sqrt()
+    assert torch.allclose(x, ((x0 + sigma * eps) / scale).flatten(0, 1), atol=1e-5)
+    assert losses[0] == losses[1] == pytest.approx((v - (eps - sigma * x0).flatten(0, 1) / scale).square().mean().item(), rel=1e-3)
+
+
+def test_pooled_text_and_size_reach_sdxl():
+    """The label embedding counts: another pooled text, or another target size, is another loss."""
+
+    def first_loss(**changes) -> float:
+        text, pooled = unets.prompt("SDXL")[0]
+        return run(unets.family_model("SDXL"), captions=[[[text, {**pooled, **changes}]]], method="Tune-A-Video", steps=1)[1]["loss"][0]
+
+    plain = first_loss()
+    assert first_loss() == plain
+    assert all(abs(first_loss(**changes) / plain - 1) > 1e-4 for changes in ({"pooled_output": torch.zeros(1, 32)}, {"width": 1024}))
 
 
 def test_the_official_memory_stays_dead():
