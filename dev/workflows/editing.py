@@ -1,4 +1,4 @@
-"""Editing one video: its motion is learnt from it alone, its noise found by DDIM inversion."""
+"""Editing one video: its motion is learnt from it alone, its noise found by DDIM inversion with an empty prompt (docs/tune_a_video.md)."""
 
 from ..workflow_graph import SIZE, Graph, Link, Node
 from .parts import PROMPT
@@ -28,7 +28,7 @@ class _Clip:
             "FSM_ApplyMotionAdapter", "Motion", (1480, 60), (340, 140), model=self.model, adapter=train["adapter"]
         )["MODEL"]  # fmt: skip
         latent = g.add("VAEEncode", "Encode", (1480, 270), (340, 60), pixels=self.frames, vae=self.vae)
-        self.noise = g.add("FSM_DDIMInversion", "Inversion", (1480, 400), (340, 240), model=self.moving, positive=caption,
+        self.noise = g.add("FSM_DDIMInversion", "Inversion", (1480, 400), (340, 240), model=self.moving, positive=self.empty,
                            latent_image=latent["LATENT"], first_frame=first_frame, **_HOW)  # fmt: skip
         for title, x, y, width, height in (
             ("Model and clip", -20, 320, 420, 760), ("Prompts", 460, -20, 440, 640), ("Frames", 460, 660, 440, 440),

@@ -64,11 +64,11 @@ def test_edit_video_lamp(server):
 
 
 def test_edit_video_tune_a_video(server):
-    """Asked for what the clip shows already, it gives the clip back, as far as so few steps can; asked for something else, it does not."""
+    """Sampled with the prompt of its inversion, an empty one, the clip comes back as far as so few steps can; with another it does not."""
     clip = world.draw_clip(SCENE, STATES).astype(float)
     back, other = (
         frames_of(server.client, editing(server, "edit_video_tune_a_video", wanted, 10, cfg=cfg))
-        for wanted, cfg in ((SCENE.caption("moves right"), 1.0), ("a blue ball on grass moves right", 3.0))
+        for wanted, cfg in (("", 1.0), ("a blue ball on grass moves right", 3.0))
     )
     assert back.shape == other.shape == clip.shape
     off, off_other = (np.square(frames - clip).mean() for frames in (back, other))
