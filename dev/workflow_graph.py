@@ -63,20 +63,6 @@ _TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-
 _SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent", "sampler_name": "euler",
             "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0,
             "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip
-_WINDOWS = {
-    "context_length": 16,
-    "context_overlap": 8,
-    "context_schedule": "standard_static",
-    "context_stride": 1,
-    "closed_loop": False,
-    "fuse_method": "pyramid",
-    "dim": 0,
-    "freenoise": True,
-    "cond_retain_index_list": "",
-    "split_conds_to_windows": False,
-    "latent_retain_index_list": "0",
-    "causal_window_fix": True,
-}  # fmt: skip - as the help page of First-Frame Conditioning has them
 KINDS = {
     "CheckpointLoaderSimple": Kind("", {"ckpt_name": SD15}, "MODEL:MODEL CLIP:CLIP VAE:VAE"),
     "LoadVideoTextDataSetFromFolder": Kind("", {"folder": "my_clips"}, "videos:VIDEO texts:STRING"),
@@ -113,7 +99,6 @@ KINDS = {
     "BasicScheduler": Kind("model:MODEL", {"scheduler": "normal", "steps": 30, "denoise": 1.0}, "SIGMAS:SIGMAS"),
     "SamplerCustomAdvanced": Kind("noise:NOISE guider:GUIDER sampler:SAMPLER sigmas:SIGMAS latent_image:LATENT", {},
                                   "output:LATENT denoised_output:LATENT"),
-    "ContextWindowsManual": Kind("model:MODEL", _WINDOWS, "MODEL:MODEL"),
     "CreateVideo": Kind("images:IMAGE audio:AUDIO?", {"fps": 8.0, "bit_depth": 8}, "VIDEO:VIDEO"),
     "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"}, "video:VIDEO"),
     "LossGraphNode": Kind("loss:LOSS_MAP", {"filename_prefix": "loss_graph"}, ""),

@@ -52,26 +52,6 @@ def animate_image_lamp() -> Graph:
     return five_columns(g)
 
 
-def long_video_lamp() -> Graph:
-    g = Graph("long_video_lamp")
-    g.note((0, 30), (380, 220),
-           "**Motion adapter**: a motion that stays in its place, as rain or fire does. Every window begins it anew at the first frame: what leads away "
-           "jumps back to its start.",
-           "**First frame**: your picture; **Scale** brings it to the size the motion was trained at. **Prompt**: its words, and the motion's.",
-           "**Windows**: context_length is the number of frames the motion was trained with. **Sampler**: length is the number of frames.")  # fmt: skip
-    checkpoint, model = motion_model(g, 0, 370)
-    prompts = prompts_of(g, 480, 60, checkpoint["CLIP"])
-    picture = g.add("LoadImage", "First frame", (980, 60), (320, 322))
-    scaled = g.add("ImageScale", "Scale", (980, 440), (320, 146), image=picture["IMAGE"])
-    latent = g.add("VAEEncode", "Encode", (980, 640), (320, 50), pixels=scaled["IMAGE"], vae=checkpoint["VAE"])
-    windows = g.add("ContextWindowsManual", "Windows", (1400, 60), (360, 390), model=model["MODEL"])
-    move(g, 1860, 60, windows["MODEL"], prompts, latent["LATENT"], checkpoint["VAE"], length=64)
-    for title, x, y, width in (("Model and motion", -20, 290, 420), ("Prompt", 460, -20, 440), ("First frame", 960, -20, 360),
-                               ("Window by window", 1380, -20, 400), ("Move it", 1840, -20, 380), ("Video", 2280, -20, 360)):  # fmt: skip
-        g.group(title, x, y, width, 720 - y)
-    return g
-
-
 def sdxl_first_frame_lamp() -> Graph:
     g = Graph("sdxl_first_frame_lamp")
     g.note((0, 30), (380, 240),
@@ -97,4 +77,4 @@ def sdxl_first_frame_lamp() -> Graph:
     return g
 
 
-WORKFLOWS = (train_motion_lamp, text_to_video_lamp, animate_image_lamp, long_video_lamp, sdxl_first_frame_lamp)
+WORKFLOWS = (train_motion_lamp, text_to_video_lamp, animate_image_lamp, sdxl_first_frame_lamp)

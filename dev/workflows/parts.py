@@ -24,10 +24,10 @@ def paint(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], **siz
     )
 
 
-def move(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], first_frame: Link, vae: Link, length: int = 16) -> None:
+def move(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], first_frame: Link, vae: Link) -> None:
     noise = g.add("FSM_FrameNoise", "Noise", (x, y), (340, 214), "randomize")
     sampler = g.add("FSM_FirstFrameKSampler", "Sampler", (x, y + 250), (340, 330), model=model, **prompts, first_frame=first_frame,
-                    noise=noise["NOISE"], length=length)  # fmt: skip
+                    noise=noise["NOISE"])  # fmt: skip
     decode(g, x + 440, y, sampler["LATENT"], vae)
 
 

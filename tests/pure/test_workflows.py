@@ -14,7 +14,6 @@ TITLES = {  # which other code looks nodes up by
     "train_motion_lamp": ["Checkpoint", "Clips", "Captions", "Train", "Save adapter"],
     "text_to_video_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame sampler", "Noise", "Sampler", "Save video"],
     "animate_image_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame", "Noise", "Sampler", "Save video"],
-    "long_video_lamp": ["Checkpoint", "Motion adapter", "Prompt", "First frame", "Scale", "Windows", "Noise", "Sampler", "Save video"],
     "sdxl_first_frame_lamp": ["First-frame checkpoint", "Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Noise", "Sampler",
                               "Save video"],
     "edit_video_lamp": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion", "ControlNet", "Edges",
