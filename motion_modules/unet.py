@@ -213,7 +213,8 @@ def take_key_frames(n: Tensor, keys: Tensor, values: Tensor, extra: dict) -> tup
     if call is None or not call.key_frames or call.frames == 1 or "memory" in call.key_frames:
         return n, keys, values
     if call.folds:
-        return fold_frames(n, call.frames), first_frame_only(keys, call.frames), first_frame_only(values, call.frames)
+        keys, values = (first_frame_only(tokens, call.frames) for tokens in (keys, values))
+        return fold_frames(n, call.frames), keys, values
     keys, values = (key_tokens(tokens, call.key_frames, call.frames, call.key_strength) for tokens in (keys, values))
     return n, keys, values
 
