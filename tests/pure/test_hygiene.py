@@ -101,3 +101,9 @@ def test_every_node_has_a_help_page():
     assert ids
     assert pages == ids
     assert all(name.startswith("FSM_") for name in ids)
+
+
+def test_no_two_test_files_have_one_name():
+    """tests/ is no package: pytest would take the second for the first, but only where both tiers run together."""
+    found = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert found == sorted(set(found))
