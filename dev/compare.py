@@ -9,7 +9,6 @@ title. Several --server share the work; each needs the same files. What is finis
 """
 
 import argparse
-import io
 import itertools
 import queue
 import re
@@ -20,10 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from . import base, compare_report, prompt, second_opinion, server
 from .client import Client, Prompt
+from .frames import fetched
 from .interpreter import STATE
 from .trouble import Trouble
 
@@ -179,7 +178,7 @@ def make(client: Client, job: Job, settings: dict[str, Any], folder: Path) -> tu
     for file in outputs[prompt.titled(graph, "Save video")]["images"]:
         row["video"] = f"{file_name(job)}{Path(file['filename']).suffix}"
         (folder / row["video"]).write_bytes(client.download(file))
-    clip = np.stack([np.array(Image.open(io.BytesIO(client.download(file))).convert("RGB")) for file in outputs["frames"]["images"]])
+    clip = fetched(client, outputs["frames"]["images"])
     if prompt.value(graph, "Checkpoint", "ckpt_name") == base.WEIGHTS.name:
         row |= second_opinion.of(clip, job.prompt)
     return {**row, "reports": reports}, clip

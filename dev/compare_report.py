@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import contact_sheet
+from .markdown import table
 from .second_opinion import MEASURES as EXACT
 
 METRICS = ("alignment", "clip_temp", "consistency", "error", "motion", "visible", "luminance_jump", "colour_jump")
@@ -21,9 +22,9 @@ Rows = list[dict[str, Any]]
 def write(folder: Path, rows: Rows) -> None:
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "reports"))
     lines = io.StringIO()
-    table = csv.DictWriter(lines, columns, lineterminator="\n", extrasaction="ignore")
-    table.writeheader()
-    table.writerows(rows)
+    writer = csv.DictWriter(lines, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
     for name, text in (("table.csv", lines.getvalue()), ("table.json", json.dumps(rows, indent=1) + "\n"), ("summary.md", summary(rows))):
         part = folder / f"{name}.part"
         part.write_text(text, encoding="utf-8", newline="")
@@ -33,15 +34,17 @@ def write(folder: Path, rows: Rows) -> None:
 def summary(rows: Rows) -> str:
     """Means per adapter, and how far the metrics order the videos as the world's exact measures do."""
     there = [name for name in (*METRICS, *EXACT) if any(row.get(name) is not None for row in rows)]
-    lines = [["adapter", "videos", *there]]
+    lines = []
     for adapter in dict.fromkeys(row["adapter"] for row in rows):
         own = [row for row in rows if row["adapter"] == adapter]
         lines.append([adapter, str(len(own)), *(_mean(row.get(name) for row in own) for name in there)])
-    text = f"Means over each adapter's videos\n\n{_markdown(lines)}"
+    text = f"Means over each adapter's videos\n\n{table(['adapter', 'videos', *there], lines)}"
     found = correlations(rows)
     if found:
-        lines = [["", *EXACT], *([metric, *(f"{found[metric, exact]:+.2f}" for exact in EXACT)] for metric in METRICS)]
-        text += f"\nRank correlation (Spearman) of what papers print with what the world knows, over all videos\n\n{_markdown(lines)}"
+        lines = [[metric, *(f"{found[metric, exact]:+.2f}" for exact in EXACT)] for metric in METRICS]
+        text += (
+            f"\nRank correlation (Spearman) of what papers print with what the world knows, over all videos\n\n{table(['', *EXACT], lines)}"
+        )
     return text
 
 
@@ -71,8 +74,3 @@ def sheets(folder: Path, clips: list[tuple[str, str, np.ndarray]]) -> None:
 def _mean(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{np.mean(known):.4g}" if known else ""
-
-
-def _markdown(lines: list[list[str]]) -> str:
-    head, *rest = lines
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rest))

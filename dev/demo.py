@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import base, contact_sheet, footage, machine, prompt, server
+from . import base, contact_sheet, footage, machine, markdown, prompt, server
 from .client import Client, Prompt
+from .frames import fetched
 from .interpreter import STATE
 from .trouble import Trouble
 
@@ -112,7 +113,7 @@ class Demo:
         outputs = self.client.run(graph)
         for file in outputs[prompt.titled(graph, "Save video")]["images"]:
             (RESULTS / name).with_suffix(Path(file["filename"]).suffix).write_bytes(self.client.download(file))
-        return np.stack([np.array(Image.open(io.BytesIO(self.client.download(file)))) for file in outputs[frames]["images"]])
+        return fetched(self.client, outputs[frames]["images"])
 
     # ------------------------------------------------------------------------------------------------------ the two parts
 
@@ -199,13 +200,12 @@ def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:
 
 def _table(motions: dict[str, Any]) -> str:
     """The means over the unseen scenes in Markdown; 1 is perfect everywhere but in path_error, whose unit is a cell of 8 px."""
-    rows = [["motion", "", *MEASURES], ["---"] * (2 + len(MEASURES))]
-    rows += [
+    rows = [
         [motion, row.replace("_", " "), *(f"{found[row][key]:.2f}" for key in MEASURES)]
         for motion, found in motions.items()
         for row in ROWS
     ]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown.table(["motion", "", *MEASURES], rows)
 
 
 def _versions(client: Client) -> dict[str, str]:

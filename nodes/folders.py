@@ -62,9 +62,14 @@ def adapter_path(name: str) -> Path:
 
 def kept_file(name: str, suffix: str) -> Path:
     """A file of a training run, in output/motion_adapters. Raises AdapterError for a name that leads out of it."""
-    file = (saved_folder() / f"{name}{suffix}.safetensors").resolve()
-    if not name or not file.is_relative_to(saved_folder().resolve()):
-        raise AdapterError(f"{name!r} is no name for a run in {saved_folder()}: use letters and digits, and / for subfolders.")
+    return file_in(saved_folder(), name, f"{suffix}.safetensors", "a run")
+
+
+def file_in(folder: Path, name: str, ending: str, what: str) -> Path:
+    """A file a user names. Raises AdapterError where the name is empty or leads out of the folder."""
+    file = (folder / f"{name}{ending}").resolve()
+    if not name or not file.is_relative_to(folder.resolve()):
+        raise AdapterError(f"{name!r} is no name for {what} in {folder}: use letters and digits, and / for subfolders.")
     return file
 
 

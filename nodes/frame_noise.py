@@ -8,9 +8,9 @@ from comfy.k_diffusion.sampling import BrownianTreeNoiseSampler
 from comfy_api.latest import io
 
 from ..samplers.noise import STRATEGIES, frame_noise, frame_seeds, step_noise
+from .image_model import CELL
 from .motion import CATEGORY
 
-PIXELS = 8  # a latent's cell is so wide in every model of Stable Diffusion's kind
 _ETA = {
     "sample_res_multistep": 0,
     "sample_res_multistep_cfg_pp": 0,
@@ -51,7 +51,7 @@ class FrameNoise(io.ComfyNode):
     def execute(
         cls, seed: int, strategy: str, alpha: float, keep_unit_variance: bool, move_x: float = 0.0, move_y: float = 0.0
     ) -> io.NodeOutput:
-        return io.NodeOutput(ClipNoise(seed, strategy, alpha, keep_unit_variance, (move_x / PIXELS, move_y / PIXELS)))
+        return io.NodeOutput(ClipNoise(seed, strategy, alpha, keep_unit_variance, (move_x / CELL, move_y / CELL)))
 
 
 class ClipNoise:
@@ -96,7 +96,7 @@ class SamplerFrameNoise(io.ComfyNode):
 
     @classmethod
     def execute(cls, sampler, strategy: str, alpha: float, keep_unit_variance: bool, move_x: float, move_y: float) -> io.NodeOutput:
-        return io.NodeOutput(sharing_sampler(sampler, strategy, alpha, keep_unit_variance, (move_x / PIXELS, move_y / PIXELS)))
+        return io.NodeOutput(sharing_sampler(sampler, strategy, alpha, keep_unit_variance, (move_x / CELL, move_y / CELL)))
 
 
 def sharing_sampler(sampler, *how) -> comfy.samplers.KSAMPLER:

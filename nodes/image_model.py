@@ -8,6 +8,7 @@ from ..motion_modules.adapter import AdapterError
 from ..motion_modules.methods import METHODS
 from ..motion_modules.sites import Site
 
+CELL = 8  # px per position of a latent, in every model that motion layers fit
 _FAMILIES = {"SD15": "Stable Diffusion 1.x", "SD20": "Stable Diffusion 2.x", "SD21UnclipL": "Stable Diffusion 2.x unCLIP", "SDXL": "SDXL",
              "SSD1B": "SSD-1B", "SDXLRefiner": "SDXL refiner", "ModelScope": "ModelScope T2V"}  # fmt: skip
 

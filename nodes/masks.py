@@ -8,11 +8,11 @@ from comfy_api.latest import io
 
 from ..motion_modules.adapter import MotionAdapter
 from ..motion_modules.mask_predictor import MaskPredictor, resize_masks
+from .image_model import CELL
 from .motion import CATEGORY, Adapter
 
 Predictor = io.Custom("FSM_MASK_PREDICTOR")
 _SIZES = ("picture", "latent")
-CELL = 8  # px per position of a latent, in every model that motion layers fit
 
 
 def mask_predictor_of(adapter: MotionAdapter) -> MaskPredictor | None:

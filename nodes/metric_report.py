@@ -14,6 +14,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..motion_modules.adapter import write_whole
+from . import folders
 
 Series = dict[str, list[Tensor]]  # name -> per video, a value a frame or pair of frames
 
@@ -71,9 +72,7 @@ def _add_to_table(table: str, found: Measurement) -> None:
     Raises ValueError where the table has other columns, or its name leads out of the folder; AdapterError where it cannot be written.
     """
     folder = Path(folder_paths.get_output_directory()) / "metrics"
-    file = (folder / f"{table}.csv").resolve()
-    if not file.is_relative_to(folder.resolve()):
-        raise ValueError(f"{table!r} is no name for a table in {folder}: use letters and digits, and / for subfolders.")
+    file = folders.file_in(folder, table, ".csv", "a table")
     row = {**{name: repr(value) for name, value in found.numbers.items()}, "videos": found.videos, "how": "; ".join(found.how)}
     lines = file.read_text(encoding="utf-8") if file.exists() else _csv(list(row))
     columns = next(csv.reader(lines.splitlines()), [])

@@ -10,6 +10,7 @@ from ..motion_modules.released import first_and_memory, load_adapter
 from . import folders
 from .bridge import apply_adapter
 from .image_model import base_query, family, image_unet
+from .weights_file import stamp
 
 Adapter = io.Custom("FSM_MOTION_ADAPTER")
 CATEGORY = "few-shot motion"
@@ -55,8 +56,7 @@ class LoadMotionAdapter(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, adapter: str, **_) -> str:
-        stat = folders.adapter_path(adapter).stat()
-        return f"{adapter} {stat.st_mtime_ns} {stat.st_size}"
+        return stamp(folders.adapter_path(adapter))
 
     @classmethod
     def execute(cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED,

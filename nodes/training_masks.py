@@ -9,7 +9,7 @@ from torch import Tensor
 from ..motion_modules.mask_predictor import resize_masks
 from ..training.clips import check_masks
 from ..training.mask_loss import MaskLearner, MaskSettings
-from .masks import CELL
+from .image_model import CELL
 
 _NAMES = tuple(MaskSettings.__dataclass_fields__)
 

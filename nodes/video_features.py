@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..metrics.i3d import I3D, is_standard, load_i3d, to_input
+from ..motion_modules.adapter import write_whole
 from . import folders
 from .metric_inputs import Progress, Videos
 from .weights_file import fingerprint, read_tensors, stamp
@@ -103,20 +104,13 @@ def kept_names() -> list[str]:
 
 
 def _file(name: str) -> Path:
-    file = (_folder() / f"{name}{_ENDING}").resolve()
-    if not file.is_relative_to(_folder().resolve()):
-        raise ValueError(f"{name!r} is no name for features in {_folder()}: use letters and digits, and / for subfolders.")
-    return file
+    return folders.file_in(_folder(), name, _ENDING, "features")
 
 
 def keep(name: str, found: FeatureSet) -> None:
     """Write output/video_features/<name>.safetensors; it takes its name when it is whole."""
-    file = _file(name)
-    file.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"network": found.network, "frames": str(found.frames), "groups": json.dumps(found.groups), "description": found.description}
-    part = file.with_suffix(".part")
-    save_file({"features": found.features.contiguous()}, part, metadata)
-    part.replace(file)
+    write_whole(_file(name), lambda part: save_file({"features": found.features.contiguous()}, part, metadata))
 
 
 def stamps(network: str, name: str) -> str:

@@ -28,7 +28,7 @@ from few_shot_motion.nodes.masks import PredictMask
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
 from few_shot_motion.nodes.training import TrainMotionLoRA
 
-from .. import contact_sheet, machine
+from .. import contact_sheet, machine, markdown
 from ..interpreter import ROOT, STATE
 
 RESULTS = STATE / "study" / "masks"
@@ -172,14 +172,14 @@ def _file(variant: str, seed: int, steps: int) -> Path:
 
 def table(steps: int, seeds: list[int]) -> str:
     """Mean over seeds and half their range, in Markdown, of what is there."""
-    rows = [["variant", "seeds", *MEASURES], ["---"] * (2 + len(MEASURES))]
+    rows = []
     for variant in VARIANTS:
         files = [file for seed in seeds if (file := _file(variant, seed, steps)).exists()]
         means = [json.loads(file.read_text(encoding="utf-8"))["means"] for file in files]
         values = {key: [mean[key] for mean in means if key in mean] for key in MEASURES}
         cells = [f"{np.mean(v):.3f} ± {np.ptp(v) / 2:.3f}" if v else "–" for v in values.values()]
         rows.append([variant, str(len(files)), *cells])
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown.table(["variant", "seeds", *MEASURES], rows)
 
 
 def main() -> None:

@@ -5,22 +5,21 @@ writes a contact sheet to `.dev/study/recurrent`.
 """
 
 import argparse
-import io
 import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import comfy.cli_args
 import numpy as np
 import torch
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from testset import Case
 
-from .. import base, contact_sheet, demo, prompt, server
+from .. import contact_sheet, demo, markdown, prompt
+from ..frames import fetched
 from ..interpreter import STATE
+from .served import served
 from .studio import MEASURES, followed, kept, means
 
 RESULTS = STATE / "study" / "recurrent"
@@ -36,21 +35,17 @@ def main() -> None:
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
     parser.add_argument("--count", type=int, default=CAPTIONS, help="captions that no training clip had")
     options = parser.parse_args()
-    folder = base.BASE.with_name(f"{base.BASE.name}-recurrent")
-    checkpoint = base.prepare(folder)
-    seen = demo.clips.write_training_set(folder / "input" / "clips" / "recurrent", MOTION, demo.CLIPS, demo.FRAMES, demo.SEED)
-    cases = [Case(scene, MOTION, []) for scene, _ in demo.clips.first_frames(MOTION, options.count, demo.SEED, exclude=seen)]
     rows: dict[str, dict[str, Any]] = {}
-    groups: list[contact_sheet.Group] = [{} for _ in cases[:SHOWN]]
-    comfyui = Path(comfy.cli_args.__file__).parents[1]
-    with server.running(comfyui, folder, threads=1) as running:
-        studio = demo.Demo(running.client, folder / "input", checkpoint, demo.MINIATURE)
+    with served("recurrent") as studio:
+        seen = demo.clips.write_training_set(studio.input / "clips" / "recurrent", MOTION, demo.CLIPS, demo.FRAMES, demo.SEED)
+        cases = [Case(scene, MOTION, []) for scene, _ in demo.clips.first_frames(MOTION, options.count, demo.SEED, exclude=seen)]
+        groups: list[contact_sheet.Group] = [{} for _ in cases[:SHOWN]]
         for form in options.forms:
             with studio.phase(f"learn: {form}"):
                 learning = {"method": "Recurrent", "recurrence": form, "steps": options.steps,
                             "lr_schedule": "warm-up, linear decay", "save_every": 100, "resume": True}  # fmt: skip
                 adapter = studio.train("clips/recurrent", f"recurrent_{form}", prompt.load("train_motion_lamp"), **learning)
-            file = folder / "output" / "motion_adapters" / adapter
+            file = studio.input.with_name("output") / "motion_adapters" / adapter
             largest = _largest_memory_weight(file)
             adapters = {form: adapter} | ({f"{form}, memory zeroed": _without_memory(file).name} if largest else {})
             for row, name in adapters.items():
@@ -79,7 +74,7 @@ def _sample(studio: demo.Demo, caption: str, adapter: str) -> np.ndarray:
     prompt.set_inputs(graph, "Guidance", cfg=studio.settings.sample["cfg"])
     frames = prompt.add_frame_saver(graph, "Save video", "recurrent/frames")
     files = studio.client.run(graph)[frames]["images"]
-    return np.stack([np.array(Image.open(io.BytesIO(studio.client.download(file)))) for file in files])
+    return fetched(studio.client, files)
 
 
 def _largest_memory_weight(file: Path) -> float:
@@ -100,6 +95,5 @@ def _without_memory(file: Path) -> Path:
 def _table(rows: dict[str, Any]) -> str:
     """Means over the captions in Markdown; 1 is perfect but in path_error, whose unit is a cell of 8 px."""
     columns = (*MEASURES, "largest_memory_weight")
-    lines = [["memory", *columns], ["---"] * (1 + len(columns))]
-    lines += [[row, *(f"{found[key]:.2f}" for key in columns)] for row, found in rows.items()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines = [[row, *(f"{found[key]:.2f}" for key in columns)] for row, found in rows.items()]
+    return markdown.table(["memory", *columns], lines)

@@ -16,10 +16,10 @@ from testset import Case
 
 from .. import machine
 from ..interpreter import ROOT
+from ..second_opinion import MEASURES
 
 PRIOR = "miniature_motion.safetensors"
 CFG = 4.0
-MEASURES = ("direction_cosine", "displacement_ratio", "path_error", "colour_kept", "shape_iou", "found")
 
 
 class Studio:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..interpreter import ROOT
+from ..markdown import table
 from .studio import CFG, calls_per_frame
 
 FILE = ROOT / "docs" / "ti2v_zero.md"
@@ -31,23 +32,19 @@ def write(found: dict[str, dict[str, float]], measures: Sequence[str]) -> None:
     text = _HEAD
     rows = [(row, found[f"ablation {row}"]) for row in _CALLS if f"ablation {row}" in found]
     if rows:
-        table = [
+        lines = [
             [row, f"{_CALLS[row]:g}", f"{values['clips']:g}", f"{values['distance']:.1f}", *_values(values, measures)]
             for row, values in rows
         ]
-        text += f"\n{_ABLATION}\n{_table(['', 'calls', 'clips', 'distance', *measures], table)}"
+        text += f"\n{_ABLATION}\n{table(['', 'calls', 'clips', 'distance', *measures], lines)}"
     for part, said in _PARTS.items():
         rows = [(name.removeprefix(f"{part} "), values) for name, values in found.items() if name.startswith(f"{part} ")]
         if rows:
-            table = [[row, f"{values['clips']:g}", *_values(values, measures)] for row, values in rows]
-            text += f"\n{said}\n{_table(['', 'clips', *measures], table)}"
+            lines = [[row, f"{values['clips']:g}", *_values(values, measures)] for row, values in rows]
+            text += f"\n{said}\n{table(['', 'clips', *measures], lines)}"
     FILE.write_text(text, encoding="utf-8")
     print(f"written: {FILE.relative_to(ROOT)}")
 
 
 def _values(values: dict[str, float], measures: Sequence[str]) -> list[str]:
     return [f"{values[key]:.2f}" for key in measures]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])

@@ -5,21 +5,19 @@ The shipped workflow on a real server with the miniature. Edited clips are kept 
 """
 
 import argparse
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
-import comfy.cli_args
 import measure
 import numpy as np
 import world
-from PIL import Image
 from testset import Case
 
-from .. import base, contact_sheet, demo, prompt, server
+from .. import contact_sheet, demo, markdown, prompt
+from ..frames import fetched
 from ..interpreter import ROOT, STATE
+from .served import served
 from .studio import kept
 
 RESULTS = STATE / "study" / "tune_a_video"
@@ -59,12 +57,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=len(EDITS), help="the first so many edits")
     parser.add_argument("--steps", type=int, nargs="+", default=TRAINING, help="of training")
     options = parser.parse_args()
-    folder = base.BASE.with_name(f"{base.BASE.name}-tune-a-video")
-    checkpoint = base.prepare(folder)
     edits = EDITS[: options.count]
     drawn: list[contact_sheet.Group] = [{} for _ in edits]
-    with server.running(Path(comfy.cli_args.__file__).parents[1], folder, threads=1) as running:
-        studio = demo.Demo(running.client, folder / "input", checkpoint, demo.MINIATURE)
+    with served("tune-a-video") as studio:
         for edit, group in zip(edits, drawn, strict=True):
             demo.clips.write_clip(studio.input / f"{edit.name}.mp4", edit.clip.draw())
             for row, (training, inverted_with) in _rows(options.steps).items():
@@ -102,7 +97,7 @@ def _sample(studio: demo.Demo, edit: Edit, training: int, inverted_with: str) ->
         graph.pop(prompt.titled(graph, "Train"))
     frames = prompt.add_frame_saver(graph, "Save video", "tune_a_video/frames")
     files = studio.client.run(graph)[frames]["images"]
-    return np.stack([np.array(Image.open(io.BytesIO(studio.client.download(file)))) for file in files])
+    return fetched(studio.client, files)
 
 
 _HEAD = f"""# Tune-A-Video, measured
@@ -121,7 +116,7 @@ another place, which path_error tells.
 
 
 def _table(edits: Sequence[Edit], drawn: list[contact_sheet.Group]) -> str:
-    lines = [["clip", "asked for", "", *MEASURES, "same move"], ["---"] * (4 + len(MEASURES))]
+    lines = []
     for edit, group in zip(edits, drawn, strict=True):
         for row, clip in group.items():
             found = measure.measure_clip(clip, edit.wanted.scene, edit.wanted.states)
@@ -129,4 +124,4 @@ def _table(edits: Sequence[Edit], drawn: list[contact_sheet.Group]) -> str:
             same_move = abs(found["displacement_ratio"] - 1) <= 0.2 and found["direction_cosine"] >= 0.9
             values = [f"{found[key]:.2f}" for key in MEASURES]
             lines.append([edit.clip.caption, edit.colour, row, *values, "yes" if same_move else "no"])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown.table(["clip", "asked for", "", *MEASURES, "same move"], lines)

@@ -1,7 +1,7 @@
 """Editing one video: its motion is learnt from it alone, its noise found by DDIM inversion with an empty prompt (docs/tune_a_video.md)."""
 
-from ..workflow_graph import SIZE, Graph, Link, Node
-from .parts import PROMPT
+from ..workflow_graph import SIZE, Graph, Node
+from .parts import PROMPT, decode
 
 _HOW = {"steps": 50, "scheduler": "ddim_uniform"}  # of inversion and sampling alike
 _FRAMES = 16
@@ -37,9 +37,7 @@ class _Clip:
             g.group(title, x, y, width, height)
 
     def save(self, g: Graph, sampler: Node) -> Graph:
-        frames: Link = g.add("VAEDecode", "Decode", (2360, 60), (320, 60), samples=sampler["LATENT"], vae=self.vae)["IMAGE"]
-        made = g.add("CreateVideo", "Frame rate", (2360, 200), (320, 110), images=frames, fps=self.rate)
-        g.add("SaveVideo", "Save video", (2360, 390), (320, 126), video=made["VIDEO"])
+        decode(g, 2360, 60, sampler["LATENT"], self.vae, self.rate)
         g.group("Draw it anew", 1900, -20, 380, 710)
         g.group("Video", 2340, -20, 360, 710)
         return g

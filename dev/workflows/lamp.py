@@ -1,14 +1,13 @@
 """LAMP: train a motion, then move a painted picture or one's own with it."""
 
 from ..workflow_graph import SDXL, SDXL_SIZE, Graph
-from .parts import ADAPTER, PROMPT, five_columns, motion_model, move, paint, prompts_of
+from .parts import ADAPTER, CLIPS, PROMPT, five_columns, motion_model, move, paint, prompts_of
 
 
 def train_motion_lamp() -> Graph:
     g = Graph("train_motion_lamp")
     g.note((0, 30), (400, 200),
-           "**Clips**: a folder in ComfyUI's *input* folder with 8 to 16 videos of one motion, beside each a .txt file of the same name "
-           "that says what is seen.",
+           CLIPS,
            "**Checkpoint**: the image model that is to learn it: SD 1.x, SD 2.x or SDXL (for SDXL raise width and height in **Train**).",
            "**Save adapter**: the name under which *Load Motion Adapter* will list the motion.")  # fmt: skip
     checkpoint = g.add("CheckpointLoaderSimple", "Checkpoint", (0, 350), (400, 102))

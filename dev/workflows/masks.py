@@ -1,19 +1,15 @@
 """Masks: train a motion with them, from a folder or from core's background removal, and lay the moving subject over another background."""
 
 from ..workflow_graph import Graph, Link, Node
-from .parts import ADAPTER, motion_model, prompts_of
+from .parts import ADAPTER, CLIPS, keep, motion_model, prompts_of
 
-_CLIPS = (
-    "**Clips**: a folder in ComfyUI's *input* folder with 8 to 16 videos of one motion, beside each a .txt file of the same name "
-    "that says what is seen."
-)
 _TRAIN = "**Checkpoint**: the image model that is to learn it. **Train**, advanced inputs: what learns from the masks, and how much."
 
 
 def train_motion_masks() -> Graph:
     g = Graph("train_motion_masks")
     g.note((0, 30), (400, 260),
-           _CLIPS,
+           CLIPS,
            "**Masks**: a folder with a video per clip, of the clip's name and length, white where the subject is.",
            _TRAIN)  # fmt: skip
     checkpoint, clips = _sources(g)
@@ -28,7 +24,7 @@ def train_motion_masks() -> Graph:
 def masks_from_background_removal() -> Graph:
     g = Graph("masks_from_background_removal")
     g.note((0, 30), (400, 260),
-           _CLIPS,
+           CLIPS,
            "**Background model**: a BiRefNet file in *models/background_removal*; look at what it finds before a long training.",
            _TRAIN)  # fmt: skip
     checkpoint, clips = _sources(g)
@@ -65,8 +61,7 @@ def animate_over_background() -> Graph:
     laid = g.add(
         "ImageCompositeMasked", "Lay over", (1840, 540), (320, 150), destination=still["IMAGE"], source=frames["IMAGE"], mask=mask["MASK"]
     )
-    video = g.add("CreateVideo", "Frame rate", (2260, 60), (320, 110), images=laid["IMAGE"])
-    g.add("SaveVideo", "Save video", (2260, 250), (320, 126), video=video["VIDEO"])
+    keep(g, 2260, 60, laid["IMAGE"])
     g.group("Model and motion", -20, 310, 420, 410)
     for title, x, width in (("Prompt", 460, 440), ("First frame", 960, 360), ("Move it", 1380, 380), ("Cut out and lay over", 1820, 360),
                             ("Video", 2240, 360)):  # fmt: skip

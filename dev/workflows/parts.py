@@ -3,6 +3,10 @@
 from ..workflow_graph import Graph, Link, Node
 
 ADAPTER = "**Motion adapter**: the motion to use; train one with the template *train_motion_lamp*, then press R to refresh the list."
+CLIPS = (
+    "**Clips**: a folder in ComfyUI's *input* folder with 8 to 16 videos of one motion, beside each a .txt file of the same name "
+    "that says what is seen."
+)
 PROMPT = "a horse runs on the beach"
 
 
@@ -31,12 +35,12 @@ def move(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], first_
     decode(g, x + 440, y, sampler["LATENT"], vae)
 
 
-def decode(g: Graph, x: int, y: int, clip: Link, vae: Link) -> None:
+def decode(g: Graph, x: int, y: int, clip: Link, vae: Link, fps: float | Link = 8.0) -> None:
     frames = g.add("VAEDecode", "Decode", (x, y), (320, 60), samples=clip, vae=vae)
-    keep(g, x, y + 140, frames["IMAGE"])
+    keep(g, x, y + 140, frames["IMAGE"], fps)
 
 
-def keep(g: Graph, x: int, y: int, frames: Link, fps: float = 8.0) -> None:
+def keep(g: Graph, x: int, y: int, frames: Link, fps: float | Link = 8.0) -> None:
     video = g.add("CreateVideo", "Frame rate", (x, y), (320, 110), images=frames, fps=fps)
     g.add("SaveVideo", "Save video", (x, y + 190), (320, 126), video=video["VIDEO"])
 

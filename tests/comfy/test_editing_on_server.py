@@ -12,6 +12,7 @@ import world
 from PIL import Image
 
 from dev import prompt as workflows
+from dev.frames import fetched
 
 CHECKPOINT, FRAMES, STEPS = "miniature.safetensors", 4, 3
 SCENE = world.Scene("red", "ball", "grass")
@@ -52,7 +53,7 @@ def editing(server, name: str, wanted: str, steps: int, **sampling) -> dict:
 def frames_of(client, prompt: dict) -> np.ndarray:
     saver = workflows.add_frame_saver(prompt, "Save video", "edited")
     files = client.run(prompt)[saver]["images"]
-    return np.stack([np.array(Image.open(io.BytesIO(client.download(file)))) for file in files]).astype(float)
+    return fetched(client, files).astype(float)
 
 
 def test_edit_video_lamp(server):

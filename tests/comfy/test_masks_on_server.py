@@ -11,6 +11,7 @@ from PIL import Image
 
 from dev import prompt as workflows
 from dev.client import PromptFailed
+from dev.frames import fetched
 
 CHECKPOINT, MOTION, FRAMES = "miniature.safetensors", "moves right", 6
 
@@ -43,7 +44,7 @@ def training(masks: str = "masks of clips", **inputs) -> dict:
 
 
 def frames_of(client, files: list[dict]) -> np.ndarray:
-    return np.stack([np.array(Image.open(io.BytesIO(client.download(file)))) for file in files])
+    return fetched(client, files)
 
 
 def test_a_subject_moves_over_another_background(client, server):

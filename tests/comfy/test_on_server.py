@@ -19,6 +19,7 @@ from PIL import Image
 
 from dev import prompt as workflows
 from dev.client import PromptFailed, PromptInterrupted, PromptRefused
+from dev.frames import fetched
 
 CHECKPOINT = "miniature.safetensors"
 MOTION, FRAMES = "moves right", 8
@@ -86,13 +87,13 @@ def still(client) -> np.ndarray:
         "7": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "still"}},
     }  # fmt: skip
     files = client.run(prompt)["7"]["images"]
-    return np.stack([np.array(Image.open(io.BytesIO(client.download(file)))) for file in files])
+    return fetched(client, files)
 
 
 def frames_of(client, prompt: dict) -> np.ndarray:
     saver = workflows.add_frame_saver(prompt, "Save video", "frames")
     files = client.run(prompt)[saver]["images"]
-    return np.stack([np.array(Image.open(io.BytesIO(client.download(file)))) for file in files])
+    return fetched(client, files)
 
 
 def wait_for(condition, seconds: float = 120) -> None:

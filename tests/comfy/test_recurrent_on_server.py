@@ -1,14 +1,12 @@
 """Text to video by recurrent attention on a real server with the miniature, through its API."""
 
-import io
-
 import clips
 import numpy as np
 import pytest
 import world
-from PIL import Image
 
 from dev import prompt as workflows
+from dev.frames import fetched
 
 CHECKPOINT, FRAMES, STEPS, SIDE = "miniature.safetensors", 4, 3, 128
 SCENE, MOTION = world.Scene("red", "ball", "grass"), "moves right"
@@ -35,7 +33,7 @@ def trained(client) -> str:
 def frames_of(client, prompt: dict) -> np.ndarray:
     saver = workflows.add_frame_saver(prompt, "Save video", "recurrent")
     files = client.run(prompt)[saver]["images"]
-    return np.stack([np.array(Image.open(io.BytesIO(client.download(file)))) for file in files]).astype(float)
+    return fetched(client, files).astype(float)
 
 
 def test_text_to_video_recurrent(client):

@@ -1,15 +1,13 @@
 """The shipped workflow on the miniature, through the API: the picture moves by the shift asked for, measured."""
 
-import io
-
 import measure
 import numpy as np
 import pytest
 import world
-from PIL import Image
 
 from dev import prompt as workflows
 from dev.client import PromptFailed
+from dev.frames import fetched
 
 FRAMES, CELL = 4, 8  # px
 
@@ -27,7 +25,7 @@ def zero(**motion) -> dict:
 def frames_of(client, prompt: dict) -> np.ndarray:
     saver = workflows.add_frame_saver(prompt, "Save video", "frames")
     files = client.run(prompt)[saver]["images"]
-    return np.stack([np.array(Image.open(io.BytesIO(client.download(file)))) for file in files])
+    return fetched(client, files)
 
 
 @pytest.mark.parametrize("cells", [(1.0, 0.0), (-1.0, -1.0)])
