@@ -59,7 +59,7 @@ _TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-
              "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
              "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced", "mask_input": "x0", "mask_weight": 1.0,
              "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1, "lr_schedule": "constant",
-             "recurrence": "fixed"}  # fmt: skip
+             "recurrence": "fixed", "motion_convolutions": False}  # fmt: skip
 _SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent", "sampler_name": "euler",
             "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0,
             "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip

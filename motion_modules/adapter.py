@@ -51,6 +51,7 @@ class MotionAdapter:
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values()) / 2**20
         extent = f"rank {self.rank}" if self.rank else "full"
         recurrence = f", recurrence {self.recurrence}" if self.recurrence else ""
+        recurrence += " with motion convolutions" if recurrence and any(".conv1d." in name for name in self.tensors) else ""
         kind = self.metadata.get("kind") or f"{METHODS[self.method].title} motion adapter, {extent}{recurrence}"
         kind += ", split into subject and background" if self.split else ""
         kind += f", masks: {self.metadata['mask_input']}" if "mask_input" in self.metadata else ""
@@ -78,7 +79,7 @@ def check_fits(adapter: MotionAdapter, sites: list[Site], base: str) -> None:
         raise AdapterError(
             f"This adapter is incomplete: {lacking[0]} is missing in it, and {len(lacking) - 1} tensors more. Download it or train it again."
         )
-    if lacking := [site.path for site in sites if site.path not in has and not method.optional(site.path)]:
+    if lacking := [site.path for site in sites if site.path not in has and not method.optional(site)]:
         raise AdapterError(
             f"This adapter was made for {made_for}, the model is {base}: it has no layer for {len(lacking)} of the model's rows, "
             f"{lacking[0]} for one. Load the checkpoint family it was trained on, or download the file again."

@@ -32,7 +32,7 @@ class Method:
     sites: Callable[[Mapping[str, torch.Size]], list[Site]]
     site_of: Callable[[str], str]
     build: Callable[[MotionAdapter, Iterable[Site], Any], Layers]
-    optional: Callable[[str], bool]  # may an adapter leave this site out?
+    optional: Callable[[Site], bool]  # may an adapter leave this site out?
 
 
 def _lamp(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
@@ -56,11 +56,11 @@ def _modelscope(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) 
 
 
 METHODS = {
-    "lamp": Method("LAMP", lamp_sites, site_of, _lamp, optional=lambda path: True),
-    "animatediff": Method("AnimateDiff", animatediff_sites, row_of, _animatediff, optional=lambda path: path == "middle_block"),
-    "modelscope": Method("ModelScope", modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda path: False),
-    "recurrent": Method("Recurrent", block_sites, site_of, _recurrent, optional=lambda path: False),
-    "tune-a-video": Method("Tune-A-Video", block_sites, site_of, _tune_a_video, optional=lambda path: False),
+    "lamp": Method("LAMP", lamp_sites, site_of, _lamp, optional=lambda site: True),
+    "animatediff": Method("AnimateDiff", animatediff_sites, row_of, _animatediff, optional=lambda site: site.path == "middle_block"),
+    "modelscope": Method("ModelScope", modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda site: False),
+    "recurrent": Method("Recurrent", lamp_sites, site_of, _recurrent, optional=lambda site: not site.is_block),
+    "tune-a-video": Method("Tune-A-Video", block_sites, site_of, _tune_a_video, optional=lambda site: False),
 }
 
 

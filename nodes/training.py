@@ -84,6 +84,8 @@ class TrainMotionLoRA(io.ComfyNode):
                 io.Combo.Input("recurrence", options=list(FORMS), default=next(iter(FORMS)), optional=True, advanced=True,
                                tooltip="Recurrent only: fixed is the repaired memory. official is the release's, whose memory provably never learns. paper: "
                                "the paper's equations."),
+                io.Boolean.Input("motion_convolutions", default=False, optional=True, advanced=True,
+                                 tooltip="Recurrent only: LAMP's convolutions over the frames beside the memory. The paper has none; with them a few clips are enough."),
             ],
             outputs=[Adapter.Output(display_name="adapter", tooltip="The motion, to save or apply at once."),
                      io.LossMap.Output(display_name="loss_map", tooltip="Loss of every step, for Plot Loss Graph."),

@@ -49,6 +49,7 @@ class Settings:
     weighting: str
     lr_schedule: str = next(iter(RATES))
     recurrence: str = next(iter(FORMS))
+    motion_convolutions: bool = False
 
 
 @torch.inference_mode(False)
@@ -61,7 +62,7 @@ def learn(model, clips: ClipSet, positive: list, settings: Settings, learning: M
     joint = settings.group_norm == "joint"
     method, recurrence = METHODS[settings.method], settings.recurrence if settings.method == "Recurrent" else ""
     design = MotionAdapter(method, {}, settings.rank, joint, notes, recurrence=recurrence)
-    sites = sites_of(base, method)
+    sites = [site for site in sites_of(base, method) if site.is_block or method != "recurrent" or settings.motion_convolutions]
     built = MotionModule(sites, settings.rank, split=True) if learning.split else MOTION_METHODS[method].build(design, sites, torch.nn)
     module = initialise(built).to(device).train()
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}

@@ -78,17 +78,19 @@ def test_it_learns_and_leaves_the_model_alone(changes):
     bridge.apply_adapter(model, adapter)
 
 
-@pytest.mark.parametrize("method, recurrence", [("Tune-A-Video", "fixed"), ("Recurrent", "fixed"), ("Recurrent", "paper")])
+@pytest.mark.parametrize("method, recurrence, convolutions", [("Tune-A-Video", "fixed", False), ("Recurrent", "fixed", False),
+                                                              ("Recurrent", "fixed", True), ("Recurrent", "paper", False)])  # fmt: skip
 @pytest.mark.parametrize("rank", [0, 3])
-def test_methods_without_a_first_frame(method, recurrence, rank):
+def test_methods_without_a_first_frame(method, recurrence, convolutions, rank):
     """They learn, their file is an adapter of that method, and a memory's form stays with it."""
     model = unets.sd_model(unets.TINY)
-    adapter, losses = run(model, method=method, recurrence=recurrence, rank=rank, steps=3)
+    adapter, losses = run(model, method=method, recurrence=recurrence, motion_convolutions=convolutions, rank=rank, steps=3)
     assert all(0 < loss < 10 for loss in losses["loss"])
     assert adapter.method == method.lower() and adapter.recurrence == (recurrence if method == "Recurrent" else "")
-    touched = {part for part in ("attn1.to_q", "attn2.to_q", "memory_", "attn_temp.to_out") for name in adapter.tensors
+    touched = {part for part in ("attn1.to_q", "attn2.to_q", "memory_", "attn_temp.to_out", "conv1d") for name in adapter.tensors
                if part in name and ".down." not in name and adapter.tensors[name].abs().max() > 1e-4}  # fmt: skip
     assert touched >= {"attn1.to_q", "attn2.to_q", "attn_temp.to_out"} and ("memory_" in touched) == (method == "Recurrent")
+    assert ("conv1d" in touched) == convolutions == ("with motion convolutions" in adapter.describe())
     again = load_adapter(save_adapter(adapter, training_run.Keeper("a", "", 0, False).file.with_name("a.safetensors")), None)
     assert (again.method, again.recurrence) == (adapter.method, adapter.recurrence)
     bridge.apply_adapter(model, again)
