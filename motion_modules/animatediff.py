@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .key_frames import Rule
-from .layers import TemporalAttention, WeightDelta, joint_group_norm
+from .layers import TemporalAttention, joint_group_norm
 from .module import put
 from .sites import Site
 
 HEADS = 8  # in every release; files do not tell
-_TEXT = re.compile(r"((?:input|output)_blocks\.\d+|middle_block)\.(.+\.attn2\.to_[kv])\.delta\.weight")
 _RES_BLOCK = re.compile(r"((?:input|output)_blocks\.\d+|middle_block)\.0\.out_layers\.3\.weight")
 
 
@@ -116,16 +115,11 @@ class TemporalTransformer(nn.Module):
 
 
 class TemporalTransformers(nn.Module):
-    """AnimateDiff's motion module: a temporal transformer at every site; `layers[path]` finds it again. Settings as TemporalTransformer's.
-
-    text: projection of the UNet's text keys and values -> its shape, for modules that brought the image model to read words of motion; no
-    release of AnimateDiff has them in its file (version 3 has a LoRA beside it).
-    """
+    """AnimateDiff's motion module: a temporal transformer at every site; `layers[path]` finds it again. Settings as TemporalTransformer's."""
 
     key_frames: Rule = ()  # self-attention stays the image model's
 
-    def __init__(self, sites: Iterable[Site], max_frames: int = 32, *, text: Mapping[str, torch.Size] | None = None, operations: Any = nn,
-                 **settings: Any):  # fmt: skip
+    def __init__(self, sites: Iterable[Site], max_frames: int = 32, *, operations: Any = nn, **settings: Any):
         super().__init__()
         self.max_frames = max_frames
         self.layers: dict[str, nn.Module] = {}
@@ -133,13 +127,9 @@ class TemporalTransformers(nn.Module):
             layer = TemporalTransformer(site.channels, max_frames, operations=operations, **settings)
             self.layers[site.path] = layer
             put(self, f"{site.path}.temporal_transformer", layer)
-        self.text = {name: WeightDelta(shape[1], shape[0], operations) for name, shape in (text or {}).items()}
-        for name, delta in self.text.items():
-            put(self, name, delta)
 
     def weight_deltas(self) -> dict[str, nn.Module]:
-        """Parameter name of a UNet's text projection -> the layer that adds to it."""
-        return {f"{name}.weight": delta for name, delta in self.text.items()}
+        return {}
 
 
 def animatediff_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
@@ -150,34 +140,20 @@ def animatediff_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
 
 def row_of(name: str) -> str:
     """The site a parameter belongs to: `input_blocks.1.temporal_transformer.norm.weight` -> `input_blocks.1`; "" for a foreign name."""
-    if match := _TEXT.fullmatch(name):
-        return match[1]
     row, found, _ = name.partition(".temporal_transformer.")
     return row if found else ""
 
 
 def extent(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """How a file's module is built: frames that have a position, attentions per block, blocks, changes of the UNet's text projections; as
-    TemporalTransformers takes them."""
+    """How a file's module is built: frames that have a position, attentions per block, blocks; as TemporalTransformers takes them."""
     frames = min((tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".pe") and tensor.ndim == 3), default=32)
-    text = {name.removesuffix(".delta.weight"): tensor.shape for name, tensor in tensors.items() if _TEXT.fullmatch(name)}
     own = [name for name in tensors if ".temporal_transformer." in name]
     return {
         "max_frames": frames,
         "attentions": _count(own, ".attention_blocks."),
         "blocks": _count(own, ".transformer_blocks."),
-        "text": text,
     }
 
 
 def _count(names: Iterable[str], part: str) -> int:
     return 1 + max((int(name.split(part)[1].split(".")[0]) for name in names if part in name), default=0)
-
-
-@torch.no_grad()
-def initialise(module: TemporalTransformers) -> TemporalTransformers:
-    """Make fresh layers add exactly nothing, as the paper does: their output projection starts at zero."""
-    for layer in (*(layer.proj_out for layer in module.layers.values()), *module.text.values()):
-        for parameter in layer.parameters():  # pyright: ignore
-            parameter.zero_()
-    return module
