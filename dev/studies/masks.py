@@ -22,6 +22,7 @@ from comfy_api.latest import InputImpl
 from few_shot_motion.metrics import clip_scores
 from few_shot_motion.motion_modules.mask_predictor import MaskPredictor, resize_masks
 from few_shot_motion.nodes.bridge import apply_adapter
+from few_shot_motion.nodes.clip_file import from_file as clip_from_file
 from few_shot_motion.nodes.clip_sampling import condition_model
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.masks import PredictMask
@@ -47,7 +48,7 @@ VARIANTS: dict[str, dict[str, Any] | None] = {  # None: without masks
     "split layers": {"mask_input": "x0", "split": True},
 }
 PROBE = 1.0  # sigma at which the noise variant's predictor looks at the predicted noise
-MEASURES = ("mask_iou", "mask_iou_px", "background_change", "consistency", "diversity", "displacement_ratio", "direction_cosine",
+MEASURES = ("mask_iou", "mask_iou_px", "background_change", "alignment", "consistency", "diversity", "displacement_ratio", "direction_cosine",
             "path_error", "shape_iou", "colour_kept")  # fmt: skip
 
 
@@ -60,6 +61,7 @@ class Miniature:
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
         folder_paths.set_output_directory(str(RESULTS))
         torch.set_num_threads(1)  # the miniature is too small for more
+        self.pair = clip_from_file("miniature_clip.safetensors")
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         folder, masks = RESULTS / "clips", RESULTS / "clips_masks"
         seen = clips.write_training_set(folder, MOTION, CLIPS, FRAMES, SEED, masks)
@@ -102,7 +104,7 @@ class Miniature:
     def measured(self, variant: str, seed: int, steps: int) -> dict[str, Any]:
         """Train a variant with a seed, animate the unseen first frames, measure; leaves a contact sheet beside the figures."""
         adapter, losses = self.train(variant, seed, steps)
-        groups, found, features = [], [], []
+        groups, found, features, clips_made = [], [], [], []
         for scene, start in self.unseen:
             with torch.inference_mode():
                 picture, masks = self.animate(adapter, scene, start)
@@ -115,7 +117,10 @@ class Miniature:
                 group["mask"] = (shown[..., None].repeat(1, 1, 1, 3) * 255).byte().numpy()
             groups.append(group)
             found.append(figures)
-            features.append(_from_afar(picture))
+            features.append(self.pair.embed_images(torch.from_numpy(picture).movedim(-1, 1).float() / 255))
+            figures["alignment"] = clip_scores.alignment(features[-1], self.pair.embed_text(scene.caption(MOTION)))
+            clips_made.append(picture)
+        np.savez_compressed(_file(variant, seed, steps).with_suffix(".npz"), clips=np.stack(clips_made))
         contact_sheet.sheet(groups).save(_file(variant, seed, steps).with_suffix(".png"))
         means = {key: round(float(np.mean([clip[key] for clip in found])), 4) for key in sorted(found[0])}
         means["consistency"] = round(float(np.mean([clip_scores.consistency(clip) for clip in features])), 4)
@@ -155,12 +160,6 @@ def _overlaps(masks: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
 
     small, large = resize_masks(truth, *masks.shape[-2:]) >= 0.5, resize_masks(masks, *truth.shape[-2:]) >= 0.5
     return {"mask_iou": iou(masks >= 0.5, small), "mask_iou_px": iou(large, truth >= 0.5)}
-
-
-def _from_afar(picture: np.ndarray) -> torch.Tensor:
-    """Simple features of frames, `f d`: their colours at 16x16, less their mean."""
-    small = torch.nn.functional.avg_pool2d(torch.from_numpy(picture).movedim(-1, 1).float() / 255, world.CELL).flatten(1)
-    return small - small.mean(dim=1, keepdim=True)
 
 
 # ---------------------------------------------------------------------------------------------------------- results
