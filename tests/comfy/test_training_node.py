@@ -109,7 +109,7 @@ def test_every_family_learns(family, method):
     """Linear projections, heads 64 wide, two blocks in a transformer, v, pooled text: every site learns, and what is learnt moves a clip."""
     model, captions = unets.family_model(family), [unets.prompt(family, seed) for seed in range(2)]
     before = {name: value.clone() for name, value in model.model.state_dict().items()}
-    adapter, losses = run(model, captions=captions, method=method, steps=3, batch_size=2)
+    adapter, losses = run(model, captions=captions, method=method, motion_convolutions=True, steps=3, batch_size=2)
     assert all(0 < loss < 10 for loss in losses["loss"]) and adapter.metadata["base"] == bridge.family(model)
     sites = bridge.sites_of(model, adapter.method)
     zero_when_fresh = (f"{site.path}.{'attn_temp.to_out.0' if site.is_block else 'conv1d'}.weight" for site in sites)
