@@ -31,7 +31,7 @@ FORMS = ("fixed", "official")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=demo.MINIATURE.train["steps"], help="of training")
+    parser.add_argument("--steps", type=int, default=1200, help="of training")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
     parser.add_argument("--count", type=int, default=CAPTIONS, help="captions that no training clip had")
     options = parser.parse_args()
@@ -43,7 +43,7 @@ def main() -> None:
         for form in options.forms:
             with studio.phase(f"learn: {form}"):
                 learning = {"method": "Recurrent", "recurrence": form, "steps": options.steps,
-                            "lr_schedule": "warm-up, linear decay", "save_every": 100, "resume": True}  # fmt: skip
+                            "motion_convolutions": True, "lr_schedule": "warm-up, linear decay", "save_every": 100, "resume": True}  # fmt: skip
                 adapter = studio.train("clips/recurrent", f"recurrent_{form}", prompt.load("train_motion_lamp"), **learning)
             file = studio.input.with_name("output") / "motion_adapters" / adapter
             largest = _largest_memory_weight(file)
