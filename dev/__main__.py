@@ -61,7 +61,7 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: masks, recurrent, ti2v or tune_a_video [arguments of dev/studies/<name>.py]"""
+    """measure a method on the miniature: masks, recurrent, ti2v, tune_a_video or windows [arguments of dev/studies/<name>.py]"""
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
     inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:])
@@ -86,7 +86,7 @@ def compare(options: argparse.Namespace, comfyui: Path) -> None:
     compare.run(comfyui, options.checkpoint, options.rest)
 
 
-STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video")
+STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare, "train-miniature": train_miniature,
             "workflows": workflows}  # fmt: skip
 WITH_REST = {"test", "study", "compare", "train-miniature"}  # what dev does not know goes on to the program behind

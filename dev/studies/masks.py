@@ -5,20 +5,16 @@ seed under `.dev/study/masks`: what is there is not made again, so a study may b
 """
 
 import argparse
-import asyncio
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-import clips
 import comfy.samplers
-import folder_paths
 import measure
 import numpy as np
 import torch
 import world
-from comfy_api.latest import InputImpl
 from few_shot_motion.metrics import clip_scores
 from few_shot_motion.motion_modules.mask_predictor import MaskPredictor, resize_masks
 from few_shot_motion.nodes.bridge import apply_adapter
@@ -27,18 +23,13 @@ from few_shot_motion.nodes.clip_sampling import condition_model
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.masks import PredictMask
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
-from few_shot_motion.nodes.training import TrainMotionLoRA
 
-from .. import contact_sheet, machine, markdown
-from ..interpreter import ROOT, STATE
+from .. import contact_sheet, markdown
+from ..interpreter import STATE
+from .classroom import FRAMES, SEED, Classroom
 
 RESULTS = STATE / "study" / "masks"
-MOTION, CLIPS, FRAMES, SEED = "moves right", 8, 16, 1
-TRAINING = {
-    "method": "LAMP", "frames": FRAMES, "learning_rate": 1e-3, "rank": 0, "width": 0, "height": 0, "batch_size": 1, "query_rate": 0.1,
-    "frame_step": 1, "flip": False, "group_norm": "joint", "precision": machine.training_precision(), "gradient_checkpointing": False,
-    "weighting": "balanced",
-}  # fmt: skip
+MOTION = "moves right"
 SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "statistics": "match at the end"}
 VARIANTS: dict[str, dict[str, Any] | None] = {  # None: without masks
     "LAMP": None,
@@ -52,36 +43,18 @@ MEASURES = ("mask_iou", "mask_iou_px", "background_change", "alignment", "consis
             "path_error", "shape_iou", "colour_kept")  # fmt: skip
 
 
-class Miniature:
-    """The checkpoint, the training clips with their exact masks, and first frames that no clip has shown."""
+class Miniature(Classroom):
+    """Learns the variants and animates by them."""
 
     def __init__(self, unseen: int):
-        import nodes
-
-        asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
-        folder_paths.set_output_directory(str(RESULTS))
-        torch.set_num_threads(1)  # the miniature is too small for more
+        super().__init__(MOTION, unseen, RESULTS)
         self.pair = clip_from_file("miniature_clip.safetensors")
-        self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
-        folder, masks = RESULTS / "clips", RESULTS / "clips_masks"
-        seen = clips.write_training_set(folder, MOTION, CLIPS, FRAMES, SEED, masks)
-        files = sorted(folder.glob("*.mp4"))
-        self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
-        self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
-        self.unseen = clips.first_frames(MOTION, unseen, SEED, exclude=seen)
 
-    def encode(self, text: str) -> list:
-        return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text))
-
-    def train(self, variant: str, seed: int, steps: int):
+    def variant(self, variant: str, seed: int, steps: int):
         """A variant's adapter, and its losses."""
-        learning, name = VARIANTS[variant], _file(variant, seed, steps).stem
-        inputs = {**TRAINING, "steps": steps, "seed": seed, **(learning or {})}
-        with torch.inference_mode():
-            return TrainMotionLoRA.execute(
-                [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions], [name], [50], [True],
-                masks=[] if learning is None else self.masks, **{key: [value] for key, value in inputs.items()},
-            ).args[:2]  # fmt: skip
+        learning = VARIANTS[variant]
+        masks = {} if learning is None else {**learning, "masks": self.masks}
+        return self.train(_file(variant, seed, steps).stem, seed, steps, **masks)
 
     def animate(self, adapter, scene: world.Scene, start: world.State) -> tuple[np.ndarray, torch.Tensor | None]:
         """A first frame's clip uint8 `f h w 3`, and the masks at the latent's size `f h w` where the adapter has a predictor."""
@@ -92,7 +65,7 @@ class Miniature:
         positive, negative = self.encode(scene.caption(MOTION)), self.encode("")
         noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
         first = {"samples": self.vae.encode(exact)}
-        with torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16"):
+        with self.precision():
             latent = FirstFrameKSampler.execute(model, positive, negative, first, FRAMES, SEED, noise=noise, **SAMPLING).args[0]
             predicted = _predicted_noise(model, latent, positive, noise) if adapter.metadata.get("mask_input") == "noise" else None
         picture = (self.vae.decode(latent["samples"].float()) * 255).round().byte().numpy()
@@ -103,7 +76,7 @@ class Miniature:
 
     def measured(self, variant: str, seed: int, steps: int) -> dict[str, Any]:
         """Train a variant with a seed, animate the unseen first frames, measure; leaves a contact sheet beside the figures."""
-        adapter, losses = self.train(variant, seed, steps)
+        adapter, losses = self.variant(variant, seed, steps)
         groups, found, features, clips_made = [], [], [], []
         for scene, start in self.unseen:
             with torch.inference_mode():
@@ -126,10 +99,6 @@ class Miniature:
         means["consistency"] = round(float(np.mean([clip_scores.consistency(clip) for clip in features])), 4)
         means["diversity"] = round(clip_scores.diversity(features), 4)
         return {"variant": variant, "seed": seed, "steps": steps, "means": means, "clips": found, "losses": losses["loss"]}
-
-
-def _read(file: Path) -> torch.Tensor:
-    return InputImpl.VideoFromFile(str(file)).get_components().images
 
 
 def _predicted_noise(model, latent: dict, positive: list, noise) -> torch.Tensor:

@@ -1,0 +1,56 @@
+"""The miniature in this process: eight clips of one motion with exact masks, adapters learnt from them, first frames that no clip has shown."""
+
+import asyncio
+from pathlib import Path
+
+import clips
+import folder_paths
+import torch
+from comfy_api.latest import InputImpl
+from few_shot_motion.nodes.training import TrainMotionLoRA
+
+from .. import machine
+from ..interpreter import ROOT
+
+CLIPS, FRAMES, SEED = 8, 16, 1
+TRAINING = {
+    "method": "LAMP", "frames": FRAMES, "learning_rate": 1e-3, "rank": 0, "width": 0, "height": 0, "batch_size": 1, "query_rate": 0.1,
+    "frame_step": 1, "flip": False, "group_norm": "joint", "precision": machine.training_precision(), "gradient_checkpointing": False,
+    "weighting": "balanced",
+}  # fmt: skip
+
+
+class Classroom:
+    def __init__(self, motion: str, unseen: int, results: Path):
+        """results: where the clips, and runs that may be gone on with, are kept."""
+        import nodes
+
+        asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
+        folder_paths.set_output_directory(str(results))
+        torch.set_num_threads(1)  # the miniature is too small for more
+        self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
+        folder, masks = results / "clips", results / "clips_masks"
+        seen = clips.write_training_set(folder, motion, CLIPS, FRAMES, SEED, masks)
+        files = sorted(folder.glob("*.mp4"))
+        self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
+        self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
+        self.unseen = clips.first_frames(motion, unseen, SEED, exclude=seen)
+
+    def encode(self, text: str) -> list:
+        return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text))
+
+    def train(self, name: str, seed: int, steps: int, **learning):
+        """An adapter, and its losses; `learning`: other settings than TRAINING's, or masks."""
+        masks, inputs = learning.pop("masks", []), {**TRAINING, "steps": steps, "seed": seed, **learning}
+        with torch.inference_mode():
+            return TrainMotionLoRA.execute(
+                [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions], [name], [50], [True],
+                masks=masks, **{key: [value] for key, value in inputs.items()},
+            ).args[:2]  # fmt: skip
+
+    def precision(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16")
+
+
+def _read(file: Path) -> torch.Tensor:
+    return InputImpl.VideoFromFile(str(file)).get_components().images
