@@ -6,6 +6,7 @@ towers (train_clip.py). Every step draws its own data from (seed, step), so a re
 """
 
 import argparse
+import asyncio
 import math
 import sys
 import time
@@ -225,7 +226,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vae-steps", type=int, default=4000)
     parser.add_argument("--image-steps", type=int, default=5500)
-    parser.add_argument("--prior-steps", type=int, default=3000)
+    parser.add_argument("--words-steps", type=int, default=2000)
+    parser.add_argument("--prior-steps", type=int, default=4000)
     parser.add_argument("--clip-steps", type=int, default=5000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
@@ -241,9 +243,13 @@ def main() -> None:
         save_file({key: value.half().cpu().contiguous() for key, value in weights.items()}, part)
         part.replace(options.output)
     if options.stage in ("prior", "all"):
+        import nodes
         import train_prior
+        import train_words
 
-        train_prior.write(train_prior.train_prior(options.seed, options.prior_steps, options.device, options.folder))
+        asyncio.run(nodes.load_custom_node(str(Path(__file__).parent)))  # Load Checkpoint knows the miniature from here on
+        train_words.write(train_words.train_words(options.seed, options.words_steps))
+        train_prior.write(*train_prior.train_prior(options.seed, options.prior_steps, options.device, options.folder))
     if options.stage in ("clip", "all"):
         import train_clip
 

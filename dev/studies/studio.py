@@ -18,7 +18,7 @@ from .. import machine
 from ..interpreter import ROOT
 from ..second_opinion import MEASURES
 
-PRIOR = "miniature_motion.safetensors"
+PRIOR, WORDS = "miniature_motion.safetensors", "miniature_words.safetensors"
 CFG = 4.0
 
 
@@ -29,7 +29,8 @@ class Studio:
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
         if PRIOR not in folders.adapter_names():
             raise SystemExit(f"error: there is no motion prior {PRIOR} yet: train it with `python3 dev train-miniature --stage prior`")
-        image_model, self.text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
+        image_model, text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
+        image_model, self.text = nodes.LoraLoader().load_lora(image_model, text, WORDS, 1.0, 1.0)
         self.model = LoadMotionAdapter.execute(image_model, PRIOR, 1.0).args[0]
         self.half = machine.training_precision() == "bf16"
         torch.set_num_threads(1)  # the miniature is too small for more; start a second study beside it
