@@ -33,7 +33,11 @@ def seams(length: int = LENGTH, window: int = FRAMES, overlap: int = OVERLAP) ->
 def ratios(picture: torch.Tensor) -> dict[str, float]:
     """Mean step at the seams over the mean step elsewhere, of a clip `f h w 3` in [0, 1]; the step from frame 0 counts for neither."""
     means = colour_means(picture.movedim(-1, 1)).diff(dim=0)
-    steps = {"brightness": means[:, 0].abs(), "colour": means[:, 1:].norm(dim=1), "pixels": picture.diff(dim=0).square().mean(dim=(1, 2, 3)).sqrt()}
+    steps = {
+        "brightness": means[:, 0].abs(),
+        "colour": means[:, 1:].norm(dim=1),
+        "pixels": picture.diff(dim=0).square().mean(dim=(1, 2, 3)).sqrt(),
+    }
     at = sorted(seams(len(picture)))
     elsewhere = [i for i in range(1, len(picture) - 1) if i not in at]
     return {name: float(values[at].mean() / values[elsewhere].mean()) for name, values in steps.items()}

@@ -8,7 +8,7 @@ import torch
 from few_shot_motion.motion_modules import adapter as files
 from few_shot_motion.motion_modules import animatediff, animatediff_file, animatediff_lora
 from few_shot_motion.motion_modules.adapter import AdapterError
-from few_shot_motion.motion_modules.animatediff import TemporalTransformer, TemporalTransformers
+from few_shot_motion.motion_modules.animatediff import TemporalTransformer
 from few_shot_motion.motion_modules.methods import MOTION_LORA, place
 from few_shot_motion.motion_modules.released import load_adapter
 from few_shot_motion.motion_modules.sites import Site
