@@ -9,6 +9,7 @@ from few_shot_motion.motion_modules import released
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.methods import METHODS
 from few_shot_motion.motion_modules.recurrent import FORMS, Memory
+from few_shot_motion.motion_modules.sites import block_sites
 from few_shot_motion.nodes import bridge, image_model
 from few_shot_motion.samplers import noise, statistics
 from safetensors.torch import load_file
@@ -100,7 +101,7 @@ def test_layout_of_stable_diffusion(golden):
     base = {new: shapes[old] for old, new in names.items() if not any(part in old for part in added)}
     adapter = bridge.MotionAdapter("recurrent", {}, recurrence="official")
     with torch.device("meta"):
-        module = METHODS["recurrent"].build(adapter, METHODS["recurrent"].sites(base), torch.nn)
+        module = METHODS["recurrent"].build(adapter, block_sites(base), torch.nn)
     found = {name: value.shape for name, value in module.state_dict().items() if any(part in name for part in added)}
     assert found == {new: shapes[old] for old, new in names.items() if any(part in old for part in added)} and len(found) == 112 + 32
     assert sum(value.numel() for name, value in module.named_parameters() if "norm_temp" not in name) == 99_148_160
