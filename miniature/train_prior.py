@@ -16,6 +16,7 @@ import torch
 import train_words
 import vae
 import world
+from safetensors.torch import load_file
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 FRAMES = 16
 SCENES, MOTIONS = world.all_scenes(), list(world.MOTIONS)
 FILE = Path(__file__).parent / "models" / "motion_adapters" / "miniature_motion.safetensors"
-HEARD = {
-    "to_k": 0.4,
-    "to_v": 7.0,
-}  # how loud a motion is at first among the other words; of the values at 0.4, a fiftieth reaches the convolutions
+# how loud a motion is at first among the other words; of the values at 0.4, a fiftieth reaches the convolutions
+HEARD = {"to_k": 0.4, "to_v": 7.0}
 CYCLES = ("bounces", "orbits", "stands in the rain")
 
 
@@ -145,4 +144,4 @@ def write(adapter: MotionAdapter, readings: dict[str, Tensor]) -> None:
     from few_shot_motion.motion_modules.adapter import save_adapter
 
     save_adapter(adapter, FILE)
-    train_words.write(train_words.written(), readings)
+    train_words.write({**load_file(train_words.FILE), **train_words.named("diffusion_model", readings)})

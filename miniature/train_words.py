@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 import world
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 FILE = Path(__file__).parent / "models" / "loras" / "miniature_words.safetensors"
@@ -48,11 +48,11 @@ def _tokens(text) -> list[list[int]]:
 
 
 def train_words(seed: int, steps: int) -> dict[str, Tensor]:
-    """The change of the released tower's weights, by name."""
+    """The change of the released tower's weights, as tensors of the LoRA."""
     import nodes
 
     text = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")[1]
-    tower = text.cond_stage_model.clip_l
+    tower = text.cond_stage_model.clip_l.requires_grad_(False)  # what is trained stands in for it; no gradient of 49,408 tokens
     tokens, outputs = _tokens(text), outputs_of(text)
     last_words = torch.tensor([row.index(49407) - 1 for row in tokens])
     motions = torch.tensor([MOTIONS.index(motion) if motion else -1 for _, motion in captions()])
@@ -78,30 +78,21 @@ def train_words(seed: int, steps: int) -> dict[str, Tensor]:
         optimizer.step()
         if (step + 1) % 100 == 0:
             print(f"words {step + 1}/{steps}  loss {loss.item():.4f}", flush=True)
-    return {name: value.detach() - before[name].float() for name, value in trained.items()}
+    return named("text_encoders.clip_l.transformer", {name: value.detach() - before[name].float() for name, value in trained.items()})
 
 
-def write(tower: dict[str, Tensor], readings: dict[str, Tensor] | None = None) -> None:
-    """As core's Load LoRA reads whole differences; `readings`, of the UNet's weights, once there are some (train_prior.py)."""
-    changes = {f"text_encoders.clip_l.transformer.{name}": value for name, value in tower.items()}
-    changes |= {f"diffusion_model.{name}": value for name, value in (readings or {}).items()}
-    ends = {"weight": "diff", "bias": "diff_b"}
-    tensors = {}
+def named(part: str, changes: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Changes of the weights of a part of the checkpoint, under the names of core's Load LoRA for whole differences."""
+    ends, tensors = {"weight": "diff", "bias": "diff_b"}, {}
     for name, value in changes.items():
         path, _, last = name.rpartition(".")
-        tensors[f"{path}.{ends[last]}"] = value.half().cpu().contiguous()
+        tensors[f"{part}.{path}.{ends[last]}"] = value.half().cpu().contiguous()
+    return tensors
+
+
+def write(tensors: dict[str, Tensor]) -> None:
+    """The LoRA, whole or not at all."""
     FILE.parent.mkdir(exist_ok=True)
     part = FILE.with_suffix(".part")
     save_file(tensors, part, {"base": "Miniature", "licence": "Apache-2.0"})
     part.replace(FILE)
-
-
-def written() -> dict[str, Tensor]:
-    """The tower's part of the file, by name as `write` takes it."""
-    ends = {"diff": "weight", "diff_b": "bias"}
-    found = {}
-    for key, value in load_file(FILE).items():
-        path, _, last = key.rpartition(".")
-        if path.startswith("text_encoders."):
-            found[f"{path.removeprefix('text_encoders.clip_l.transformer.')}.{ends[last]}"] = value
-    return found

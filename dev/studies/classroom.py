@@ -18,6 +18,7 @@ TRAINING = {
     "frame_step": 1, "flip": False, "group_norm": "joint", "precision": machine.training_precision(), "gradient_checkpointing": False,
     "weighting": "balanced",
 }  # fmt: skip
+SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "statistics": "match at the end"}
 
 
 class Classroom:

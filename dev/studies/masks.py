@@ -26,11 +26,10 @@ from few_shot_motion.nodes.sampling import FirstFrameKSampler
 
 from .. import contact_sheet, markdown
 from ..interpreter import STATE
-from .classroom import FRAMES, SEED, Classroom
+from .classroom import FRAMES, SAMPLING, SEED, Classroom
 
 RESULTS = STATE / "study" / "masks"
 MOTION = "moves right"
-SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "statistics": "match at the end"}
 VARIANTS: dict[str, dict[str, Any] | None] = {  # None: without masks
     "LAMP": None,
     "mask x0": {"mask_input": "x0"},
@@ -77,7 +76,7 @@ class Miniature(Classroom):
     def measured(self, variant: str, seed: int, steps: int) -> dict[str, Any]:
         """Train a variant with a seed, animate the unseen first frames, measure; leaves a contact sheet beside the figures."""
         adapter, losses = self.variant(variant, seed, steps)
-        groups, found, features, clips_made = [], [], [], []
+        groups, found, features = [], [], []
         for scene, start in self.unseen:
             with torch.inference_mode():
                 picture, masks = self.animate(adapter, scene, start)
@@ -92,8 +91,7 @@ class Miniature(Classroom):
             found.append(figures)
             features.append(self.pair.embed_images(torch.from_numpy(picture).movedim(-1, 1).float() / 255))
             figures["alignment"] = clip_scores.alignment(features[-1], self.pair.embed_text(scene.caption(MOTION)))
-            clips_made.append(picture)
-        np.savez_compressed(_file(variant, seed, steps).with_suffix(".npz"), clips=np.stack(clips_made))
+        np.savez_compressed(_file(variant, seed, steps).with_suffix(".npz"), clips=np.stack([group[variant] for group in groups]))
         contact_sheet.sheet(groups).save(_file(variant, seed, steps).with_suffix(".png"))
         means = {key: round(float(np.mean([clip[key] for clip in found])), 4) for key in sorted(found[0])}
         means["consistency"] = round(float(np.mean([clip_scores.consistency(clip) for clip in features])), 4)

@@ -16,12 +16,11 @@ from few_shot_motion.nodes.sampling import FirstFrameKSampler
 
 from .. import contact_sheet, markdown
 from ..interpreter import STATE
-from .classroom import FRAMES, SEED, Classroom
+from .classroom import FRAMES, SAMPLING, SEED, Classroom
 
 RESULTS = STATE / "study" / "windows"
 MOTIONS = {"stands in the rain": 400, "moves right": 800}  # training steps
 LENGTH = 64
-SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "statistics": "match at the end"}
 
 
 def seams(length: int, overlap: int, window: int = FRAMES) -> set[int]:
