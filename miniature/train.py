@@ -61,10 +61,16 @@ def crops(seed: int, step: int, count: int, cells: int = 8) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------- the loop
 
 
-def fit(stage: str, parameters: dict[str, Tensor], loss_at, steps: int, lr: float, folder: Path) -> Iterator[tuple[int, float]]:
-    """AdamW with warm-up and a cosine, an exponential mean of the weights, one (step, loss) per step; leaves the mean in `parameters`."""
+def adamw(parameters: list[Tensor], lr: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0, fused=True)
+
+
+def fit(
+    stage: str, parameters: dict[str, Tensor], loss_at, steps: int, lr: float, folder: Path, optimizer_of=adamw
+) -> Iterator[tuple[int, float]]:
+    """Warm-up and a cosine, an exponential mean of the weights, one (step, loss) per step; leaves the mean in `parameters`."""
     state_file = folder / f"{stage}.state"
-    optimizer = torch.optim.AdamW(parameters.values(), lr=lr, weight_decay=0, fused=True)
+    optimizer = optimizer_of(list(parameters.values()), lr)
     mean = {key: value.detach().clone() for key, value in parameters.items()}
     done = 0
     if state_file.exists():

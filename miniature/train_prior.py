@@ -1,13 +1,12 @@
 """The miniature's motion prior: LAMP's layers over the frozen image model, taught the world's motions by their captions, without a first frame.
 
-What a real motion module is to Stable Diffusion: it knows every motion of the world and moves any scene as its caption says. AnimateDiff's layers
-see one position at a time and did not learn a course in an hour; LAMP's convolutions over frames, between the image model's own, do. How the
-image model hears the words of train_words.py is learnt along, and stands in their LoRA, as AnimateDiff v3 has its domain adapter beside it.
+What a real motion module is to Stable Diffusion: it moves any scene as its caption says. AnimateDiff's layers see one position at a time and did not learn a
+course in an hour; LAMP's convolutions over frames, between the image model's own, do in minutes. How the image model hears the words of train_words.py is
+learnt along, and stands in their LoRA, as AnimateDiff v3 has its domain adapter beside it. README.md says what else was tried.
 """
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ import train_words
 import vae
 import world
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from few_shot_motion.motion_modules.adapter import MotionAdapter
@@ -25,29 +24,77 @@ if TYPE_CHECKING:
 FRAMES = 16
 SCENES, MOTIONS = world.all_scenes(), list(world.MOTIONS)
 FILE = Path(__file__).parent / "models" / "motion_adapters" / "miniature_motion.safetensors"
-# how loud a motion is at first among the other words; of the values at 0.4, a fiftieth reaches the convolutions
-HEARD = {"to_k": 0.4, "to_v": 7.0}
+# Layers that are to move by a word learn nothing as long as the word makes no difference, and it makes none as long as they do not move. So they learn one
+# motion alone first, and words are loud from the start: 2.8 times a usual text value.
+FIRST, ALONE = "moves right", 900  # that motion, its steps
+HEARD = {"to_k": 0.16, "to_v": 2.8}
+STRAIGHT = ("moves right", "moves left", "falls", "rises")
 CYCLES = ("bounces", "orbits", "stands in the rain")
 
 
+# ---------------------------------------------------------------------------------------------------------- data
+
+
 def course(motion: str, rng: np.random.Generator) -> list[world.State]:
-    """A clip as videos show it: the motion from anywhere in its cycle, two in ten after a while at rest. Without those no model could
-    know how a motion goes on, or that it may begin, and repeat-and-slide asks for both."""
+    """A clip's course, from anywhere in the motion's cycle. Never at rest: a prior that has seen rests takes the repeated first frame of
+    repeat-and-slide for one, and stays where it is."""
     offset = int(rng.integers(FRAMES)) if motion in CYCLES else 0
-    rest = int(rng.integers(1, FRAMES)) if rng.random() < 0.2 else 0
-    path = world.path(motion, world.start_state(motion, rng), FRAMES + offset)
-    return [path[offset + max(0, frame - rest)] for frame in range(FRAMES)]
+    return world.path(motion, world.start_state(motion, rng), FRAMES + offset)[offset:]
 
 
-def twins(seed: int, step: int) -> tuple[Tensor, list[str]]:
-    """Latents (2 f 4 16 16) of one scene in two motions, drawn by the world, and their captions, in one step of twenty left out. All but the motion
-    is the same, so what differs in the two gradients is what the word has to say."""
-    rng = np.random.default_rng([seed, step, 3])
-    scene, start = SCENES[rng.integers(len(SCENES))], int(rng.integers(2**31))
-    motions = [MOTIONS[i] for i in rng.permutation(len(MOTIONS))[:2]]
-    drawn = [world.draw_clip(scene, course(motion, np.random.default_rng(start))) for motion in motions]
-    latents = torch.stack([vae.encode(torch.from_numpy(clip).movedim(-1, 1).float() / 255) for clip in drawn])
-    return latents, ["", ""] if rng.random() < 0.05 else [scene.caption(motion) for motion in motions]
+def latents_of(scene: world.Scene, motion: str, seed: int) -> Tensor:
+    """A clip `f 4 16 16`, drawn by the world."""
+    clip = world.draw_clip(scene, course(motion, np.random.default_rng(seed)))
+    return vae.encode(torch.from_numpy(clip).movedim(-1, 1).float() / 255)
+
+
+def alone(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+    """Latents (2 f 4 16 16) of two scenes in the first motion, and their captions."""
+    scenes = [SCENES[i] for i in rng.integers(len(SCENES), size=2)]
+    return torch.stack([latents_of(scene, FIRST, int(rng.integers(2**31))) for scene in scenes]), [scene.caption(FIRST) for scene in scenes]
+
+
+def twins(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+    """Latents (2 f 4 16 16) of one scene in two motions, half of the time straight ones, and their captions, in one step of twenty left out. All but the
+    motion is the same, so what differs in the two gradients is what the word has to say."""
+    scene, seed = SCENES[rng.integers(len(SCENES))], int(rng.integers(2**31))
+    motions = rng.permutation(STRAIGHT if rng.random() < 0.5 else MOTIONS)[:2].tolist()
+    captions = ["", ""] if rng.random() < 0.05 else [scene.caption(motion) for motion in motions]
+    return torch.stack([latents_of(scene, motion, seed) for motion in motions]), captions
+
+
+def noise(frames: int, generator: torch.Generator) -> Tensor:
+    """Noise `1 f 4 16 16` with a common part per channel, of the clip and of a frame: else the input's mean gives colours away, and words go unread."""
+    parts = ((1.0, frames, 16), (0.1, frames, 1), (0.15, 1, 1))
+    return sum((share * torch.randn(1, f, 4, side, side, generator=generator) for share, f, side in parts), torch.zeros(()))
+
+
+# ---------------------------------------------------------------------------------------------------------- training
+
+
+class Muon(torch.optim.Optimizer):
+    """torch's Muon for matrices, kernels as matrices too, and AdamW for the rest: here a third fewer steps than AdamW for all."""
+
+    def __init__(self, parameters: list[Tensor], lr: float):
+        super().__init__(parameters, {"lr": lr})
+        self.views = [(value, value.detach().flatten(1)) for value in parameters if value.ndim > 1]
+        rest = [value for value in parameters if value.ndim == 1]
+        self.matrices = torch.optim.Muon([view for _, view in self.views], lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+        self.rest = torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=0)
+
+    def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        for value, view in self.views:
+            view.grad = None if value.grad is None else value.grad.flatten(1)
+        for optimizer in (self.matrices, self.rest):
+            optimizer.param_groups[0]["lr"] = self.param_groups[0]["lr"]
+            optimizer.step()
+
+    def state_dict(self) -> dict:
+        return {"matrices": self.matrices.state_dict(), "rest": self.rest.state_dict()}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        self.matrices.load_state_dict(state_dict["matrices"])
+        self.rest.load_state_dict(state_dict["rest"])
 
 
 def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[MotionAdapter, dict[str, Tensor]]:
@@ -61,10 +108,8 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     from few_shot_motion.motion_modules.module import MotionModule, initialise
     from few_shot_motion.nodes import training_host
     from few_shot_motion.nodes.image_model import sites_of
-    from few_shot_motion.training.loop import new_run
-    from few_shot_motion.training.loop import train as train_run
     from few_shot_motion.training.loss import video_loss
-    from few_shot_motion.training.schedule import warm_up_and_decay
+    from train import fit, report
 
     model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
     outputs = train_words.outputs_of(text)
@@ -77,14 +122,11 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     for name, weight in base.model.diffusion_model.named_parameters():
         if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")):
             readings[name] = WeightDelta(weight.shape[1], weight.shape[0]).to(device)
-            readings[name].delta.weight.data = _first_reading(
-                weight.detach().to(device).float(), along, typical, HEARD[name.split(".")[-2]]
-            )
+            nn.init.zeros_(readings[name].delta.weight)
             base.add_weight_wrapper(f"diffusion_model.{name}", readings[name])
     options = training_host.attach(base, module, joint_norm=True, checkpointing=False)
-    sampling = base.model.model_sampling
+    sigmas = base.model.model_sampling.sigmas
     encoded: dict[str, dict[str, Tensor]] = {}
-    heard: list[float] = []  # the loss with the twins' captions exchanged, over the loss: 1 as long as words make no difference
 
     def condition(caption: str, clip: Tensor) -> dict[str, Tensor]:
         if caption not in encoded:
@@ -92,49 +134,32 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
             encoded[caption] = training_host.model_conditions(base, [[[context, {}]]], clip)[0]
         return encoded[caption]
 
-    def loss_at(step: int, generator: torch.Generator) -> Tensor:
-        x0, captions = twins(seed, step)
-        # a common part per frame and channel, as in the image model's own training
-        eps = torch.randn(x0[:1].shape, generator=generator) + 0.2 * torch.randn(1, *x0.shape[1:3], 1, 1, generator=generator)
-        # words are needed where noise hides the course: such levels are drawn more often, and weighed by the error of v
-        sigma = sampling.sigmas[(1000 * torch.rand(1, generator=generator).sqrt()).long()].expand(2).to(device)
+    def loss_of(pair, step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
+        x0, captions = pair(np.random.default_rng([seed, step, 3]))
+        # where noise hides the course the motion is decided: four in five levels are of the noisier half, and weighed by the error of v
+        level = torch.rand(2, generator=generator)
+        level = level[:1] if level[1] < 0.2 else (1 + level[:1]) / 2
+        sigma = sigmas[(level * len(sigmas)).long()].expand(2).to(device)
+        predict = training_host.denoiser(base, options, [condition(caption, x0[0]) for caption in captions], torch.bfloat16)
+        eps = noise(FRAMES, generator).expand_as(x0)
+        return video_loss(predict, x0.to(device), eps.to(device), sigma, torch.ones_like(sigma), power=1.0)
 
-        def loss(captions: list[str]) -> Tensor:
-            predict = training_host.denoiser(base, options, [condition(caption, x0[0]) for caption in captions], torch.bfloat16)
-            return video_loss(predict, x0.to(device), eps.expand_as(x0).to(device), sigma, torch.ones_like(sigma), power=1.0)
-
-        right = loss(captions)
-        if step % 10 == 0:
-            with torch.no_grad():
-                heard.append(float(loss(captions[::-1]) / right))
-        return right
-
-    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
-    trained |= {name: reading.delta.weight for name, reading in readings.items()}
-    run = new_run(trained, 1e-3, {".to_q.delta.": 0.1})
-    state = folder / "prior.state"
-    if state.exists():
-        run.restore(torch.load(state, weights_only=True))
-    start, first = time.monotonic(), len(run.losses)
-    for done in train_run(run, loss_at, steps, seed, rate=warm_up_and_decay):
-        if done.step % 50 == 0:
-            left = (time.monotonic() - start) / (done.step - first) * (steps - done.step)
-            print(
-                f"prior {done.step}/{steps}  loss {np.mean(run.losses[-200:]):.5f}  words {np.mean(heard[-20:]):.3f}  {left / 60:.0f} min left",
-                flush=True,
-            )
-        if done.step % 200 == 0 or done.step == steps:
-            torch.save(run.state(), state.with_suffix(".part"))
-            state.with_suffix(".part").replace(state)
+    layers = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    report("prior, one motion", fit("prior_alone", layers, lambda step: loss_of(alone, step), ALONE, 2e-3, folder, Muon), ALONE)
+    for name, reading in readings.items():
+        weight = base.model.diffusion_model.get_parameter(name).detach().float()
+        reading.delta.weight.data = _first_reading(weight, along, typical, HEARD[name.split(".")[-2]])
+    trained = layers | {name: reading.delta.weight for name, reading in readings.items()}
+    report("prior", fit("prior", trained, lambda step: loss_of(twins, ALONE + step), steps, 1e-3, folder, Muon), steps)
     notes = {"kind": "Motion prior of the miniature", "base": "Miniature", "frames": str(FRAMES), "width": "128", "height": "128",
-             "prompts": ", ".join(MOTIONS), "steps": str(steps), "licence": "Apache-2.0"}  # fmt: skip
+             "prompts": ", ".join(MOTIONS), "steps": str(ALONE + steps), "licence": "Apache-2.0"}  # fmt: skip
     adapter = MotionAdapter("lamp", {name: value.detach() for name, value in module.state_dict().items()}, metadata=notes)
     return adapter, {name: reading.delta.weight.detach() for name, reading in readings.items()}
 
 
 def _first_reading(weight: Tensor, along: Tensor, typical: Tensor, loud: float) -> Tensor:
-    """Change of a projection that hears motions at random, and nothing else in their directions: layers that are to move by a word learn nothing as
-    long as the word makes no difference, and it makes none as long as they do not use it."""
+    """Change of a projection that hears motions at random, and nothing else in their directions."""
     loudness = (typical @ weight.T).norm(dim=-1).mean() / train_words.LOUD
     random = torch.nn.functional.normalize(torch.randn(weight.shape[0], along.shape[1], device=weight.device), dim=0)
     return (loud * loudness * random - weight @ along) @ along.T
