@@ -8,6 +8,7 @@ from typing import Any
 VERSIONS = {"comfy-core": "0.30.0", "few-shot-motion": "0.1.0"}
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
+DOMAIN = "v3_sd15_adapter.ckpt"  # comes with AnimateDiff's version 3
 CANNY = "control_v11p_sd15_canny_fp16.safetensors"
 SOURCES = {  # from where the browser offers to fetch what is missing
     SD15: f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/{SD15}",
@@ -65,6 +66,7 @@ _SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window":
             "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip
 KINDS = {
     "CheckpointLoaderSimple": Kind("", {"ckpt_name": SD15}, "MODEL:MODEL CLIP:CLIP VAE:VAE"),
+    "LoraLoader": Kind("model:MODEL clip:CLIP", {"lora_name": DOMAIN, "strength_model": 1.0, "strength_clip": 1.0}, "MODEL:MODEL CLIP:CLIP"),
     "LoadVideoTextDataSetFromFolder": Kind("", {"folder": "my_clips"}, "videos:VIDEO texts:STRING"),
     "LoadVideo": Kind("", {"file": "example.mp4"}, "VIDEO:VIDEO"),
     "GetVideoComponents": Kind("video:VIDEO", {}, "images:IMAGE audio:AUDIO fps:FLOAT bit_depth:INT"),

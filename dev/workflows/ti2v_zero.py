@@ -3,10 +3,10 @@
 from typing import Any
 
 from ..workflow_graph import Graph, Link, Node
-from .parts import keep, motion_model, prompts_of
+from .parts import keep, prompts_of
 
 _MODEL = ("**Checkpoint**, **Motion adapter**: an image model and an AnimateDiff motion module for it (v3_sd15_mm), or *Load ModelScope T2V* in place "
-          "of both, with a CLIP and a VAE loader.")  # fmt: skip
+          "of both, with a CLIP and a VAE loader. **Motion's LoRA**: what came with the motion (v3_sd15_adapter); nothing did? Bypass it with Ctrl-B.")  # fmt: skip
 _COST = "**Sampler**: *balanced* for a first look (20 calls of the model per new frame), *exact* for the result (50), *fast* where it is all the same (5)."
 
 
@@ -43,9 +43,11 @@ def infill_video_ti2v_zero() -> Graph:
 def _begin(name: str, *notes: str) -> tuple[Graph, Node, dict[str, Link]]:
     """Note, model and prompts; the checkpoint, and what the sampler is to take."""
     g = Graph(name)
-    g.note((0, 30), (380, 240), _MODEL, *notes)
-    checkpoint, model = motion_model(g, 0, 390)
-    return g, checkpoint, {"model": model["MODEL"], **prompts_of(g, 480, 60, checkpoint["CLIP"])}
+    g.note((0, 30), (380, 260), _MODEL, *notes)
+    checkpoint = g.add("CheckpointLoaderSimple", "Checkpoint", (0, 390), (380, 102))
+    lora = g.add("LoraLoader", "Motion's LoRA", (0, 550), (380, 130), model=checkpoint["MODEL"], clip=checkpoint["CLIP"])
+    model = g.add("FSM_LoadMotionAdapter", "Motion adapter", (0, 740), (380, 134), model=lora["MODEL"])
+    return g, checkpoint, {"model": model["MODEL"], **prompts_of(g, 480, 60, lora["CLIP"])}
 
 
 def _picture(g: Graph, title: str, scale: str, y: int) -> Link:
@@ -56,7 +58,7 @@ def _picture(g: Graph, title: str, scale: str, y: int) -> Link:
 def _slide(g: Graph, checkpoint: Node, known: dict[str, Link], **inputs: Any) -> Graph:
     sampler = g.add("FSM_RepeatAndSlideSampler", "Sampler", (1400, 60), (360, 540), "randomize", **known, vae=checkpoint["VAE"], **inputs)
     keep(g, 1860, 60, sampler["IMAGE"])
-    height = 1260 if "end_frames" in inputs else 880
+    height = 1260 if "end_frames" in inputs else 960
     g.group("Model and motion", -20, 310, 420, height - 330)
     for title, x, width in (("Prompt", 460, 440), ("What is known", 960, 360), ("Repeat and slide", 1380, 400), ("Video", 1840, 360)):
         g.group(title, x, -20, width, height)

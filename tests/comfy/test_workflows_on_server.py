@@ -13,6 +13,7 @@ NOTES = {"Note", "MarkdownNote"}  # the browser's own
 FILES = {
     "ckpt_name",
     "adapter",
+    "lora_name",
     "image",
     "folder",
     "file",

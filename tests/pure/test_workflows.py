@@ -20,7 +20,7 @@ TITLES = {  # which other code looks nodes up by
                         "First frame sampler", "Sampler", "Save video"],
     "edit_video_tune_a_video": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion", "Sampler", "Save video"],
     **{
-        name: ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", *given, "Sampler", "Save video"]
+        name: ["Checkpoint", "Motion's LoRA", "Motion adapter", "Prompt", "Negative prompt", *given, "Sampler", "Save video"]
         for name, given in {
             "image_to_video_ti2v_zero": ["First frame", "Scale"], "long_video_ti2v_zero": ["First frame", "Scale"],
             "predict_video_ti2v_zero": ["Clip", "Known frames", "Scale"],
