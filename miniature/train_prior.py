@@ -28,8 +28,6 @@ FILE = Path(__file__).parent / "models" / "motion_adapters" / "miniature_motion.
 # motion alone first, and words are loud from the start: 2.8 times a usual text value.
 FIRST, ALONE = "moves right", 900  # that motion, its steps
 HEARD = {"to_k": 0.16, "to_v": 2.8}
-STRAIGHT = ("moves right", "moves left", "falls", "rises")
-CYCLES = ("bounces", "orbits", "stands in the rain")
 
 
 # ---------------------------------------------------------------------------------------------------------- data
@@ -38,7 +36,7 @@ CYCLES = ("bounces", "orbits", "stands in the rain")
 def course(motion: str, rng: np.random.Generator) -> list[world.State]:
     """A clip's course, from anywhere in the motion's cycle. Never at rest: a prior that has seen rests takes the repeated first frame of
     repeat-and-slide for one, and stays where it is."""
-    offset = int(rng.integers(FRAMES)) if motion in CYCLES else 0
+    offset = int(rng.integers(FRAMES)) if motion in world.ENDLESS else 0
     return world.path(motion, world.start_state(motion, rng), FRAMES + offset)[offset:]
 
 
@@ -58,15 +56,17 @@ def twins(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
     """Latents (2 f 4 16 16) of one scene in two motions, half of the time straight ones, and their captions, in one step of twenty left out. All but the
     motion is the same, so what differs in the two gradients is what the word has to say."""
     scene, seed = SCENES[rng.integers(len(SCENES))], int(rng.integers(2**31))
-    motions = rng.permutation(STRAIGHT if rng.random() < 0.5 else MOTIONS)[:2].tolist()
+    motions = rng.permutation(world.STRAIGHT if rng.random() < 0.5 else MOTIONS)[:2].tolist()
     captions = ["", ""] if rng.random() < 0.05 else [scene.caption(motion) for motion in motions]
     return torch.stack([latents_of(scene, motion, seed) for motion in motions]), captions
 
 
-def noise(frames: int, generator: torch.Generator) -> Tensor:
-    """Noise `1 f 4 16 16` with a common part per channel, of the clip and of a frame: else the input's mean gives colours away, and words go unread."""
-    parts = ((1.0, frames, 16), (0.1, frames, 1), (0.15, 1, 1))
-    return sum((share * torch.randn(1, f, 4, side, side, generator=generator) for share, f, side in parts), torch.zeros(()))
+def noise(generator: torch.Generator) -> Tensor:
+    """Noise `1 f 4 16 16` with a common part per channel, of a frame and of the clip: else the input's mean gives colours away, and words go unread."""
+    position, frame, clip = (
+        torch.randn(1, *shape, generator=generator) for shape in ((FRAMES, 4, 16, 16), (FRAMES, 4, 1, 1), (1, 4, 1, 1))
+    )
+    return position + 0.1 * frame + 0.15 * clip
 
 
 # ---------------------------------------------------------------------------------------------------------- training
@@ -77,7 +77,7 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(self, parameters: list[Tensor], lr: float):
         super().__init__(parameters, {"lr": lr})
-        self.views = [(value, value.detach().flatten(1)) for value in parameters if value.ndim > 1]
+        self.views = [(value, value.detach().view(len(value), -1)) for value in parameters if value.ndim > 1]
         rest = [value for value in parameters if value.ndim == 1]
         self.matrices = torch.optim.Muon([view for _, view in self.views], lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
         self.rest = torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=0)
@@ -142,7 +142,7 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
         level = level[:1] if level[1] < 0.2 else (1 + level[:1]) / 2
         sigma = sigmas[(level * len(sigmas)).long()].expand(2).to(device)
         predict = training_host.denoiser(base, options, [condition(caption, x0[0]) for caption in captions], torch.bfloat16)
-        eps = noise(FRAMES, generator).expand_as(x0)
+        eps = noise(generator).expand_as(x0)
         return video_loss(predict, x0.to(device), eps.to(device), sigma, torch.ones_like(sigma), power=1.0)
 
     layers = {name: value for name, value in module.named_parameters() if value.requires_grad}

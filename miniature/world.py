@@ -166,6 +166,8 @@ MOTIONS = {
     "orbits": (_orbits, (6.0, 10.0), (_LOW, _HIGH - 6.0), SIZE),
     "stands in the rain": (_rains, (_LOW, _HIGH), (_LOW, _HIGH), SIZE),
 }
+STRAIGHT = ("moves right", "moves left", "falls", "rises")
+ENDLESS = ("bounces", "orbits", "stands in the rain")  # stay in the picture however long the clip
 
 
 def start_state(motion: str, rng: np.random.Generator) -> State:

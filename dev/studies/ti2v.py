@@ -13,6 +13,7 @@ import measure
 import numpy as np
 import testset
 import torch
+import world
 from few_shot_motion.metrics.frechet import frechet_distance, statistics
 from testset import Case, state_features
 
@@ -23,8 +24,6 @@ from .studio import MEASURES, Studio, followed, kept, means
 
 RESULTS = STATE / "study" / "ti2v"
 SEED = 1
-STRAIGHT = ("moves right", "moves left", "falls", "rises")  # motions with a direction
-ENDLESS = ("bounces", "orbits", "stands in the rain")  # motions that stay in the picture however long the clip
 ABLATION = {
     "no inversion": {"inversion": False},
     "inversion": {},
@@ -54,7 +53,7 @@ def distance(rows: list[dict]) -> float:
 
 def words(studio: Studio, count: int) -> dict[str, dict[str, float]]:
     """The captions of straight motions from words alone, and from a first frame at the default preset, 16 frames."""
-    cases = testset.test_set(count, motions=STRAIGHT)
+    cases = testset.test_set(count, motions=world.STRAIGHT)
     written = [kept(RESULTS / "text to video" / f"{i:03}.npz", partial(studio.write, case, 16, SEED + i)) for i, case in enumerate(cases)]
     slid = []
     for i, case in enumerate(cases):
@@ -86,7 +85,7 @@ def gaps(studio: Studio, count: int) -> dict[str, dict[str, float]]:
 
 def long(studio: Studio, count: int) -> dict[str, dict[str, float]]:
     """64 new frames of motions without an end."""
-    cases = testset.test_set(count, frames=65, motions=ENDLESS)
+    cases = testset.test_set(count, frames=65, motions=world.ENDLESS)
     made = []
     for i, case in enumerate(cases):
         made.append(kept(RESULTS / "long" / f"{i:03}.npz", partial(studio.slide, case, [0], 65, 16, SEED + i, "balanced")))
