@@ -6,7 +6,7 @@ import pytest
 import world
 
 from dev import prompt as workflows
-from dev.frames import fetched
+from dev.frames import of_saved_video
 
 CHECKPOINT, FRAMES, STEPS, SIDE = "miniature.safetensors", 4, 3, 128
 SCENE, MOTION = world.Scene("red", "ball", "grass"), "moves right"
@@ -30,12 +30,6 @@ def trained(client) -> str:
     return max(file for file in client.choices("FSM_LoadMotionAdapter", "adapter") if file.startswith("two_steps_0"))
 
 
-def frames_of(client, prompt: dict) -> np.ndarray:
-    saver = workflows.add_frame_saver(prompt, "Save video", "recurrent")
-    files = client.run(prompt)[saver]["images"]
-    return fetched(client, files).astype(float)
-
-
 def test_text_to_video_recurrent(client):
     """A clip from words alone; the adapter has a say in it."""
     adapter, drawn = trained(client), []
@@ -46,6 +40,6 @@ def test_text_to_video_recurrent(client):
         workflows.set_inputs(prompt, "Prompt", text=SCENE.caption(MOTION))
         workflows.set_inputs(prompt, "Length and size", width=SIDE, height=SIDE, batch_size=FRAMES)
         workflows.set_inputs(prompt, "Steps", steps=STEPS)
-        drawn.append(frames_of(client, prompt))
+        drawn.append(of_saved_video(client, prompt).astype(float))
     assert drawn[0].shape == drawn[1].shape == (FRAMES, SIDE, SIDE, 3) and len(np.unique(drawn[0])) > 50
     assert np.abs(drawn[0] - drawn[1]).mean() > 1

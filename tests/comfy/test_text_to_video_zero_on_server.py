@@ -1,13 +1,12 @@
 """The shipped workflow on the miniature, through the API: the picture moves by the shift asked for, measured."""
 
 import measure
-import numpy as np
 import pytest
 import world
 
 from dev import prompt as workflows
 from dev.client import PromptFailed
-from dev.frames import fetched
+from dev.frames import of_saved_video
 
 FRAMES, CELL = 4, 8  # px
 
@@ -22,16 +21,10 @@ def zero(**motion) -> dict:
     return prompt
 
 
-def frames_of(client, prompt: dict) -> np.ndarray:
-    saver = workflows.add_frame_saver(prompt, "Save video", "frames")
-    files = client.run(prompt)[saver]["images"]
-    return fetched(client, files)
-
-
 @pytest.mark.parametrize("cells", [(1.0, 0.0), (-1.0, -1.0)])
 def test_the_picture_moves_by_the_shift_asked_for(server, cells):
     """Three steps of a cell: the length within 20 %, the direction within 15 degrees, every frame within half a cell of its place."""
-    clip = frames_of(server.client, zero(move_x=cells[0] * CELL, move_y=cells[1] * CELL, t0=300, t1=400))
+    clip = of_saved_video(server.client, zero(move_x=cells[0] * CELL, move_y=cells[1] * CELL, t0=300, t1=400))
     first = measure.find_subject(clip[0])
     assert first is not None and (first.colour, first.shape, first.background) == ("blue", "box", "sand")
     course = [world.State(first.x + k * cells[0], first.y + k * cells[1], first.size) for k in range(FRAMES)]

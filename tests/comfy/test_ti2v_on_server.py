@@ -1,5 +1,6 @@
 """TI2V-Zero's shipped workflows on a real server with the miniature and its motion prior, through the API."""
 
+import clips
 import measure
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import world
 from PIL import Image
 
 from dev import prompt as workflows
-from dev.frames import fetched
+from dev.frames import of_saved_video
 
 SIDE, WINDOW = 128, 8
 SCENE, MOTION = world.Scene("red", "ball", "grass"), "moves right"
@@ -31,11 +32,6 @@ def prepared(server, name: str, length: int, known: dict[str, int]) -> dict:
     return prompt
 
 
-def frames_of(server, prompt: dict) -> np.ndarray:
-    saver = workflows.add_frame_saver(prompt, "Save video", "ti2v")
-    return fetched(server.client, server.client.run(prompt)[saver]["images"])
-
-
 def keeps_its_subject(clip: np.ndarray) -> bool:
     found = [measure.find_subject(frame) for frame in clip]
     return sum(there is not None and (there.colour, there.background) == ("red", "grass") for there in found) >= 0.75 * len(clip)
@@ -43,21 +39,19 @@ def keeps_its_subject(clip: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("name, length", [("image_to_video_ti2v_zero", 8), ("long_video_ti2v_zero", 12)])
 def test_a_picture_moves(server, name, length):
-    clip = frames_of(server, prepared(server, name, length, {"First frame": 0}))
+    clip = of_saved_video(server.client, prepared(server, name, length, {"First frame": 0}))
     assert clip.shape == (length, SIDE, SIDE, 3) and keeps_its_subject(clip)
     first = measure.find_subject(clip[0])
     assert np.hypot(first.x - START.x, first.y - START.y) < 0.5
 
 
 def test_a_gap_is_filled(server):
-    clip = frames_of(server, prepared(server, "infill_video_ti2v_zero", 8, {"First picture": 0, "Last picture": 7}))
+    clip = of_saved_video(server.client, prepared(server, "infill_video_ti2v_zero", 8, {"First picture": 0, "Last picture": 7}))
     last = measure.find_subject(clip[-1])
     assert keeps_its_subject(clip) and np.hypot(last.x - STATES[7].x, last.y - STATES[7].y) < 0.5
 
 
 def test_a_clip_goes_on(server):
-    import clips
-
     clips.write_training_set(server.base / "input" / "one clip", MOTION, count=1, frames=8)
     video = next((server.base / "input" / "one clip").glob("*.mp4"))
     video.rename(server.base / "input" / "exact.mp4")
@@ -65,4 +59,4 @@ def test_a_clip_goes_on(server):
     workflows.set_inputs(prompt, "Clip", file="exact.mp4")
     workflows.set_inputs(prompt, "Known frames", batch_index=-7, length=7)
     workflows.set_inputs(prompt, "Scale", width=SIDE, height=SIDE)
-    assert frames_of(server, prompt).shape == (11, SIDE, SIDE, 3)
+    assert of_saved_video(server.client, prompt).shape == (11, SIDE, SIDE, 3)
