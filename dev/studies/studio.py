@@ -19,7 +19,7 @@ from ..interpreter import ROOT
 from ..second_opinion import MEASURES
 
 PRIOR, WORDS = "miniature_motion.safetensors", "miniature_words.safetensors"
-CFG = 4.0
+CFG = 3.0
 
 
 class Studio:
@@ -42,7 +42,7 @@ class Studio:
         return torch.autocast("cpu", torch.bfloat16, enabled=self.half)
 
     def slide(
-        self, case: Case, given: Sequence[int], frames: int, window: int, seed: int, preset: str = "custom", **settings
+        self, case: Case, given: Sequence[int], frames: int, window: int, seed: int, preset: str = "custom", cfg: float = CFG, **settings
     ) -> np.ndarray:
         """A clip of which the exact frames `given` are known, by the node; settings as its own, steps 10 and no resampling by default."""
         exact = torch.from_numpy(case.draw()[:frames]).float() / 255
@@ -51,7 +51,7 @@ class Studio:
         custom = {"steps": 10, "resample": 0, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "inversion": True, **settings}
         with torch.inference_mode(), self.precision():
             out = RepeatAndSlideSampler.execute(
-                self.model, self.words(case.caption), self.words(""), exact if len(given) > 1 else exact[:1], frames, preset, seed, CFG, window,
+                self.model, self.words(case.caption), self.words(""), exact if len(given) > 1 else exact[:1], frames, preset, seed, cfg, window,
                 "latent", "euler", "ddim_uniform", context=0, end="clean", batch="frames of one clip", vae=self.vae,
                 known_frames=known if len(given) > 1 else None, **custom,
             )  # fmt: skip
@@ -68,7 +68,7 @@ class Studio:
 
 
 def calls_per_frame(preset: str) -> float:
-    """Calls of the model per new frame, as the node's help page has them."""
+    """Calls of the model per new frame, cond and uncond together, as the node's help page has them."""
     steps, resample, end, new_frames = PRESETS[preset]
     return (steps + resample * round(steps * end)) / new_frames
 
@@ -78,14 +78,14 @@ def _pixels(images: torch.Tensor) -> np.ndarray:
 
 
 def kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """The clip in this file, made unless it is there."""
+    """The array in this file, made unless it is there."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        clip, part = make(), file.with_suffix(".part")
+        array, part = make(), file.with_suffix(".part")
         with part.open("wb") as opened:
-            np.savez_compressed(opened, clip=clip)
+            np.savez_compressed(opened, array=array)
         part.replace(file)
-    return np.load(file)["clip"]
+    return np.load(file)["array"]
 
 
 def followed(clip: np.ndarray, case: Case) -> dict[str, float]:

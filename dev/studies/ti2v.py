@@ -6,6 +6,7 @@ Every clip is kept under `.dev/study/ti2v`, so an interrupted study goes on wher
 
 import argparse
 import json
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,11 @@ import testset
 import torch
 import world
 from few_shot_motion.metrics.frechet import frechet_distance, statistics
+from few_shot_motion.metrics.i3d import load_i3d, to_input
+from safetensors.torch import load_file
 from testset import Case, state_features
 
-from .. import contact_sheet
+from .. import contact_sheet, i3d_weights
 from ..interpreter import STATE
 from . import ti2v_report
 from .studio import MEASURES, Studio, followed, kept, means
@@ -28,101 +31,113 @@ ABLATION = {
     "no inversion": {"inversion": False},
     "inversion": {},
     "inversion, resample 2": {"resample": 2},
-    "exact (inversion, resample 4)": {"resample": 4},
-    "balanced": {"preset": "balanced"},
-    "fast": {"preset": "fast"},
+    "inversion, resample 4": {"resample": 4},
 }
-SHORT = 8  # frames of a clip and of the window in the ablation: a quarter of the work of 16
+SHORT, NARROW = (
+    9,
+    8,
+)  # frames of the ablation's clips, the fewest I3D takes, and of its window: half the work of 16, and the prior has learnt both
+PRESETS = {"fast": 32, "balanced": 32, "exact": 8}  # clips of each
+PARTS = (
+    {"text": 32}
+    | {f"preset {preset}": count for preset, count in PRESETS.items()}
+    | {"gaps": 16, "long": 6}
+    | {f"ablation {row}": 64 for row in ABLATION}
+)
 
 
-def ablation(studio: Studio, count: int, row: str) -> list[dict[str, float]]:
-    """One row of the paper's ablation; with each clip's measures its exact state, as features."""
-    found = []
-    for number, case in enumerate(testset.test_set(count)):
-        clip = kept(RESULTS / row / f"{number:03}.npz", partial(studio.slide, case, [0], SHORT, SHORT, SEED + number, **ABLATION[row]))
-        found.append(measure.measure_clip(clip, case.scene, case.states[:SHORT]) | {"features": state_features(clip).tolist()})
-        print(f"{row} {number + 1}/{count}", flush=True)
-    return found
-
-
-def distance(rows: list[dict]) -> float:
-    """Fréchet distance of the clips' exact state to that of the whole test set."""
-    reference = np.stack([state_features(case.draw()[:SHORT]) for case in testset.test_set()])
-    return frechet_distance(*(statistics(torch.tensor(features)) for features in ([row["features"] for row in rows], reference.tolist())))
-
-
-def words(studio: Studio, count: int) -> dict[str, dict[str, float]]:
-    """The captions of straight motions from words alone, and from a first frame at the default preset, 16 frames."""
-    cases = testset.test_set(count, motions=world.STRAIGHT)
-    written = [kept(RESULTS / "text to video" / f"{i:03}.npz", partial(studio.write, case, 16, SEED + i)) for i, case in enumerate(cases)]
-    slid = []
-    for i, case in enumerate(cases):
-        slid.append(kept(RESULTS / "image to video" / f"{i:03}.npz", partial(studio.slide, case, [0], 16, 16, SEED + i, "balanced")))
-        print(f"image to video {i + 1}/{count}", flush=True)
-    sheet("words", [(case, {"words": a, "picture": b}) for case, a, b in zip(cases, written, slid, strict=True)])
+def ablation(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
+    """One row of the paper's ablation, without guidance: measures, and distances to the whole test set."""
+    cases = testset.test_set(count)
+    clips = made(
+        part, cases, lambda case, seed: studio.slide(case, [0], SHORT, NARROW, seed, cfg=1.0, **ABLATION[part.removeprefix("ablation ")])
+    )
+    drawn = (case.draw()[:SHORT] for case in testset.test_set())
+    states = kept(RESULTS / "exact states.npz", lambda: np.stack([state_features(clip) for clip in drawn]))
+    seen = kept(RESULTS / "exact features.npz", lambda: video_features(case.draw()[:SHORT] for case in testset.test_set()))
     return {
-        "from words alone": means([followed(clip, case) for clip, case in zip(written, cases, strict=True)]),
-        "from a first frame": means([measure.measure_clip(clip, case.scene, case.states) for clip, case in zip(slid, cases, strict=True)]),
+        part: held_against(cases, clips)
+        | {"distance": distance(np.stack([state_features(clip) for clip in clips]), states), "FVD": distance(video_features(clips), seen)}
     }
 
 
-def gaps(studio: Studio, count: int) -> dict[str, dict[str, float]]:
+def distance(made: np.ndarray, exact: np.ndarray) -> float:
+    return frechet_distance(statistics(torch.from_numpy(made)), statistics(torch.from_numpy(exact)))
+
+
+def video_features(clips: Iterable[np.ndarray]) -> np.ndarray:
+    """What DeepMind's I3D makes of clips uint8 (f, h, w, 3): a row of 400 numbers each."""
+    network = load_i3d(load_file(i3d_weights.prepare())).eval()
+    with torch.inference_mode():
+        return torch.cat([network(to_input(torch.from_numpy(clip).movedim(-1, 1).float() / 255)) for clip in clips]).numpy()
+
+
+def text(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
+    """The captions of straight motions from words alone, 16 frames."""
+    cases = testset.test_set(count, motions=world.STRAIGHT)
+    clips = made(part, cases, lambda case, seed: studio.write(case, 16, seed))
+    return {part: means([followed(clip, case) for clip, case in zip(clips, cases, strict=True)])}
+
+
+def preset(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
+    """The same captions from an exact first frame."""
+    cases = testset.test_set(count, motions=world.STRAIGHT)
+    name = part.removeprefix("preset ")
+    return {part: held_against(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 16, 16, seed, name)))}
+
+
+def gaps(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
     """The first and the last four of 16 frames are known; the eight between are measured, beside what the known ones themselves measure."""
     cases, known = testset.test_set(count), [*range(4), *range(12, 16)]
-    filled = [
-        kept(RESULTS / "gaps" / f"{i:03}.npz", partial(studio.slide, case, known, 16, 16, SEED + i, "balanced"))
-        for i, case in enumerate(cases)
-    ]
+    clips = made(part, cases, lambda case, seed: studio.slide(case, known, 16, 16, seed, "balanced"))
     unknown = [i for i in range(16) if i not in known]
-    sheet("gaps", [(case, {"filled": clip}) for case, clip in zip(cases, filled, strict=True)])
     return {
-        name: means(
-            [measure.measure_clip(clip[at], case.scene, [case.states[i] for i in at]) for clip, case in zip(filled, cases, strict=True)]
-        )
+        f"{part} {name}": held_against(cases, clips, at)
         for name, at in (("the eight filled in", unknown), ("the known ones, as they came back", known))
     }
 
 
-def long(studio: Studio, count: int) -> dict[str, dict[str, float]]:
+def long(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
     """64 new frames of motions without an end."""
     cases = testset.test_set(count, frames=65, motions=world.ENDLESS)
-    made = []
-    for i, case in enumerate(cases):
-        made.append(kept(RESULTS / "long" / f"{i:03}.npz", partial(studio.slide, case, [0], 65, 16, SEED + i, "balanced")))
-        print(f"long {i + 1}/{count}", flush=True)
-    sheet("long", [(case, {"made": clip}) for case, clip in zip(cases, made, strict=True)])
-    return {"64 new frames": means([measure.measure_clip(clip, case.scene, case.states) for clip, case in zip(made, cases, strict=True)])}
+    return {part: held_against(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 65, 16, seed, "balanced")))}
 
 
-def sheet(name: str, clips: list[tuple[Case, dict[str, np.ndarray]]]) -> None:
-    groups = [{case.motion: case.draw(), **rows} for case, rows in clips[:8]]
-    contact_sheet.sheet(groups).save(RESULTS / f"{name}.png")
+def made(part: str, cases: Sequence[Case], make: Callable[[Case, int], np.ndarray]) -> list[np.ndarray]:
+    """A part's clips, each made unless it is there, and a contact sheet of the first eight."""
+    clips = []
+    for number, case in enumerate(cases):
+        clips.append(kept(RESULTS / part / f"{number:03}.npz", partial(make, case, SEED + number)))
+        print(f"{part} {number + 1}/{len(cases)}", flush=True)
+    groups = [{case.motion: case.draw()[: len(clip)], "made": clip} for case, clip in zip(cases[:8], clips, strict=False)]
+    contact_sheet.sheet(groups).save(RESULTS / f"{part}.png")
+    return clips
 
 
-COUNTS = {"ablation": 64, "words": 32, "gaps": 16, "long": 6}
+def held_against(cases: Sequence[Case], clips: Sequence[np.ndarray], at: Sequence[int] | None = None) -> dict[str, float]:
+    """Mean measures of clips against the exact courses, at some of their frames or at all."""
+    return means(
+        [
+            measure.measure_clip(clip[frames], case.scene, [case.states[i] for i in frames])
+            for clip, case in zip(clips, cases, strict=True)
+            for frames in [at or range(len(clip))]
+        ]
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", nargs="+", choices=list(COUNTS), default=list(COUNTS))
-    parser.add_argument("--rows", nargs="+", choices=list(ABLATION), default=list(ABLATION), help="of the ablation")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument(
-        "--count", type=int, help="clips of each part, instead of " + ", ".join(f"{n} ({part})" for part, n in COUNTS.items())
+        "--count", type=int, help="clips of each part, instead of " + ", ".join(f"{n} ({part})" for part, n in PARTS.items())
     )
     options = parser.parse_args()
     studio = Studio()
     for part in options.parts:
-        count = options.count or COUNTS[part]
-        if part == "ablation":
-            for row in options.rows:
-                rows = ablation(studio, count, row)
-                _write(f"ablation {row}", {"clips": count, "distance": distance(rows), **means(rows)})
-        else:
-            for row, found in {"words": words, "gaps": gaps, "long": long}[part](studio, count).items():
-                _write(f"{part} {row}", {"clips": count, **found})
+        count = options.count or PARTS[part]
+        make = {"ablation": ablation, "text": text, "preset": preset, "gaps": gaps, "long": long}[part.split()[0]]
+        for row, found in make(studio, part, count).items():
+            figures = {"clips": count, **found}
+            print(row, {key: round(value, 3) for key, value in figures.items()}, flush=True)
+            Path(RESULTS, f"{row}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     ti2v_report.write({file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(RESULTS.glob("*.json"))}, MEASURES)
-
-
-def _write(name: str, found: dict[str, float]) -> None:
-    print(name, {key: round(value, 3) for key, value in found.items()}, flush=True)
-    Path(RESULTS, f"{name}.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
