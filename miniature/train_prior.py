@@ -21,7 +21,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from few_shot_motion.motion_modules.adapter import MotionAdapter
 
-FRAMES = 16
+FRAMES, SHORT = 16, 8  # frames of a clip, and of every fourth: for a window of either length
 SCENES, MOTIONS = world.all_scenes(), list(world.MOTIONS)
 FILE = Path(__file__).parent / "models" / "motion_adapters" / "miniature_motion.safetensors"
 # Layers that are to move by a word learn nothing as long as the word makes no difference, and it makes none as long as they do not move. So they learn one
@@ -34,15 +34,15 @@ HEARD = {"to_k": 0.16, "to_v": 2.8}
 
 
 def course(motion: str, rng: np.random.Generator) -> list[world.State]:
-    """A clip's course, from anywhere in the motion's cycle. Never at rest: a prior that has seen rests takes the repeated first frame of
-    repeat-and-slide for one, and stays where it is."""
-    offset = int(rng.integers(FRAMES)) if motion in world.ENDLESS else 0
+    """A clip's course; a motion with a cycle begins anywhere in it half of the time, as the later windows of a long clip do. Never at rest: a prior that
+    has seen rests takes the repeated first frame of repeat-and-slide for one, and stays where it is."""
+    offset = int(rng.integers(FRAMES)) if motion in world.ENDLESS and rng.random() < 0.5 else 0
     return world.path(motion, world.start_state(motion, rng), FRAMES + offset)[offset:]
 
 
-def latents_of(scene: world.Scene, motion: str, seed: int) -> Tensor:
+def latents_of(scene: world.Scene, motion: str, seed: int, frames: int = FRAMES) -> Tensor:
     """A clip `f 4 16 16`, drawn by the world."""
-    clip = world.draw_clip(scene, course(motion, np.random.default_rng(seed)))
+    clip = world.draw_clip(scene, course(motion, np.random.default_rng(seed))[:frames])
     return vae.encode(torch.from_numpy(clip).movedim(-1, 1).float() / 255)
 
 
@@ -53,18 +53,18 @@ def alone(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
 
 
 def twins(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
-    """Latents (2 f 4 16 16) of one scene in two motions, half of the time straight ones, and their captions, in one step of twenty left out. All but the
+    """Latents (2 f 4 16 16) of one scene in two motions, a quarter of the time straight ones, and their captions, in one step of twenty left out. All but the
     motion is the same, so what differs in the two gradients is what the word has to say."""
-    scene, seed = SCENES[rng.integers(len(SCENES))], int(rng.integers(2**31))
-    motions = rng.permutation(world.STRAIGHT if rng.random() < 0.5 else MOTIONS)[:2].tolist()
+    scene, seed, frames = SCENES[rng.integers(len(SCENES))], int(rng.integers(2**31)), SHORT if rng.random() < 0.25 else FRAMES
+    motions = rng.permutation(world.STRAIGHT if rng.random() < 0.25 else MOTIONS)[:2].tolist()
     captions = ["", ""] if rng.random() < 0.05 else [scene.caption(motion) for motion in motions]
-    return torch.stack([latents_of(scene, motion, seed) for motion in motions]), captions
+    return torch.stack([latents_of(scene, motion, seed, frames) for motion in motions]), captions
 
 
-def noise(generator: torch.Generator) -> Tensor:
+def noise(generator: torch.Generator, frames: int) -> Tensor:
     """Noise `1 f 4 16 16` with a common part per channel, of a frame and of the clip: else the input's mean gives colours away, and words go unread."""
     position, frame, clip = (
-        torch.randn(1, *shape, generator=generator) for shape in ((FRAMES, 4, 16, 16), (FRAMES, 4, 1, 1), (1, 4, 1, 1))
+        torch.randn(1, *shape, generator=generator) for shape in ((frames, 4, 16, 16), (frames, 4, 1, 1), (1, 4, 1, 1))
     )
     return position + 0.1 * frame + 0.15 * clip
 
@@ -126,13 +126,14 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
             base.add_weight_wrapper(f"diffusion_model.{name}", readings[name])
     options = training_host.attach(base, module, joint_norm=True, checkpointing=False)
     sigmas = base.model.model_sampling.sigmas
-    encoded: dict[str, dict[str, Tensor]] = {}
+    encoded: dict[tuple[str, int], dict[str, Tensor]] = {}
 
     def condition(caption: str, clip: Tensor) -> dict[str, Tensor]:
-        if caption not in encoded:
+        key = caption, len(clip)
+        if key not in encoded:
             context = text.encode_from_tokens(text.tokenize(caption)).detach()
-            encoded[caption] = training_host.model_conditions(base, [[[context, {}]]], clip)[0]
-        return encoded[caption]
+            encoded[key] = training_host.model_conditions(base, [[[context, {}]]], clip)[0]
+        return encoded[key]
 
     def loss_of(pair, step: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
@@ -142,7 +143,7 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
         level = level[:1] if level[1] < 0.2 else (1 + level[:1]) / 2
         sigma = sigmas[(level * len(sigmas)).long()].expand(2).to(device)
         predict = training_host.denoiser(base, options, [condition(caption, x0[0]) for caption in captions], torch.bfloat16)
-        eps = noise(generator).expand_as(x0)
+        eps = noise(generator, x0.shape[1]).expand_as(x0)
         return video_loss(predict, x0.to(device), eps.to(device), sigma, torch.ones_like(sigma), power=1.0)
 
     layers = {name: value for name, value in module.named_parameters() if value.requires_grad}
