@@ -47,18 +47,21 @@ PARTS = (
 
 
 def ablation(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
-    """One row of the paper's ablation, without guidance: measures, and distances to the whole test set."""
-    cases = testset.test_set(count)
-    clips = made(
-        part, cases, lambda case, seed: studio.slide(case, [0], SHORT, NARROW, seed, cfg=1.0, **ABLATION[part.removeprefix("ablation ")])
-    )
-    drawn = (case.draw()[:SHORT] for case in testset.test_set())
-    states = kept(RESULTS / "exact states.npz", lambda: np.stack([state_features(clip) for clip in drawn]))
-    seen = kept(RESULTS / "exact features.npz", lambda: video_features(case.draw()[:SHORT] for case in testset.test_set()))
+    """One row of the paper's ablation, without guidance: measures, and distances to the whole test set; beside it as many clips of the test set."""
+    cases, settings = testset.test_set(count), ABLATION[part.removeprefix("ablation ")]
+    clips = made(part, cases, lambda case, seed: studio.slide(case, [0], SHORT, NARROW, seed, cfg=1.0, **settings))
+    exact = [case.draw()[:SHORT] for case in testset.test_set()]
+    states = kept(RESULTS / "exact states.npz", lambda: states_of(exact))
+    seen = kept(RESULTS / "exact features.npz", lambda: video_features(exact))
     return {
-        part: held_against(cases, clips)
-        | {"distance": distance(np.stack([state_features(clip) for clip in clips]), states), "FVD": distance(video_features(clips), seen)}
+        part: held_against(cases, clips) | {"distance": distance(states_of(clips), states), "FVD": distance(video_features(clips), seen)},
+        "ablation drawn": held_against(cases, exact[:count])
+        | {"distance": distance(states[:count], states), "FVD": distance(seen[:count], seen)},
     }
+
+
+def states_of(clips: Iterable[np.ndarray]) -> np.ndarray:
+    return np.stack([state_features(clip) for clip in clips])
 
 
 def distance(made: np.ndarray, exact: np.ndarray) -> float:
@@ -87,14 +90,27 @@ def preset(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]
 
 
 def gaps(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
-    """The first and the last four of 16 frames are known; the eight between are measured, beside what the known ones themselves measure."""
+    """The first and the last four of 16 frames are known; the eight between are measured, beside a straight line between the nearest known ones."""
     cases, known = testset.test_set(count), [*range(4), *range(12, 16)]
-    clips = made(part, cases, lambda case, seed: studio.slide(case, known, 16, 16, seed, "balanced"))
     unknown = [i for i in range(16) if i not in known]
+    clips = made(part, cases, lambda case, seed: studio.slide(case, known, 16, 16, seed, "balanced"))
+    lines = [world.draw_clip(case.scene, straight(case.states, 3, 12)) for case in cases]
     return {
-        f"{part} {name}": held_against(cases, clips, at)
-        for name, at in (("the eight filled in", unknown), ("the known ones, as they came back", known))
+        f"{part} filled": held_against(cases, clips, unknown),
+        f"{part} line": held_against(cases, lines, unknown),
+        f"{part} known": held_against(cases, clips, known),
     }
+
+
+def straight(states: Sequence[world.State], first: int, last: int) -> list[world.State]:
+    """The course with a straight line from frame `first` to frame `last`, and the rain of the first."""
+    course = list(states)
+    for i in range(first + 1, last):
+        x, y, size = (
+            np.interp(i, [first, last], [getattr(states[first], name), getattr(states[last], name)]) for name in ("x", "y", "size")
+        )
+        course[i] = world.State(float(x), float(y), float(size), states[first].drops)
+    return course
 
 
 def long(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:

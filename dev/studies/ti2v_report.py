@@ -13,52 +13,65 @@ Made by `python3 dev study ti2v` with the miniature and its motion prior, which 
 subject's place, size and colour are known in every frame; path_error is in cells of 8 px (a subject is 5 wide), the other measures are 1 at best. cfg {CFG:g} where
 nothing else is said, euler on ddim_uniform, latent queue, fixed seeds. *calls*: of the model per new frame, prompt and negative prompt together.
 """
-_ABLATION = """## The paper's ablation
+# of each section: what is said above its table; row -> its name and calls per new frame; measures of its own
+_SECTIONS: tuple[tuple[str, dict[str, tuple[str, float | None]], tuple[str, ...]], ...] = (
+    (
+        """## The paper's ablation
 
 One exact frame, eight new ones, window 8, all eight motions, 10 steps, cfg 1. *distance*: Fréchet distance of place, size and colour per frame to the 256
-clips of the test set; *FVD*: the same of I3D's features. Lower is better.
-"""
-_ROWS = {"no inversion": 10, "inversion": 10, "inversion, resample 2": 30, "inversion, resample 4": 50}
-_PRESETS = """## The presets, and the prior by itself
+clips of the test set; *FVD*: the same of I3D's features. Lower is better; *drawn* are as many clips of the test set itself.
+""",
+        {
+            "ablation drawn": ("drawn", None),
+            "ablation no inversion": ("no inversion", 10),
+            "ablation inversion": ("inversion", 10),
+            "ablation inversion, resample 2": ("inversion, resample 2", 30),
+            "ablation inversion, resample 4": ("inversion, resample 4", 50),
+        },
+        ("distance", "FVD"),
+    ),
+    (
+        """## The presets, and the prior by itself
 
 Straight motions, 16 frames: from an exact first frame, and from the caption alone (held against the exact course from where its subject begins).
-"""
-_ALONE = {
-    "gaps": "## Gaps\n\nFour known frames at each end of 16, all motions, *balanced*. The known frames' own error is what the autoencoder and the measuring leave.\n",
-    "long": "## Long\n\nOne exact frame and 64 new ones of motions that stay in the picture, *balanced*, window 16.\n",
-}  # fmt: skip
+""",
+        {f"preset {name}": (name, calls_per_frame(name)) for name in ("fast", "balanced", "exact")} | {"text": ("words alone", None)},
+        (),
+    ),
+    (
+        """## Gaps
+
+Four known frames at each end of 16, all motions, *balanced*; known frames come back as they were given.
+""",
+        {
+            "gaps filled": ("the eight filled in", 20),
+            "gaps line": ("drawn on a straight line between the nearest known ones", None),
+            "gaps known": ("the known ones", None),
+        },
+        (),
+    ),
+    (
+        """## Long
+
+One exact frame and 64 new ones of motions that stay in the picture, *balanced*, window 16.
+""",
+        {"long": ("64 new frames", 20)},
+        (),
+    ),
+)
 
 
 def write(found: dict[str, dict[str, float]], measures: Sequence[str]) -> None:
     """`found`: row -> figures; rows that are not there are left out."""
-    ablation = [
-        [row, f"{calls}", f"{values['clips']:g}", f"{values['distance']:.1f}", f"{values['FVD']:.1f}", *_values(values, measures)]
-        for row, calls in _ROWS.items()
-        if (values := found.get(f"ablation {row}"))
-    ]
-    presets = [
-        [preset, f"{calls_per_frame(preset):g}", f"{values['clips']:g}", *_values(values, measures)]
-        for preset in ("fast", "balanced", "exact")
-        if (values := found.get(f"preset {preset}"))
-    ]
-    if values := found.get("text"):
-        presets.append(["words alone", "", f"{values['clips']:g}", *_values(values, measures)])
     text = _HEAD
-    if ablation:
-        text += f"\n{_ABLATION}\n{table(['', 'calls', 'clips', 'distance', 'FVD', *measures], ablation)}"
-    if presets:
-        text += f"\n{_PRESETS}\n{table(['', 'calls', 'clips', *measures], presets)}"
-    for part, said in _ALONE.items():
-        lines = [
-            [name.removeprefix(part).strip() or "64 new frames", f"{values['clips']:g}", *_values(values, measures)]
-            for name, values in found.items()
-            if name.split()[0] == part
-        ]
-        if lines:
-            text += f"\n{said}\n{table(['', 'clips', *measures], lines)}"
+    for said, names, own in _SECTIONS:
+        rows = [
+            [name, f"{calls:g}" if calls else "", f"{values['clips']:g}", *(f"{values[key]:.1f}" for key in own),
+             *(f"{values[key]:.2f}" for key in measures)]
+            for row, (name, calls) in names.items()
+            if (values := found.get(row))
+        ]  # fmt: skip
+        if rows:
+            text += f"\n{said}\n{table(['', 'calls', 'clips', *own, *measures], rows)}"
     FILE.write_text(text, encoding="utf-8")
     print(f"written: {FILE.relative_to(ROOT)}")
-
-
-def _values(values: dict[str, float], measures: Sequence[str]) -> list[str]:
-    return [f"{values[key]:.2f}" for key in measures]
