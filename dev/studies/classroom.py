@@ -1,4 +1,4 @@
-"""The miniature in this process: eight clips of one motion with exact masks, adapters learnt from them, first frames that no clip has shown."""
+"""The miniature in this process: eight clips of one motion with exact masks, adapters learnt from them, first frames that no clip has shown, animated."""
 
 import asyncio
 from pathlib import Path
@@ -6,7 +6,10 @@ from pathlib import Path
 import clips
 import folder_paths
 import torch
+import world
 from comfy_api.latest import InputImpl
+from few_shot_motion.nodes.frame_noise import FrameNoise
+from few_shot_motion.nodes.sampling import FirstFrameKSampler
 from few_shot_motion.nodes.training import TrainMotionLoRA
 
 from .. import machine
@@ -30,6 +33,7 @@ class Classroom:
         folder_paths.set_output_directory(str(results))
         torch.set_num_threads(1)  # the miniature is too small for more
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
+        self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
         folder, masks = results / "clips", results / "clips_masks"
         seen = clips.write_training_set(folder, motion, CLIPS, FRAMES, SEED, masks)
         files = sorted(folder.glob("*.mp4"))
@@ -48,6 +52,17 @@ class Classroom:
                 [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions], [name], [50], [True],
                 masks=masks, **{key: [value] for key, value in inputs.items()},
             ).args[:2]  # fmt: skip
+
+    def first_frame(self, scene: world.Scene, start: world.State) -> dict:
+        """The exact first frame, as a LATENT."""
+        return {"samples": self.vae.encode(torch.from_numpy(world.draw(scene, start))[None].float() / 255)}
+
+    def animate(self, model, caption: str, first: dict, frames: int = FRAMES) -> dict:
+        """The LATENT of a clip that goes on from a first frame's."""
+        with self.precision():
+            return FirstFrameKSampler.execute(
+                model, self.encode(caption), self.encode(""), first, frames, SEED, noise=self.noise, **SAMPLING
+            ).args[0]
 
     def precision(self) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16")

@@ -20,13 +20,11 @@ from few_shot_motion.motion_modules.mask_predictor import MaskPredictor, resize_
 from few_shot_motion.nodes.bridge import apply_adapter
 from few_shot_motion.nodes.clip_file import from_file as clip_from_file
 from few_shot_motion.nodes.clip_sampling import condition_model
-from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.masks import PredictMask
-from few_shot_motion.nodes.sampling import FirstFrameKSampler
 
 from .. import contact_sheet, markdown
 from ..interpreter import STATE
-from .classroom import FRAMES, SAMPLING, SEED, Classroom
+from .classroom import FRAMES, SEED, Classroom
 
 RESULTS = STATE / "study" / "masks"
 MOTION = "moves right"
@@ -55,20 +53,15 @@ class Miniature(Classroom):
         masks = {} if learning is None else {**learning, "masks": self.masks}
         return self.train(_file(variant, seed, steps).stem, seed, steps, **masks)
 
-    def animate(self, adapter, scene: world.Scene, start: world.State) -> tuple[np.ndarray, torch.Tensor | None]:
+    def clip_and_masks(self, adapter, scene: world.Scene, start: world.State) -> tuple[np.ndarray, torch.Tensor | None]:
         """A first frame's clip uint8 `f h w 3`, and the masks at the latent's size `f h w` where the adapter has a predictor."""
-        states = world.path(MOTION, start, FRAMES)
-        exact = torch.from_numpy(world.draw(scene, states[0]))[None].float() / 255
-        given = torch.from_numpy(world.subject_mask(scene.shape, states[0]))[None].float()
+        given = torch.from_numpy(world.subject_mask(scene.shape, start))[None].float()
         model = apply_adapter(self.model, adapter, mask=given if adapter.metadata.get("mask_input") == "conditioned" else None)
-        positive, negative = self.encode(scene.caption(MOTION)), self.encode("")
-        noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
-        first = {"samples": self.vae.encode(exact)}
-        with self.precision():
-            latent = FirstFrameKSampler.execute(model, positive, negative, first, FRAMES, SEED, noise=noise, **SAMPLING).args[0]
-            predicted = _predicted_noise(model, latent, positive, noise) if adapter.metadata.get("mask_input") == "noise" else None
+        latent = self.animate(model, scene.caption(MOTION), self.first_frame(scene, start))
         picture = (self.vae.decode(latent["samples"].float()) * 255).round().byte().numpy()
-        if predicted is not None:
+        if adapter.metadata.get("mask_input") == "noise":
+            with self.precision():
+                predicted = _predicted_noise(model, latent, self.encode(scene.caption(MOTION)), self.noise)
             return picture, MaskPredictor.of(adapter.mask_tensors).probabilities(predicted.float())
         has_predictor = adapter.metadata.get("mask_input") == "x0"
         return picture, PredictMask.execute(adapter, latent, "latent").args[0] if has_predictor else None
@@ -79,7 +72,7 @@ class Miniature(Classroom):
         groups, found, features = [], [], []
         for scene, start in self.unseen:
             with torch.inference_mode():
-                picture, masks = self.animate(adapter, scene, start)
+                picture, masks = self.clip_and_masks(adapter, scene, start)
             figures = measure.measure_clip(picture, scene, world.path(MOTION, start, FRAMES))
             figures["background_change"] = measure.background_change(picture, scene.shape)
             group = {variant: picture}

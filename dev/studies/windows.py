@@ -11,12 +11,10 @@ import world
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from few_shot_motion.metrics.first_frame import colour_means
 from few_shot_motion.nodes.bridge import apply_adapter
-from few_shot_motion.nodes.frame_noise import FrameNoise
-from few_shot_motion.nodes.sampling import FirstFrameKSampler
 
 from .. import contact_sheet, markdown
 from ..interpreter import STATE
-from .classroom import FRAMES, SAMPLING, SEED, Classroom
+from .classroom import FRAMES, Classroom
 
 RESULTS = STATE / "study" / "windows"
 MOTIONS = {"stands in the rain": 400, "moves right": 800}  # training steps
@@ -50,11 +48,8 @@ def long_clip(
         apply_adapter(classroom.model, adapter), FRAMES, overlap, "standard_static", 1, False, "pyramid", 0, True,
         latent_retain_index_list="0", causal_window_fix=True,
     ).args[0]  # fmt: skip
-    first = {"samples": classroom.vae.encode(torch.from_numpy(world.draw(scene, start))[None].float() / 255)}
-    noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
-    with classroom.precision():
-        clip = FirstFrameKSampler.execute(windowed, classroom.encode(scene.caption(motion)), classroom.encode(""), first, LENGTH, SEED, noise=noise,
-                                          **SAMPLING).args[0]["samples"]  # fmt: skip
+    first = classroom.first_frame(scene, start)
+    clip = classroom.animate(windowed, scene.caption(motion), first, LENGTH)["samples"]
     return classroom.vae.decode(clip.float()), torch.equal(clip[:1].float(), first["samples"].float())
 
 
