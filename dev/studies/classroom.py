@@ -57,12 +57,10 @@ class Classroom:
         """The exact first frame, as a LATENT."""
         return {"samples": self.vae.encode(torch.from_numpy(world.draw(scene, start))[None].float() / 255)}
 
-    def animate(self, model, caption: str, first: dict, frames: int = FRAMES) -> dict:
+    def animate(self, model, positive: list, negative: list, first: dict, frames: int = FRAMES) -> dict:
         """The LATENT of a clip that goes on from a first frame's."""
         with self.precision():
-            return FirstFrameKSampler.execute(
-                model, self.encode(caption), self.encode(""), first, frames, SEED, noise=self.noise, **SAMPLING
-            ).args[0]
+            return FirstFrameKSampler.execute(model, positive, negative, first, frames, SEED, noise=self.noise, **SAMPLING).args[0]
 
     def precision(self) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16")

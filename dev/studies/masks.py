@@ -57,11 +57,12 @@ class Miniature(Classroom):
         """A first frame's clip uint8 `f h w 3`, and the masks at the latent's size `f h w` where the adapter has a predictor."""
         given = torch.from_numpy(world.subject_mask(scene.shape, start))[None].float()
         model = apply_adapter(self.model, adapter, mask=given if adapter.metadata.get("mask_input") == "conditioned" else None)
-        latent = self.animate(model, scene.caption(MOTION), self.first_frame(scene, start))
+        positive, negative = self.encode(scene.caption(MOTION)), self.encode("")
+        latent = self.animate(model, positive, negative, self.first_frame(scene, start))
         picture = (self.vae.decode(latent["samples"].float()) * 255).round().byte().numpy()
         if adapter.metadata.get("mask_input") == "noise":
             with self.precision():
-                predicted = _predicted_noise(model, latent, self.encode(scene.caption(MOTION)), self.noise)
+                predicted = _predicted_noise(model, latent, positive, self.noise)
             return picture, MaskPredictor.of(adapter.mask_tensors).probabilities(predicted.float())
         has_predictor = adapter.metadata.get("mask_input") == "x0"
         return picture, PredictMask.execute(adapter, latent, "latent").args[0] if has_predictor else None

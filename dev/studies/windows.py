@@ -49,7 +49,9 @@ def long_clip(
         latent_retain_index_list="0", causal_window_fix=True,
     ).args[0]  # fmt: skip
     first = classroom.first_frame(scene, start)
-    clip = classroom.animate(windowed, scene.caption(motion), first, LENGTH)["samples"]
+    with classroom.precision():
+        positive, negative = classroom.encode(scene.caption(motion)), classroom.encode("")
+    clip = classroom.animate(windowed, positive, negative, first, LENGTH)["samples"]
     return classroom.vae.decode(clip.float()), torch.equal(clip[:1].float(), first["samples"].float())
 
 
