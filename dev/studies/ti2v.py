@@ -120,13 +120,14 @@ def long(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
 
 
 def made(part: str, cases: Sequence[Case], make: Callable[[Case, int], np.ndarray]) -> list[np.ndarray]:
-    """A part's clips, each made unless it is there, and a contact sheet of the first eight."""
+    """A part's clips, each made unless it is there; the first eight under the exact ones, as a contact sheet and moving."""
     clips = []
     for number, case in enumerate(cases):
         clips.append(kept(RESULTS / part / f"{number:03}.npz", partial(make, case, SEED + number)))
         print(f"{part} {number + 1}/{len(cases)}", flush=True)
     groups = [{case.motion: case.draw()[: len(clip)], "made": clip} for case, clip in zip(cases[:8], clips, strict=False)]
     contact_sheet.sheet(groups).save(RESULTS / f"{part}.png")
+    contact_sheet.write_moving(RESULTS / f"{part}.webp", groups)
     return clips
 
 
@@ -156,4 +157,4 @@ def main() -> None:
             figures = {"clips": count, **found}
             print(row, {key: round(value, 3) for key, value in figures.items()}, flush=True)
             Path(RESULTS, f"{row}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    ti2v_report.write({file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(RESULTS.glob("*.json"))}, MEASURES)
+    ti2v_report.write(RESULTS, MEASURES)

@@ -1,21 +1,33 @@
 """docs/ti2v_zero.md out of the study's figures."""
 
+import json
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from ..interpreter import ROOT
 from ..markdown import table
 from .studio import CFG, calls_per_frame
 
 FILE = ROOT / "docs" / "ti2v_zero.md"
+MOVING = "preset balanced.webp"  # of the results, the one on the page
 _HEAD = f"""# TI2V-Zero, measured
 
 Made by `python3 dev study ti2v` with the miniature and its motion prior, which never saw an image-to-video task. The world is drawn by code, so the
 subject's place, size and colour are known in every frame; path_error is in cells of 8 px (a subject is 5 wide), the other measures are 1 at best. cfg {CFG:g} where
 nothing else is said, euler on ddim_uniform, latent queue, fixed seeds. *calls*: of the model per new frame, prompt and negative prompt together.
 """
-# of each section: what is said above its table; row -> its name and calls per new frame; measures of its own
-_SECTIONS: tuple[tuple[str, dict[str, tuple[str, float | None]], tuple[str, ...]], ...] = (
-    (
+
+
+class Section(NamedTuple):
+    said: str  # above its table
+    rows: dict[str, tuple[str, float | None]]  # name of the results -> name in the table, calls per new frame
+    own: tuple[str, ...] = ()  # measures that only this section has
+
+
+_SECTIONS = (
+    Section(
         """## The paper's ablation
 
 One exact frame, eight new ones, window 8, all eight motions, 10 steps, cfg 1. *distance*: Fréchet distance of place, size and colour per frame to the 256
@@ -30,15 +42,14 @@ clips of the test set; *FVD*: the same of I3D's features. Lower is better; *draw
         },
         ("distance", "FVD"),
     ),
-    (
+    Section(
         """## The presets, and the prior by itself
 
 Straight motions, 16 frames: from an exact first frame, and from the caption alone (held against the exact course from where its subject begins).
 """,
         {f"preset {name}": (name, calls_per_frame(name)) for name in ("fast", "balanced", "exact")} | {"text": ("words alone", None)},
-        (),
     ),
-    (
+    Section(
         """## Gaps
 
 Four known frames at each end of 16, all motions, *balanced*; known frames come back as they were given.
@@ -48,30 +59,32 @@ Four known frames at each end of 16, all motions, *balanced*; known frames come 
             "gaps line": ("drawn on a straight line between the nearest known ones", None),
             "gaps known": ("the known ones", None),
         },
-        (),
     ),
-    (
+    Section(
         """## Long
 
 One exact frame and 64 new ones of motions that stay in the picture, *balanced*, window 16.
 """,
         {"long": ("64 new frames", 20)},
-        (),
     ),
 )
 
 
-def write(found: dict[str, dict[str, float]], measures: Sequence[str]) -> None:
-    """`found`: row -> figures; rows that are not there are left out."""
+def write(results: Path, measures: Sequence[str]) -> None:
+    """`results`: where each row's figures are, `<row>.json`; rows that are not there are left out."""
+    found = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in results.glob("*.json")}
     text = _HEAD
-    for said, names, own in _SECTIONS:
+    if (results / MOVING).exists():
+        shutil.copy(results / MOVING, FILE.with_suffix(".webp"))
+        text += f"\n![Above the exact courses, below what the model makes of their first frames]({FILE.stem}.webp)\n"
+    for section in _SECTIONS:
         rows = [
-            [name, f"{calls:g}" if calls else "", f"{values['clips']:g}", *(f"{values[key]:.1f}" for key in own),
+            [name, f"{calls:g}" if calls else "", f"{values['clips']:g}", *(f"{values[key]:.1f}" for key in section.own),
              *(f"{values[key]:.2f}" for key in measures)]
-            for row, (name, calls) in names.items()
+            for row, (name, calls) in section.rows.items()
             if (values := found.get(row))
         ]  # fmt: skip
         if rows:
-            text += f"\n{said}\n{table(['', 'calls', 'clips', *own, *measures], rows)}"
+            text += f"\n{section.said}\n{table(['', 'calls', 'clips', *section.own, *measures], rows)}"
     FILE.write_text(text, encoding="utf-8")
     print(f"written: {FILE.relative_to(ROOT)}")
