@@ -30,19 +30,31 @@ class Studio:
         if PRIOR not in folders.adapter_names():
             raise SystemExit(f"error: there is no motion prior {PRIOR} yet: train it with `python3 dev train-miniature --stage prior`")
         image_model, text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
-        image_model, self.text = nodes.LoraLoader().load_lora(image_model, text, WORDS, 1.0, 1.0)
-        self.model = LoadMotionAdapter.execute(image_model, PRIOR, 1.0).args[0]
+        self.image_model, self.text = nodes.LoraLoader().load_lora(image_model, text, WORDS, 1.0, 1.0)
         self.half = machine.training_precision() == "bf16"
         torch.set_num_threads(1)  # the miniature is too small for more; start a second study beside it
 
     def words(self, caption: str) -> list:
         return [[self.text.encode_from_tokens(self.text.tokenize(caption)), {}]]
 
+    def moving(self, strength: float = 1.0):
+        """The MODEL with the prior at a strength."""
+        return LoadMotionAdapter.execute(self.image_model, PRIOR, strength).args[0]
+
     def precision(self) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=self.half)
 
     def slide(
-        self, case: Case, given: Sequence[int], frames: int, window: int, seed: int, preset: str = "custom", cfg: float = CFG, **settings
+        self,
+        case: Case,
+        given: Sequence[int],
+        frames: int,
+        window: int,
+        seed: int,
+        preset: str = "custom",
+        cfg: float = CFG,
+        strength: float = 1.0,
+        **settings,
     ) -> np.ndarray:
         """A clip of which the exact frames `given` are known, by the node; settings as its own, steps 10 and no resampling by default."""
         exact = torch.from_numpy(case.draw()[:frames]).float() / 255
@@ -51,7 +63,7 @@ class Studio:
         custom = {"steps": 10, "resample": 0, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "inversion": True, **settings}
         with torch.inference_mode(), self.precision():
             out = RepeatAndSlideSampler.execute(
-                self.model, self.words(case.caption), self.words(""), exact if len(given) > 1 else exact[:1], frames, preset, seed, cfg, window,
+                self.moving(strength), self.words(case.caption), self.words(""), exact if len(given) > 1 else exact[:1], frames, preset, seed, cfg, window,
                 "latent", "euler", "ddim_uniform", context=0, end="clean", batch="frames of one clip", vae=self.vae,
                 known_frames=known if len(given) > 1 else None, **custom,
             )  # fmt: skip
@@ -62,7 +74,7 @@ class Studio:
         shape = (frames, 4, world.CELLS, world.CELLS)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         with torch.inference_mode(), self.precision():
-            latent = comfy.sample.sample(self.model, noise, 20, CFG, "euler", "ddim_uniform", self.words(case.caption), self.words(""),
+            latent = comfy.sample.sample(self.moving(), noise, 20, CFG, "euler", "ddim_uniform", self.words(case.caption), self.words(""),
                                          torch.zeros(shape), disable_pbar=True, seed=seed)  # fmt: skip
             return _pixels(self.vae.decode(latent.float()))
 

@@ -32,6 +32,8 @@ ABLATION = {
     "inversion": {},
     "inversion, resample 2": {"resample": 2},
     "inversion, resample 4": {"resample": 4},
+    "no inversion, strength 0.25": {"inversion": False, "strength": 0.25},
+    "inversion, strength 0.25": {"strength": 0.25},
 }
 SHORT, NARROW = (
     9,
@@ -42,7 +44,7 @@ PARTS = (
     {"text": 32}
     | {f"preset {preset}": count for preset, count in PRESETS.items()}
     | {"gaps": 16, "long": 6}
-    | {f"ablation {row}": 64 for row in ABLATION}
+    | {f"ablation {row}": 32 if "strength" in row else 64 for row in ABLATION}
 )
 
 
@@ -55,7 +57,7 @@ def ablation(studio: Studio, part: str, count: int) -> dict[str, dict[str, float
     seen = kept(RESULTS / "exact features.npz", lambda: video_features(exact))
     return {
         part: held_against(cases, clips) | {"distance": distance(states_of(clips), states), "FVD": distance(video_features(clips), seen)},
-        "ablation drawn": held_against(cases, exact[:count])
+        f"ablation drawn {count}": held_against(cases, exact[:count])
         | {"distance": distance(states[:count], states), "FVD": distance(seen[:count], seen)},
     }
 

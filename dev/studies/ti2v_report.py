@@ -34,11 +34,14 @@ One exact frame, eight new ones, window 8, all eight motions, 10 steps, cfg 1. *
 clips of the test set; *FVD*: the same of I3D's features. Lower is better; *drawn* are as many clips of the test set itself.
 """,
         {
-            "ablation drawn": ("drawn", None),
+            "ablation drawn 64": ("drawn", None),
             "ablation no inversion": ("no inversion", 10),
             "ablation inversion": ("inversion", 10),
             "ablation inversion, resample 2": ("inversion, resample 2", 30),
             "ablation inversion, resample 4": ("inversion, resample 4", 50),
+            "ablation drawn 32": ("drawn", None),
+            "ablation no inversion, strength 0.25": ("no inversion, motion at strength 0.25", 10),
+            "ablation inversion, strength 0.25": ("inversion, motion at strength 0.25", 10),
         },
         ("distance", "FVD"),
     ),
