@@ -89,8 +89,8 @@ def measure_clip(clip: np.ndarray, scene: Scene, states: list[State]) -> dict[st
     path_error           mean distance in cells from the exact centre; 8 where there is no subject.
     displacement_ratio, direction_cosine
         *Straight courses*, whose ends lie at least half the course's length apart: length and direction of last minus first found
-        place against last minus first exact place. *Curved courses* (bounces, orbits): the same over every quarter of the clip (from
-        frame i to i + f // 4), lengths summed, cosines averaged over the quarters in which the exact subject moves half a cell or more.
+        place against last minus first exact place. *Curved courses* (bounces, orbits): the same over every quarter of 16 frames, or of
+        a shorter clip (from frame i to i + f // 4), lengths summed, cosines averaged over the quarters in which the exact subject moves half a cell or more.
         A move of less than an art pixel has no direction: cosine 0. *Standing subjects*, whose course is shorter than a cell:
         1 + the net displacement in cells, and cosine 1 if that is less than a cell, else 0.
     scale_ratio          growth against the exact growth; for subjects that keep their size, last size against first.
@@ -133,7 +133,7 @@ def _compare_courses(places: np.ndarray, exact: np.ndarray) -> tuple[float, floa
     if np.linalg.norm(exact_net) >= length / 2:
         moves, exact_moves = net[None], exact_net[None]
     else:
-        quarter = max(len(exact) // 4, 1)
+        quarter = max(min(len(exact), 16) // 4, 1)
         moves, exact_moves = np.nan_to_num(places[quarter:] - places[:-quarter]), exact[quarter:] - exact[:-quarter]
     lengths, exact_lengths = np.linalg.norm(moves, axis=1), np.linalg.norm(exact_moves, axis=1)
     cosines = (moves * exact_moves).sum(axis=1) / np.maximum(lengths * exact_lengths, 1e-9) * (lengths >= _STEP)

@@ -116,6 +116,14 @@ def test_exact_clip_is_perfect(motion, frames):
     assert np.mean([values["path_error"] for values in measured]) < 0.15
 
 
+@pytest.mark.parametrize("motion", world.ENDLESS)
+def test_long_exact_clip_is_perfect(motion):
+    """Also where a quarter of the clip is a whole round, after which an orbit is where it was."""
+    clip, scene, states = drawn_clip(motion, 3, frames=65)
+    found = measure.measure_clip(clip, scene, states)
+    assert found["displacement_ratio"] == pytest.approx(1, abs=0.05) and found["direction_cosine"] > 0.99
+
+
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_still_clip_moves_nowhere(motion):
     clip, scene, states = drawn_clip(motion, 5)
