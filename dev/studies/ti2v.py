@@ -16,7 +16,7 @@ import testset
 import torch
 import world
 from few_shot_motion.metrics.frechet import frechet_distance, statistics
-from few_shot_motion.metrics.i3d import load_i3d, to_input
+from few_shot_motion.metrics.i3d import LEAST_FRAMES, load_i3d, to_input
 from safetensors.torch import load_file
 from testset import Case, state_features
 
@@ -35,7 +35,7 @@ ABLATION = {
     "no inversion, strength 0.25": {"inversion": False, "strength": 0.25},
     "inversion, strength 0.25": {"strength": 0.25},
 }
-SHORT = 9  # frames of the ablation's clips, the fewest I3D takes
+SHORT = LEAST_FRAMES  # of the ablation's clips, for I3D
 NARROW = 8  # frames of its window: half the work of 16, and the prior has learnt both
 PRESETS = {"fast": 32, "balanced": 32, "exact": 3}  # clips of each
 PARTS = (
@@ -51,18 +51,21 @@ def ablation(studio: Studio, part: str, count: int) -> dict[str, dict[str, float
     the measures of every motion by itself."""
     cases, settings = testset.test_set(count), ABLATION[part.removeprefix("ablation ")]
     clips = made(part, cases, lambda case, seed: studio.slide(case, [0], SHORT, NARROW, seed, cfg=1.0, **settings))
-    exact = [case.draw()[:SHORT] for case in testset.test_set()]
-    states = kept(RESULTS / "exact states.npz", lambda: states_of(exact))
-    seen = kept(RESULTS / "exact features.npz", lambda: video_features(exact))
-    by_motion = {}
-    for motion in dict.fromkeys(case.motion for case in cases):
-        of_it = [(case, clip) for case, clip in zip(cases, clips, strict=True) if case.motion == motion]
-        by_motion[f"{part}, {motion}"] = {"clips": len(of_it), **held_against(*zip(*of_it, strict=True))}
-    return by_motion | {
-        part: held_against(cases, clips) | {"distance": distance(states_of(clips), states), "FVD": distance(video_features(clips), seen)},
-        f"ablation drawn {count}": held_against(cases, exact[:count])
+    states = kept(RESULTS / "exact states.npz", lambda: states_of(drawn(testset.test_set())))
+    seen = kept(RESULTS / "exact features.npz", lambda: video_features(drawn(testset.test_set())))
+    rows = measured(cases, clips)
+    of_motion = {motion: [row for row, case in zip(rows, cases, strict=True) if case.motion == motion] for motion in world.MOTIONS}
+    return {
+        part: means(rows) | {"distance": distance(states_of(clips), states), "FVD": distance(video_features(clips), seen)},
+        **{f"{part}, {motion}": {"clips": len(of_it), **means(of_it)} for motion, of_it in of_motion.items() if of_it},
+        f"ablation drawn {count}": means(measured(cases, drawn(cases)))
         | {"distance": distance(states[:count], states), "FVD": distance(seen[:count], seen)},
     }
+
+
+def drawn(cases: Sequence[Case]) -> list[np.ndarray]:
+    """The exact clips, as long as the ablation's."""
+    return [case.draw()[:SHORT] for case in cases]
 
 
 def states_of(clips: Iterable[np.ndarray]) -> np.ndarray:
@@ -75,7 +78,7 @@ def distance(made: np.ndarray, exact: np.ndarray) -> float:
 
 def video_features(clips: Iterable[np.ndarray]) -> np.ndarray:
     """What DeepMind's I3D makes of clips uint8 (f, h, w, 3): a row of 400 numbers each."""
-    network = load_i3d(load_file(i3d_weights.prepare())).eval()
+    network = load_i3d(load_file(i3d_weights.prepare()))
     with torch.inference_mode():
         return torch.cat([network(to_input(torch.from_numpy(clip).movedim(-1, 1).float() / 255)) for clip in clips]).numpy()
 
@@ -91,7 +94,7 @@ def preset(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]
     """The same captions from an exact first frame."""
     cases = testset.test_set(count, motions=world.STRAIGHT)
     name = part.removeprefix("preset ")
-    return {part: held_against(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 16, 16, seed, name)))}
+    return {part: means(measured(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 16, 16, seed, name))))}
 
 
 def gaps(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
@@ -101,9 +104,9 @@ def gaps(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
     clips = made(part, cases, lambda case, seed: studio.slide(case, known, 16, 16, seed, "balanced"))
     lines = [world.draw_clip(case.scene, straight(case.states, 3, 12)) for case in cases]
     return {
-        f"{part} filled": held_against(cases, clips, unknown),
-        f"{part} line": held_against(cases, lines, unknown),
-        f"{part} known": held_against(cases, clips, known),
+        f"{part} filled": means(measured(cases, clips, unknown)),
+        f"{part} line": means(measured(cases, lines, unknown)),
+        f"{part} known": means(measured(cases, clips, known)),
     }
 
 
@@ -121,7 +124,7 @@ def straight(states: Sequence[world.State], first: int, last: int) -> list[world
 def long(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
     """64 new frames of motions without an end."""
     cases = testset.test_set(count, frames=65, motions=world.ENDLESS)
-    return {part: held_against(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 65, 16, seed, "balanced")))}
+    return {part: means(measured(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 65, 16, seed, "balanced"))))}
 
 
 def made(part: str, cases: Sequence[Case], make: Callable[[Case, int], np.ndarray]) -> list[np.ndarray]:
@@ -136,15 +139,13 @@ def made(part: str, cases: Sequence[Case], make: Callable[[Case, int], np.ndarra
     return clips
 
 
-def held_against(cases: Sequence[Case], clips: Sequence[np.ndarray], at: Sequence[int] | None = None) -> dict[str, float]:
-    """Mean measures of clips against the exact courses, at some of their frames or at all."""
-    return means(
-        [
-            measure.measure_clip(clip[frames], case.scene, [case.states[i] for i in frames])
-            for clip, case in zip(clips, cases, strict=True)
-            for frames in [at or range(len(clip))]
-        ]
-    )
+def measured(cases: Sequence[Case], clips: Sequence[np.ndarray], at: Sequence[int] | None = None) -> list[dict[str, float]]:
+    """Measures of every clip against its exact course, at some of its frames or at all."""
+    return [
+        measure.measure_clip(clip[frames], case.scene, [case.states[i] for i in frames])
+        for clip, case in zip(clips, cases, strict=True)
+        for frames in [at or range(len(clip))]
+    ]
 
 
 def main() -> None:
