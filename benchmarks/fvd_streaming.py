@@ -1,7 +1,8 @@
-"""How long many videos take through Fréchet Video Distance on this CPU, and how much memory: `.venv/bin/python benchmarks/fvd_streaming.py`.
+"""How long many videos take through Fréchet Video Distance on this CPU, and how much memory: `.venv/bin/python
+benchmarks/fvd_streaming.py`.
 
-Real video files of 16 frames of 256 x 256 are decoded one by one and seen by I3D with DeepMind's weights (fetched once, about 47 MB). A few
-files are written and referred to many times over; each reference is decoded anew.
+Real video files of 16 frames of 256 x 256 are decoded one by one and seen by I3D with DeepMind's weights (fetched once,
+about 47 MB). A few files are written and referred to many times over; each reference is decoded anew.
 """
 
 import argparse
@@ -29,7 +30,9 @@ def main() -> None:
 
     args.cpu = True
     for name, folder in (("few_shot_motion", ROOT), ("dev", ROOT / "dev")):
-        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
         sys.modules[name] = importlib.util.module_from_spec(spec)
     import torch
 
@@ -53,13 +56,24 @@ def measure(scratch: Path, count: int, threads: int) -> None:
     files = [write(scratch / f"{i}.mp4", i) for i in range(FILES)]
     videos, reference = ([InputImpl.VideoFromFile(str(files[i % FILES])) for i in range(n)] for n in (count, REFERENCE))
     before, start = peak_memory(), time.monotonic()
-    given = {"i3d": weights.name, "frames": FRAMES, "kept_reference": "none", "keep_reference_as": "", "resamples": 0, "table": ""}
+    given = {
+        "i3d": weights.name,
+        "frames": FRAMES,
+        "kept_reference": "none",
+        "keep_reference_as": "",
+        "resamples": 0,
+        "table": "",
+    }
     with torch.inference_mode():
-        found = FrechetVideoDistance.execute(videos=videos, reference=reference, **{key: [value] for key, value in given.items()})
+        found = FrechetVideoDistance.execute(
+            videos=videos, reference=reference, **{key: [value] for key, value in given.items()}
+        )
     seconds = time.monotonic() - start
     print(found.args[3])
-    print(f"{count} videos and {REFERENCE} to compare with, {FRAMES} frames of {SIDE}x{SIDE}: {seconds:.0f} s on {threads} threads, "
-          f"{seconds / (count + REFERENCE):.2f} s each; peak memory {peak_memory():.2f} GB, {before:.2f} GB before the first video")  # fmt: skip
+    print(f"{count} videos and {REFERENCE} to compare with, {FRAMES} frames of {SIDE}x{SIDE}: {seconds:.0f} s on "
+          f"{threads} threads, "
+          f"{seconds / (count + REFERENCE):.2f} s each; peak memory {peak_memory():.2f} GB, {before:.2f} GB before the "
+          "first video")  # fmt: skip
 
 
 def write(file: Path, seed: int) -> Path:

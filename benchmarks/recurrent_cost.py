@@ -1,9 +1,10 @@
-"""What a memory costs: recurrent attention beside plain sparse-causal attention of the same size, and beside its own loop over frames.
+"""What a memory costs: recurrent attention beside plain sparse-causal attention of the same size, and beside its own
+loop over frames.
 
     .venv/bin/python benchmarks/recurrent_cost.py
 
-One thread, processor seconds (other programs do not disturb them), medians of interleaved runs. A row is one self-attention of SD 1.x, from
-its input to the output of its attention, with 16 frames of 256 x 256 px.
+One thread, processor seconds (other programs do not disturb them), medians of interleaved runs. A row is one
+self-attention of SD 1.x, from its input to the output of its attention, with 16 frames of 256 x 256 px.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("few_shot_motion", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+spec = importlib.util.spec_from_file_location(
+    "few_shot_motion", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+)
 assert spec
 sys.modules["few_shot_motion"] = importlib.util.module_from_spec(spec)
 
@@ -52,7 +55,9 @@ class Attention:
         return memory(self.to_q(x), *self.project(x), HEADS, FRAMES, self.project)
 
     def loop(self, x: Tensor, layer: Memory) -> Tensor:
-        """The same equations as the release's code runs them: one frame after the other, all its keys projected and attended to at once."""
+        """The same equations as the release's code runs them: one frame after the other, all its keys projected and
+        attended to at once.
+        """
         form, outs, memory = layer.form, [], torch.zeros_like(x[:1])
         for i in range(FRAMES):
             first = outs[0] if form.aliased and i >= 2 else x[:1]
@@ -108,7 +113,10 @@ def main() -> None:
 
 
 def _print_row(level: str, values: dict[str, float]) -> None:
-    print(f"| {level} | {' | '.join(f'{value:.3f} s, {value / values[SC]:.2f}x' for value in values.values())} |", flush=True)
+    print(
+        f"| {level} | {' | '.join(f'{value:.3f} s, {value / values[SC]:.2f}x' for value in values.values())} |",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

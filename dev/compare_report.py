@@ -1,4 +1,6 @@
-"""What `python3 dev compare` leaves behind: every video's numbers as CSV and JSON, means per adapter, rank correlations, contact sheets."""
+"""What `python3 dev compare` leaves behind: every video's numbers as CSV and JSON, means per adapter, rank
+correlations, contact sheets.
+"""
 
 import csv
 import io
@@ -25,7 +27,11 @@ def write(folder: Path, rows: Rows) -> None:
     writer = csv.DictWriter(lines, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
-    for name, text in (("table.csv", lines.getvalue()), ("table.json", json.dumps(rows, indent=1) + "\n"), ("summary.md", summary(rows))):
+    for name, text in (
+        ("table.csv", lines.getvalue()),
+        ("table.json", json.dumps(rows, indent=1) + "\n"),
+        ("summary.md", summary(rows)),
+    ):
         part = folder / f"{name}.part"
         part.write_text(text, encoding="utf-8", newline="")
         part.replace(folder / name)
@@ -42,14 +48,14 @@ def summary(rows: Rows) -> str:
     found = correlations(rows)
     if found:
         lines = [[metric, *(f"{found[metric, exact]:+.2f}" for exact in EXACT)] for metric in METRICS]
-        text += (
-            f"\nRank correlation (Spearman) of what papers print with what the world knows, over all videos\n\n{table(['', *EXACT], lines)}"
-        )
+        text += f"\nRank correlation (Spearman) of what papers print with what the world knows, over all videos\n\n{table(['', *EXACT], lines)}"
     return text
 
 
 def correlations(rows: Rows) -> dict[tuple[str, str], float]:
-    """(metric, exact measure) -> Spearman's rank correlation over the videos that have both; NaN where one of them never changes."""
+    """(metric, exact measure) -> Spearman's rank correlation over the videos that have both; NaN where one of them
+    never changes.
+    """
     from scipy import stats
 
     judged = [row for row in rows if all(row.get(name) is not None for name in EXACT)]
@@ -60,7 +66,9 @@ def correlations(rows: Rows) -> dict[tuple[str, str], float]:
         for exact in EXACT:
             pairs = [(row[metric], row[exact]) for row in judged if row.get(metric) is not None]
             a, b = zip(*pairs, strict=True) if pairs else ((), ())
-            found[metric, exact] = float(stats.spearmanr(a, b).statistic) if len(set(a)) > 1 and len(set(b)) > 1 else math.nan
+            found[metric, exact] = (
+                float(stats.spearmanr(a, b).statistic) if len(set(a)) > 1 and len(set(b)) > 1 else math.nan
+            )
     return found
 
 

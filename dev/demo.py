@@ -1,6 +1,8 @@
-"""The whole product on one machine: a real ComfyUI learns two motions from eight clips each, and animates first frames it never saw.
+"""The whole product on one machine: a real ComfyUI learns two motions from eight clips each, and animates first frames
+it never saw.
 
-The miniature's world is drawn by code, so every clip can be held against the exact one: with the adapter, and without it.
+The miniature's world is drawn by code, so every clip can be held against the exact one: with the adapter, and without
+it.
 """
 
 import fnmatch
@@ -53,7 +55,13 @@ class Settings:
 
 MINIATURE = Settings(  # small enough to learn fast, on a CPU
     128,
-    {"steps": 800, "learning_rate": 1e-3, "rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()},
+    {
+        "steps": 800,
+        "learning_rate": 1e-3,
+        "rank": 0,
+        "gradient_checkpointing": False,
+        "precision": machine.training_precision(),
+    },
     {"steps": 10, "cfg": 2.0},
 )
 STABLE_DIFFUSION = Settings(512, {}, {})
@@ -85,7 +93,11 @@ class Demo:
 
     def train(self, folder: str, name: str, graph: Prompt, **inputs: Any) -> str:
         """Train on a folder of the input directory; returns the adapter's file name."""
-        prompt.set_inputs(graph, "Train", **{"frames": FRAMES, "seed": SEED, "name": name, **self.size, **self.settings.train, **inputs})
+        prompt.set_inputs(
+            graph,
+            "Train",
+            **{"frames": FRAMES, "seed": SEED, "name": name, **self.size, **self.settings.train, **inputs},
+        )
         prompt.set_inputs(graph, "Checkpoint", ckpt_name=self.checkpoint)
         prompt.set_inputs(graph, "Clips", folder=folder)
         prompt.set_inputs(graph, "Save adapter", filename_prefix=name)
@@ -131,18 +143,29 @@ class Demo:
                 image = self.client.upload(f"{name}_{i}.png", _png(exact[0]), "first frames")
                 caption = scene.caption(motion)
                 drawn = {
-                    row: _resized(self.animate(image, caption, adapter if row == ROWS[0] else None, f"{name}_{i}_{row}"), exact.shape[1])
+                    row: _resized(
+                        self.animate(image, caption, adapter if row == ROWS[0] else None, f"{name}_{i}_{row}"),
+                        exact.shape[1],
+                    )
                     for row in ROWS
                 }
                 groups.append({"exact": exact, **drawn})
-                measured.append({"caption": caption, **{row: measure.measure_clip(drawn[row], scene, states) for row in ROWS}})
+                measured.append(
+                    {"caption": caption, **{row: measure.measure_clip(drawn[row], scene, states) for row in ROWS}}
+                )
         contact_sheet.sheet(groups).save(RESULTS / f"{name}.png")
         contact_sheet.write_moving(RESULTS / f"{name}.webp", groups)
-        means = {row: {key: round(float(np.mean([clip[row][key] for clip in measured])), 4) for key in MEASURES} for row in ROWS}
+        means = {
+            row: {key: round(float(np.mean([clip[row][key] for clip in measured])), 4) for key in MEASURES}
+            for row in ROWS
+        }
         return {**means, "clips": measured}
 
     def real_footage(self) -> dict[str, Any]:
-        """Real files of any size and rate through the same nodes. With the miniature this proves the plumbing, not the picture."""
+        """Real files of any size and rate through the same nodes.
+
+        With the miniature this proves the plumbing, not the picture.
+        """
         footage.copy_clips(_fresh(self.input / "clips" / "real_footage"))
         with self.phase("real footage: learn a few steps"):
             graph = prompt.load("train_motion_lamp")
@@ -150,17 +173,25 @@ class Demo:
             graph[prompt.titled(graph, "Clips")]["class_type"] = "LoadVideoDataSetFromFolder"
             adapter = self.train("clips/real_footage", "real_footage", graph, steps=FOOTAGE_STEPS)
         with self.phase("real footage: animate a first frame"):
-            image = self.client.upload("carphone.png", footage.first_frame(self.input / "clips" / "real_footage" / footage.CLIPS[-1]))
+            image = self.client.upload(
+                "carphone.png", footage.first_frame(self.input / "clips" / "real_footage" / footage.CLIPS[-1])
+            )
             drawn = self.animate(image, "a real video", adapter, "real_footage")
         contact_sheet.sheet([{"with_adapter": drawn}]).save(RESULTS / "real_footage.png")
-        return {"clips": list(footage.CLIPS), "steps": FOOTAGE_STEPS, "frames": len(drawn), "proves": "the plumbing, not the picture"}
+        return {
+            "clips": list(footage.CLIPS),
+            "steps": FOOTAGE_STEPS,
+            "frames": len(drawn),
+            "proves": "the plumbing, not the picture",
+        }
 
 
 def run(comfyui: Path, checkpoint: Path | None) -> None:
     """Everything, into `.dev/demo`."""
     _fresh(RESULTS).mkdir(parents=True)
     settings = STABLE_DIFFUSION if checkpoint else MINIATURE
-    # The miniature is too small to keep two cores busy: on a CPU each motion has a server of its own with its share of them.
+    # The miniature is too small to keep two cores busy: on a CPU each motion has a server of its own with its share of
+    # them.
     beside = 1 if checkpoint or server.has_accelerator() else min(len(MOTIONS), os.cpu_count() or 1)
     with ExitStack() as servers:
         demos = [_start(servers, comfyui, checkpoint, settings, number, beside) for number in range(beside)]
@@ -176,18 +207,26 @@ def run(comfyui: Path, checkpoint: Path | None) -> None:
     print(f"\n{table}\nPictures, videos and figures are in {RESULTS}")
 
 
-def _start(servers: ExitStack, comfyui: Path, checkpoint: Path | None, settings: Settings, number: int, beside: int) -> Demo:
+def _start(
+    servers: ExitStack, comfyui: Path, checkpoint: Path | None, settings: Settings, number: int, beside: int
+) -> Demo:
     folder = base.BASE if number == 0 else base.BASE.with_name(f"{base.BASE.name}-{number + 1}")
     name = base.prepare(folder, checkpoint)
     threads = max(1, (os.cpu_count() or 1) // beside) if beside > 1 else None
     running = servers.enter_context(server.running(comfyui, folder, threads))
     if name not in running.client.choices("CheckpointLoaderSimple", "ckpt_name"):
-        raise Trouble(f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with --checkpoint FILE")
+        raise Trouble(
+            f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with "
+            "--checkpoint FILE"
+        )
     return Demo(running.client, folder / "input", name, settings)
 
 
 def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:
-    """Every motion's findings, each server working off its share. Ctrl-C does not wait for the threads: they end with their servers."""
+    """Every motion's findings, each server working off its share.
+
+    Ctrl-C does not wait for the threads: they end with their servers.
+    """
     pool = ThreadPoolExecutor(len(demos))
     shares = [motions[number :: len(demos)] for number in range(len(demos))]
     try:
@@ -199,7 +238,9 @@ def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:
 
 
 def _table(motions: dict[str, Any]) -> str:
-    """The means over the unseen scenes in Markdown; 1 is perfect everywhere but in path_error, whose unit is a cell of 8 px."""
+    """The means over the unseen scenes in Markdown; 1 is perfect everywhere but in path_error, whose unit is a cell of
+    8 px.
+    """
     rows = [
         [motion, row.replace("_", " "), *(f"{found[row][key]:.2f}" for key in MEASURES)]
         for motion, found in motions.items()
@@ -210,7 +251,11 @@ def _table(motions: dict[str, Any]) -> str:
 
 def _versions(client: Client) -> dict[str, str]:
     system = client.get_json("system_stats")["system"]
-    return {"comfyui": system["comfyui_version"], "torch": system["pytorch_version"], "python": system["python_version"].split()[0]}
+    return {
+        "comfyui": system["comfyui_version"],
+        "torch": system["pytorch_version"],
+        "python": system["python_version"].split()[0],
+    }
 
 
 def _png(picture: np.ndarray) -> bytes:

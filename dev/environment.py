@@ -1,4 +1,7 @@
-"""From a bare Python to everything the other commands need. Each part is made once and recognised by a stamp of its pins."""
+"""From a bare Python to everything the other commands need.
+
+Each part is made once and recognised by a stamp of its pins.
+"""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +20,9 @@ def prepare(checkout: Path | None) -> Path:
     comfyui = archives.fetch(archives.COMFYUI) if checkout is None else checkout.resolve()
     requirements = comfyui / "requirements.txt"
     if not (comfyui / "main.py").exists() or not requirements.exists():
-        raise Trouble(f"{comfyui} is no ComfyUI checkout (no main.py and requirements.txt there); name another with --comfyui DIR")
+        raise Trouble(
+            f"{comfyui} is no ComfyUI checkout (no main.py and requirements.txt there); name another with --comfyui DIR"
+        )
     install("ComfyUI's requirements", *TORCH, *TESTS, requirements=requirements)
     return comfyui
 

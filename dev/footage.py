@@ -9,7 +9,11 @@ import av
 from . import archives
 from .trouble import Trouble
 
-CLIPS = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4")  # 640x272 and 1280x720 at 25, 176x144 at 30 frames per second
+CLIPS = (
+    "bikes.mp4",
+    "bigbuckbunny.mp4",
+    "carphone_pristine.mp4",
+)  # 640x272 and 1280x720 at 25, 176x144 at 30 frames per second
 
 
 def copy_clips(folder: Path) -> None:

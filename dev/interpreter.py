@@ -21,7 +21,9 @@ def make() -> None:
     print(f"Making {VENV.name} with Python {sys.version.split()[0]}", flush=True)
     made = _run(sys.executable, "-m", "venv", VENV)
     if made.returncode:
-        raise Trouble(f"Python could not make {VENV}: {_last_words(made)} (Debian and Ubuntu need the package python3-venv)")
+        raise Trouble(
+            f"Python could not make {VENV}: {_last_words(made)} (Debian and Ubuntu need the package python3-venv)"
+        )
 
 
 def pip(what: str, *arguments: str | Path) -> None:
@@ -32,7 +34,8 @@ def pip(what: str, *arguments: str | Path) -> None:
         log.parent.mkdir(exist_ok=True)
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
         raise Trouble(
-            f"pip could not get {what}: {_last_words(done)}. Check that this machine reaches the package index and has disk space left, "
+            f"pip could not get {what}: {_last_words(done)}. Check that this machine reaches the package index and has "
+            "disk space left, "
             f"then run the same command again; all pip said is in {log}"
         )
 
@@ -58,7 +61,9 @@ def become(*command: str | Path) -> NoReturn:
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
+    )
 
 
 def _last_words(done: subprocess.CompletedProcess[str]) -> str:

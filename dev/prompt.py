@@ -1,4 +1,7 @@
-"""Substituting values in the shipped workflows, API form. Nodes are named by their title, as a reader of the workflow sees them."""
+"""Substituting values in the shipped workflows, API form.
+
+Nodes are named by their title, as a reader of the workflow sees them.
+"""
 
 import json
 from typing import Any
@@ -18,7 +21,9 @@ def titled(prompt: Prompt, title: str) -> str:
     titles = {key: node["_meta"]["title"] for key, node in prompt.items() if "_meta" in node}
     found = [key for key, there in titles.items() if there == title]
     if len(found) != 1:
-        raise Trouble(f"The workflow has {len(found)} nodes titled {title!r}; its titles are {', '.join(sorted(titles.values()))}")
+        raise Trouble(
+            f"The workflow has {len(found)} nodes titled {title!r}; its titles are {', '.join(sorted(titles.values()))}"
+        )
     return found[0]
 
 
@@ -27,7 +32,10 @@ def set_inputs(prompt: Prompt, title: str, **inputs: Any) -> None:
     there = prompt[titled(prompt, title)]["inputs"]
     unknown = sorted(inputs.keys() - there.keys())
     if unknown:
-        raise Trouble(f"Node {title!r} of the workflow has no input {', '.join(unknown)}; its inputs are {', '.join(sorted(there))}")
+        raise Trouble(
+            f"Node {title!r} of the workflow has no input {', '.join(unknown)}; its inputs are "
+            f"{', '.join(sorted(there))}"
+        )
     there.update(inputs)
 
 
@@ -46,11 +54,16 @@ def bypass(prompt: Prompt, title: str, name: str) -> None:
 
 
 def add_frame_saver(prompt: Prompt, title: str, prefix: str) -> str:
-    """Save the frames that the video saver of this title gets also as PNGs, which lose nothing; returns the new node's id."""
+    """Save the frames that the video saver of this title gets also as PNGs, which lose nothing; returns the new node's
+    id.
+    """
     node = prompt[titled(prompt, title)]
     while "images" not in node["inputs"]:  # SaveVideo gets its frames through CreateVideo
         node = prompt[node["inputs"]["video"][0]]
-    prompt["frames"] = {"class_type": "SaveImage", "inputs": {"images": node["inputs"]["images"], "filename_prefix": prefix}}
+    prompt["frames"] = {
+        "class_type": "SaveImage",
+        "inputs": {"images": node["inputs"]["images"], "filename_prefix": prefix},
+    }
     return "frames"
 
 

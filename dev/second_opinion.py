@@ -1,4 +1,6 @@
-"""What the miniature's world knows exactly about a clip of it: beside the metrics that papers print, for which it is the judge."""
+"""What the miniature's world knows exactly about a clip of it: beside the metrics that papers print, for which it is
+the judge.
+"""
 
 import sys
 
@@ -16,8 +18,9 @@ _LEAST = 4  # frames
 
 
 def of(clip: np.ndarray, caption: str) -> dict[str, float]:
-    """How a clip uint8 (f, h, w, 3) follows the course that its caption names from where its first frame shows the subject, as long as that
-    course stays in the picture. Nothing for captions, sizes and places the world cannot judge."""
+    """How a clip uint8 (f, h, w, 3) follows the course that its caption names from where its first frame shows the
+    subject, as long as that course stays in the picture. Nothing for captions, sizes and places the world cannot
+    judge."""
     if caption not in CAPTIONS or clip.shape[1:3] != (world.CELLS * world.CELL,) * 2:
         return {}
     scene, motion = CAPTIONS[caption]

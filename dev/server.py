@@ -41,7 +41,8 @@ def running(comfyui: Path, base: Path, threads: int | None = None) -> Iterator[S
     port = _free_port()
     log = base / "server.log"
     arguments = [
-        "--base-directory", base, "--listen", "127.0.0.1", "--port", port, "--disable-api-nodes", "--database-url", "sqlite:///:memory:",
+        "--base-directory", base, "--listen", "127.0.0.1", "--port", port, "--disable-api-nodes", "--database-url",
+                 "sqlite:///:memory:",
         "--dont-print-server", *([] if has_accelerator() else ["--cpu"]),
     ]  # fmt: skip
     command = [str(word) for word in (PYTHON, comfyui / "main.py", *arguments)]
@@ -50,7 +51,9 @@ def running(comfyui: Path, base: Path, threads: int | None = None) -> Iterator[S
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     with _terminated_like_interrupted(), log.open("wb") as file:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=environment)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=environment
+        )
         try:
             server = Server(Client(f"http://127.0.0.1:{port}"), base, log, process)
             _wait_until_ready(server)
@@ -70,7 +73,9 @@ def _wait_until_ready(server: Server) -> None:
         if server.process.poll() is not None:
             raise Trouble(f"ComfyUI ended while starting; the end of {server.log}:\n{server.log_tail()}")
         if time.monotonic() > deadline:
-            raise Trouble(f"ComfyUI did not answer within {READY_WITHIN} s; the end of {server.log}:\n{server.log_tail()}")
+            raise Trouble(
+                f"ComfyUI did not answer within {READY_WITHIN} s; the end of {server.log}:\n{server.log_tail()}"
+            )
         time.sleep(0.2)
     if "(IMPORT FAILED)" in server.log_text():
         raise Trouble(f"ComfyUI could not import a custom node; the end of {server.log}:\n{server.log_tail()}")

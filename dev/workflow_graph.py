@@ -29,7 +29,8 @@ SDXL_SIZE = {"width": 1280, "height": 800}  # the same shape at about the number
 
 @dataclass(frozen=True)
 class Kind:
-    """A node type. Sockets are words `name:TYPE`, `?` after an optional one; widgets and their values stand in the node's own order.
+    """A node type. Sockets are words `name:TYPE`, `?` after an optional one; widgets and their values stand in the
+    node's own order.
 
     tests/comfy/test_workflows_on_server.py holds this against /object_info.
     """
@@ -56,17 +57,24 @@ def _ours(inputs: str, widgets: dict[str, Any], outputs: str) -> Kind:
 
 
 _HOW = {"sampler_name": "euler", "scheduler": "normal"}
-_TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0, "name": "motion", **SIZE,
-             "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
-             "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced", "mask_input": "x0", "mask_weight": 1.0,
-             "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1, "lr_schedule": "constant",
+_TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0,
+             "name": "motion", **SIZE,
+             "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint",
+             "precision": "auto",
+             "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced",
+             "mask_input": "x0", "mask_weight": 1.0,
+             "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1,
+             "lr_schedule": "constant",
              "recurrence": "fixed", "motion_convolutions": False}  # fmt: skip
-_SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent", "sampler_name": "euler",
-            "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0,
+_SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent",
+            "sampler_name": "euler",
+            "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0,
+            "new_frames": 1, "context": 0,
             "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip
 KINDS = {
     "CheckpointLoaderSimple": Kind("", {"ckpt_name": SD15}, "MODEL:MODEL CLIP:CLIP VAE:VAE"),
-    "LoraLoader": Kind("model:MODEL clip:CLIP", {"lora_name": DOMAIN, "strength_model": 1.0, "strength_clip": 1.0}, "MODEL:MODEL CLIP:CLIP"),
+    "LoraLoader": Kind("model:MODEL clip:CLIP", {"lora_name": DOMAIN, "strength_model": 1.0, "strength_clip": 1.0},
+                       "MODEL:MODEL CLIP:CLIP"),
     "LoadVideoTextDataSetFromFolder": Kind("", {"folder": "my_clips"}, "videos:VIDEO texts:STRING"),
     "LoadVideo": Kind("", {"file": "example.mp4"}, "VIDEO:VIDEO"),
     "GetVideoComponents": Kind("video:VIDEO", {}, "images:IMAGE audio:AUDIO fps:FLOAT bit_depth:INT"),
@@ -77,11 +85,14 @@ KINDS = {
     "RemoveBackground": Kind("bg_removal_model:BACKGROUND_REMOVAL image:IMAGE", {}, "mask:MASK"),
     "ThresholdMask": Kind("mask:MASK", {"value": 0.5}, "MASK:MASK"),
     "RepeatImageBatch": Kind("image:IMAGE", {"amount": 16}, "IMAGE:IMAGE"),
-    "ImageCompositeMasked": Kind("destination:IMAGE source:IMAGE mask:MASK?", {"x": 0, "y": 0, "resize_source": False}, "IMAGE:IMAGE"),
+    "ImageCompositeMasked": Kind("destination:IMAGE source:IMAGE mask:MASK?", {"x": 0, "y": 0, "resize_source": False},
+                                 "IMAGE:IMAGE"),
     "Canny": Kind("image:IMAGE", {"low_threshold": 0.4, "high_threshold": 0.8}, "IMAGE:IMAGE"),
     "ControlNetLoader": Kind("", {"control_net_name": CANNY}, "CONTROL_NET:CONTROL_NET"),
-    "ControlNetApplyAdvanced": Kind("positive:CONDITIONING negative:CONDITIONING control_net:CONTROL_NET image:IMAGE vae:VAE?",
-                                    {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0}, "positive:CONDITIONING negative:CONDITIONING"),
+    "ControlNetApplyAdvanced": Kind("positive:CONDITIONING negative:CONDITIONING control_net:CONTROL_NET image:IMAGE "
+                                    "vae:VAE?",
+                                    {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0},
+                                    "positive:CONDITIONING negative:CONDITIONING"),
     "OpticalFlowLoader": Kind("", {"model_name": "raft_large_C_T_SKHT_V2-ff5fadd5.pth"}, "OPTICAL_FLOW:OPTICAL_FLOW"),
     "PrimitiveStringMultiline": Kind("", {"value": ""}, "STRING:STRING"),
     "PreviewImage": Kind("images:IMAGE", {}, "images:IMAGE"),
@@ -94,7 +105,8 @@ KINDS = {
     "KSampler": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
                      {"seed": 0, "steps": 30, "cfg": 7.5, **_HOW, "denoise": 1.0}, "LATENT:LATENT"),
     "KSamplerAdvanced": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
-                             {"add_noise": "enable", "noise_seed": 0, "steps": 30, "cfg": 7.5, **_HOW, "start_at_step": 0, "end_at_step": 10000,
+                             {"add_noise": "enable", "noise_seed": 0, "steps": 30, "cfg": 7.5, **_HOW,
+                              "start_at_step": 0, "end_at_step": 10000,
                               "return_with_leftover_noise": "disable"}, "LATENT:LATENT"),
     "CFGGuider": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING", {"cfg": 7.5}, "GUIDER:GUIDER"),
     "KSamplerSelect": Kind("", {"sampler_name": "euler"}, "SAMPLER:SAMPLER"),
@@ -102,36 +114,56 @@ KINDS = {
     "SamplerCustomAdvanced": Kind("noise:NOISE guider:GUIDER sampler:SAMPLER sigmas:SIGMAS latent_image:LATENT", {},
                                   "output:LATENT denoised_output:LATENT"),
     "CreateVideo": Kind("images:IMAGE audio:AUDIO?", {"fps": 8.0, "bit_depth": 8}, "VIDEO:VIDEO"),
-    "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"}, "video:VIDEO"),
+    "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"},
+                      "video:VIDEO"),
     "LossGraphNode": Kind("loss:LOSS_MAP", {"filename_prefix": "loss_graph"}, ""),
-    "FSM_LoadMotionAdapter": _ours("model:MODEL mask:MASK?", {"adapter": "motion_00001_.safetensors", "strength": 1.0, "group_norm": "as trained",
+    "FSM_LoadMotionAdapter": _ours("model:MODEL mask:MASK?",
+                                   {"adapter": "motion_00001_.safetensors", "strength": 1.0, "group_norm": "as trained",
                                                    "noise_schedule": "as trained", "recurrence": "as trained"},
                                    "MODEL:MODEL adapter:FSM_MOTION_ADAPTER"),
-    "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"}, "filename:STRING"),
-    "FSM_FrameNoise": _ours("", {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True, "move_x": 0.0, "move_y": 0.0},
+    "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"},
+                                   "filename:STRING"),
+    "FSM_FrameNoise": _ours("",
+                            {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True, "move_x": 0.0,
+                             "move_y": 0.0},
                             "NOISE:NOISE"),
-    "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT noise:NOISE?",
-                                    {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW, "statistics": "match at the end"},
+    "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT "
+                                    "noise:NOISE?",
+                                    {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW,
+                                     "statistics": "match at the end"},
                                     "LATENT:LATENT"),
-    "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT vae:VAE? "
-                                       "end_frames:IMAGE,LATENT? known_frames:MASK?", _SLIDING, "LATENT:LATENT IMAGE:IMAGE"),
-    "FSM_TextToVideoZero": _ours("model:MODEL masks:MASK?", {"move_x": 12.0, "move_y": 0.0, "t0": 881, "t1": 941, "background_smoothing": 0.6},
+    "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT "
+                                       "vae:VAE? "
+                                       "end_frames:IMAGE,LATENT? known_frames:MASK?", _SLIDING,
+                                       "LATENT:LATENT IMAGE:IMAGE"),
+    "FSM_TextToVideoZero": _ours("model:MODEL masks:MASK?",
+                                 {"move_x": 12.0, "move_y": 0.0, "t0": 881, "t1": 941, "background_smoothing": 0.6},
                                  "MODEL:MODEL"),
-    "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING? masks:MASK?",
-                                 _TRAINING, "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP mask_predictor:FSM_MASK_PREDICTOR"),
-    "FSM_PredictMask": _ours("mask_predictor:FSM_MASK_PREDICTOR,FSM_MOTION_ADAPTER latent:LATENT", {"size": "picture"}, "MASK:MASK"),
-    "FSM_ApplyMotionAdapter": _ours("model:MODEL adapter:FSM_MOTION_ADAPTER mask:MASK?", {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0},
+    "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING? "
+                                 "masks:MASK?",
+                                 _TRAINING, "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP "
+                                            "mask_predictor:FSM_MASK_PREDICTOR"),
+    "FSM_PredictMask": _ours("mask_predictor:FSM_MASK_PREDICTOR,FSM_MOTION_ADAPTER latent:LATENT", {"size": "picture"},
+                             "MASK:MASK"),
+    "FSM_ApplyMotionAdapter": _ours("model:MODEL adapter:FSM_MOTION_ADAPTER mask:MASK?",
+                                    {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0},
                                     "MODEL:MODEL"),
     "FSM_DDIMInversion": _ours("model:MODEL positive:CONDITIONING latent_image:LATENT negative:CONDITIONING?",
-                               {"steps": 50, "scheduler": "ddim_uniform", "first_frame": "inverted", "cfg": 1.0}, "LATENT:LATENT NOISE:NOISE"),
+                               {"steps": 50, "scheduler": "ddim_uniform", "first_frame": "inverted", "cfg": 1.0},
+                               "LATENT:LATENT NOISE:NOISE"),
     "FSM_ClipVideoMetrics": _ours("videos:VIDEO,IMAGE prompts:STRING? clip:CLIP? clip_vision:CLIP_VISION?",
-                                  {"clip_file": "clip-vit-large-patch14.safetensors", "activation": "auto", "table": ""},
-                                  "alignment:FLOAT clip_temp:FLOAT consistency:FLOAT diversity:FLOAT report:STRING curves:IMAGE"),
+                                  {"clip_file": "clip-vit-large-patch14.safetensors", "activation": "auto",
+                                   "table": ""},
+                                  "alignment:FLOAT clip_temp:FLOAT consistency:FLOAT diversity:FLOAT report:STRING "
+                                  "curves:IMAGE"),
     "FSM_WarpingError": _ours("videos:VIDEO,IMAGE optical_flow:OPTICAL_FLOW?", {"variant": "Lai et al.", "table": ""},
                               "error:FLOAT motion:FLOAT visible:FLOAT report:STRING picture:IMAGE curves:IMAGE"),
-    "FSM_FirstFrameJump": _ours("videos:VIDEO,IMAGE", {"table": ""}, "luminance_jump:FLOAT colour_jump:FLOAT report:STRING curves:IMAGE"),
-    "FSM_FrechetVideoDistance": _ours("videos:VIDEO,IMAGE reference:VIDEO,IMAGE? video_groups:STRING? reference_groups:STRING?",
-                                      {"i3d": "i3d_pretrained_400.pt", "frames": 16, "kept_reference": "none", "keep_reference_as": "",
+    "FSM_FirstFrameJump": _ours("videos:VIDEO,IMAGE", {"table": ""}, "luminance_jump:FLOAT colour_jump:FLOAT "
+                                                                     "report:STRING curves:IMAGE"),
+    "FSM_FrechetVideoDistance": _ours("videos:VIDEO,IMAGE reference:VIDEO,IMAGE? video_groups:STRING? "
+                                      "reference_groups:STRING?",
+                                      {"i3d": "i3d_pretrained_400.pt", "frames": 16, "kept_reference": "none",
+                                       "keep_reference_as": "",
                                        "resamples": 100, "table": ""},
                                       "fvd:FLOAT group_mean:FLOAT group_spread:FLOAT report:STRING picture:IMAGE"),
 }  # fmt: skip
@@ -192,7 +224,9 @@ class Graph:
     notes: list[dict[str, Any]] = field(default_factory=list)
     groups: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, kind: str, title: str, at: tuple[int, int], size: tuple[int, int], after_run: str = "fixed", **inputs: Any) -> Node:
+    def add(
+        self, kind: str, title: str, at: tuple[int, int], size: tuple[int, int], after_run: str = "fixed", **inputs: Any
+    ) -> Node:
         node = Node(len(self.nodes) + 1, kind, title, at, size, {**KINDS[kind].widgets, **inputs}, after_run)
         self.nodes.append(node)
         return node
@@ -206,7 +240,14 @@ class Graph:
         number = len(self.groups) + 1
         bounding = [x, y, width, height]
         self.groups.append(
-            {"id": number, "title": f"{number}. {title}", "bounding": bounding, "color": "#3f789e", "font_size": 24, "flags": {}}
+            {
+                "id": number,
+                "title": f"{number}. {title}",
+                "bounding": bounding,
+                "color": "#3f789e",
+                "font_size": 24,
+                "flags": {},
+            }
         )
 
     def api_form(self) -> dict[str, Any]:
@@ -224,17 +265,22 @@ class Graph:
 
     def browser_form(self) -> dict[str, Any]:
         """Version 0.4 of the workflow format."""
-        ends = [(node, name) for node in self.nodes for name, _ in node.sockets() if isinstance(node.inputs.get(name), Link)]
+        ends = [
+            (node, name) for node in self.nodes for name, _ in node.sockets() if isinstance(node.inputs.get(name), Link)
+        ]
         links = {(node.id, name): number for number, (node, name) in enumerate(ends, start=1)}
         nodes = [self._browser_node(node, order, links) for order, node in enumerate(self.nodes)]
         nodes += [_browser_note(note, len(nodes) + i) for i, note in enumerate(self.notes)]
         table = []
         for node, name in ends:
             link, slot = node.inputs[name], [socket for socket, _ in node.sockets()].index(name)
-            table.append([links[node.id, name], link.node.id, link.slot, node.id, slot, link.node.kind.results[link.output]])
+            table.append(
+                [links[node.id, name], link.node.id, link.slot, node.id, slot, link.node.kind.results[link.output]]
+            )
         return {
             "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"few-shot-motion/{self.name}")), "revision": 0,
-            "last_node_id": len(nodes), "last_link_id": len(table), "nodes": nodes, "links": table, "groups": self.groups,
+            "last_node_id": len(nodes), "last_link_id": len(table), "nodes": nodes, "links": table,
+                "groups": self.groups,
             "config": {}, "extra": {}, "version": 0.4,
         }  # fmt: skip
 
@@ -247,14 +293,23 @@ class Graph:
             inputs.append(entry)
         outputs = []
         for name, kind in node.kind.results.items():
-            taken = [number for (to, socket), number in links.items() if self.nodes[to - 1].inputs[socket] == node[name]]
+            taken = [
+                number for (to, socket), number in links.items() if self.nodes[to - 1].inputs[socket] == node[name]
+            ]
             outputs.append({"name": name, "type": kind, "links": taken or None})
-        properties: dict[str, Any] = {"Node name for S&R": node.type, "cnr_id": node.kind.pack, "ver": VERSIONS[node.kind.pack]}
+        properties: dict[str, Any] = {
+            "Node name for S&R": node.type,
+            "cnr_id": node.kind.pack,
+            "ver": VERSIONS[node.kind.pack],
+        }
         models = [(node.inputs[widget], folder) for widget, folder in FOLDERS.items() if widget in node.inputs]
         if models:
-            properties["models"] = [{"name": name, "url": SOURCES[name], "directory": folder} for name, folder in models]
+            properties["models"] = [
+                {"name": name, "url": SOURCES[name], "directory": folder} for name, folder in models
+            ]
         return {
-            "id": node.id, "type": node.type, "pos": list(node.at), "size": list(node.size), "flags": {}, "order": order, "mode": 0,
+            "id": node.id, "type": node.type, "pos": list(node.at), "size": list(node.size), "flags": {},
+                "order": order, "mode": 0,
             "inputs": inputs, "outputs": outputs, "title": node.title, "properties": properties,
             "widgets_values": list(node.widget_values()),
         }  # fmt: skip
@@ -262,6 +317,7 @@ class Graph:
 
 def _browser_note(note: dict[str, Any], order: int) -> dict[str, Any]:
     return {
-        "id": order + 1, "type": "MarkdownNote", "pos": list(note["at"]), "size": list(note["size"]), "flags": {}, "order": order, "mode": 0,
+        "id": order + 1, "type": "MarkdownNote", "pos": list(note["at"]), "size": list(note["size"]), "flags": {},
+            "order": order, "mode": 0,
         "inputs": [], "outputs": [], "title": "What to change", "properties": {}, "widgets_values": [note["text"]],
     }  # fmt: skip

@@ -1,1 +1,4 @@
-"""Numbers about videos: features -> statistics -> value. Pure functions on tensors; files, models and progress are the nodes' business."""
+"""Numbers about videos: features -> statistics -> value.
+
+Pure functions on tensors; files, models and progress are the nodes' business.
+"""

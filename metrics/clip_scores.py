@@ -1,6 +1,8 @@
-"""Numbers from CLIP's embeddings of frames and prompts (Radford et al. 2021, arXiv 2103.00020); frames `f d`, prompt `d`, not normalised.
+"""Numbers from CLIP's embeddings of frames and prompts (Radford et al. 2021, arXiv 2103.00020); frames `f d`, prompt
+`d`, not normalised.
 
-Cosines come back as they are, in [-1, 1]; papers print them times 100, or times the model's own logit scale, which is 100 for OpenAI's.
+Cosines come back as they are, in [-1, 1]; papers print them times 100, or times the model's own logit scale, which is
+100 for OpenAI's.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,9 @@ def alignment_per_frame(frames: Tensor, prompt: Tensor) -> Tensor:
 
 
 def alignment(frames: Tensor, prompt: Tensor) -> float:
-    """Mean cosine with the prompt: LAMP's alignment (arXiv 2310.10769, section 4), the recurrent paper's CLIP-Score, Text2Video-Zero's CLIP score."""
+    """Mean cosine with the prompt: LAMP's alignment (arXiv 2310.10769, section 4), the recurrent paper's CLIP-Score,
+    Text2Video-Zero's CLIP score.
+    """
     return float(alignment_per_frame(frames, prompt).mean())
 
 
@@ -36,14 +40,17 @@ def clip_temp(frames: Tensor) -> float:
 
 
 def consistency(frames: Tensor) -> float:
-    """LAMP's consistency, Tune-A-Video's frame consistency: mean cosine over all pairs of frames; NaN for a single frame."""
+    """LAMP's consistency, Tune-A-Video's frame consistency: mean cosine over all pairs of frames; NaN for a single
+    frame.
+    """
     e = unit(frames)
     i, j = torch.triu_indices(len(e), len(e), offset=1)
     return float((e @ e.T)[i, j].mean())
 
 
 def diversity(videos: Sequence[Tensor]) -> float:
-    """LAMP's diversity: mean product over pairs of videos, each the mean of its frames' unit embeddings. Lower is more diverse.
+    """LAMP's diversity: mean product over pairs of videos, each the mean of its frames' unit embeddings. Lower is more
+    diverse.
 
     A video's mean is not made unit again, so inconsistent frames lower it too. NaN for a single video.
     """

@@ -1,4 +1,6 @@
-"""The jump behind a given first frame: how far brightness and colour step from frame 0 to 1, against the steps after it."""
+"""The jump behind a given first frame: how far brightness and colour step from frame 0 to 1, against the steps after
+it.
+"""
 
 from dataclasses import dataclass
 
@@ -40,6 +42,9 @@ def colour_means(video: Tensor) -> Tensor:
 def steps(video: Tensor) -> Steps:
     """Raises ValueError where there are no steps behind the first."""
     if len(video) < LEAST_FRAMES:
-        raise ValueError(f"A first-frame jump needs videos of at least {LEAST_FRAMES} frames, this one has {len(video)}: make longer ones.")
+        raise ValueError(
+            f"A first-frame jump needs videos of at least {LEAST_FRAMES} frames, this one has {len(video)}: make "
+            "longer ones."
+        )
     change = colour_means(video).diff(dim=0)
     return Steps(change[:, 0].abs(), change[:, 1:].norm(dim=1))

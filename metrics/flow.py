@@ -1,4 +1,5 @@
-"""Optical flow without weights: Lucas and Kanade (1981), dense, iterated on a pyramid, with median filtering between its steps.
+"""Optical flow without weights: Lucas and Kanade (1981), dense, iterated on a pyramid, with median filtering between
+its steps.
 
 A flow `b 2 h w` holds, in pixels, how far each pixel of the first frame has gone in the second: x first, then y.
 """
@@ -17,11 +18,15 @@ _DAMPING = 2e-4  # where there is nothing to hold on to, the flow stays as it wa
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
-    """W(images, flow): at each pixel the second frame's colour at where the flow leads, bilinear, beyond the border the border's."""
+    """W(images, flow): at each pixel the second frame's colour at where the flow leads, bilinear, beyond the border the
+    border's.
+    """
     h, w = images.shape[-2:]
     grid = _pixels(flow) + flow
     size = torch.tensor([max(w - 1, 1), max(h - 1, 1)], dtype=flow.dtype, device=flow.device).view(1, 2, 1, 1)
-    return F.grid_sample(images, (grid / size * 2 - 1).movedim(1, -1), mode="bilinear", padding_mode="border", align_corners=True)
+    return F.grid_sample(
+        images, (grid / size * 2 - 1).movedim(1, -1), mode="bilinear", padding_mode="border", align_corners=True
+    )
 
 
 def inside(flow: Tensor) -> Tensor:
@@ -42,7 +47,11 @@ def lucas_kanade(first: Tensor, second: Tensor) -> Tensor:
     grey = torch.cat([first, second]).float().mean(dim=1, keepdim=True)
     pyramid = [grey]
     while min(pyramid[-1].shape[-2:]) >= 2 * _LEAST_SIDE:
-        pyramid.append(F.interpolate(_blur(pyramid[-1], 1.0), scale_factor=0.5, mode="bilinear", antialias=False, align_corners=False))
+        pyramid.append(
+            F.interpolate(
+                _blur(pyramid[-1], 1.0), scale_factor=0.5, mode="bilinear", antialias=False, align_corners=False
+            )
+        )
     flow = torch.zeros(len(first), 2, *pyramid[-1].shape[-2:], device=first.device)
     for level in reversed(pyramid):
         a, b = level.chunk(2)
@@ -50,7 +59,9 @@ def lucas_kanade(first: Tensor, second: Tensor) -> Tensor:
         for _ in range(_STEPS):
             step, trust = _step(a, b, flow)
             flow = _median(flow + step)
-            flow = (_blur(flow * trust, _SPREAD) + 1e-6 * flow) / (_blur(trust, _SPREAD) + 1e-6)  # where little is seen, as where more is
+            flow = (_blur(flow * trust, _SPREAD) + 1e-6 * flow) / (
+                _blur(trust, _SPREAD) + 1e-6
+            )  # where little is seen, as where more is
     a, b = grey.chunk(2)
     changed, left = (_blur((a - x).square(), _WINDOW) for x in (b, warp(b, flow)))
     # What standing still explains as well stands still: a plain ground behind a moving thing.
@@ -58,11 +69,15 @@ def lucas_kanade(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _step(a: Tensor, b: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """The displacement that best explains, in a window around each pixel, what is left between a and the warped b; and how far to trust it."""
+    """The displacement that best explains, in a window around each pixel, what is left between a and the warped b; and
+    how far to trust it.
+    """
     warped = warp(b, flow)
     gx, gy = _gradient((a + warped) / 2)
     rest = a - warped
-    xx, yy, xy, xr, yr = _blur(torch.cat([gx * gx, gy * gy, gx * gy, gx * rest, gy * rest], dim=1), _WINDOW).unbind(dim=1)
+    xx, yy, xy, xr, yr = _blur(torch.cat([gx * gx, gy * gy, gx * gy, gx * rest, gy * rest], dim=1), _WINDOW).unbind(
+        dim=1
+    )
     xx, yy = xx + _DAMPING, yy + _DAMPING
     determinant = xx * yy - xy * xy
     step = torch.stack([(yy * xr - xy * yr) / determinant, (xx * yr - xy * xr) / determinant], dim=1).clamp(-1, 1)

@@ -9,7 +9,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and covariance of a set; the covariance as a factor, factor^T factor = (count - 1) covariance, so that no root need be taken."""
+    """Mean and covariance of a set; the covariance as a factor, factor^T factor = (count - 1) covariance, so that no
+    root need be taken.
+    """
 
     count: int
     mean: Tensor  # d
@@ -17,11 +19,16 @@ class Statistics:
 
 
 def statistics(features: Tensor) -> Statistics:
-    """n d => mean and covariance (divisor n - 1) in float64. Raises ValueError where there are none, or numbers that are none."""
+    """n d => mean and covariance (divisor n - 1) in float64.
+
+    Raises ValueError where there are none, or numbers that are none.
+    """
     if len(features) < 2:
         raise ValueError(f"A Fréchet distance needs at least 2 videos in each set, here is {len(features)}: add more.")
     if not torch.isfinite(features).all():
-        raise ValueError("The features hold values that are no numbers (NaN or infinite): check the nodes that made the videos.")
+        raise ValueError(
+            "The features hold values that are no numbers (NaN or infinite): check the nodes that made the videos."
+        )
     x = features.double()
     mean = x.mean(dim=0)
     factor = x - mean
@@ -31,7 +38,8 @@ def statistics(features: Tensor) -> Statistics:
 
 
 def frechet_distance(a: Statistics, b: Statistics) -> float:
-    """|mean_a - mean_b|^2 + tr A + tr B - 2 tr (A B)^(1/2), where tr (A B)^(1/2) is the sum of the singular values of factor_a factor_b^T.
+    """|mean_a - mean_b|^2 + tr A + tr B - 2 tr (A B)^(1/2), where tr (A B)^(1/2) is the sum of the singular values of
+    factor_a factor_b^T.
 
     Exact also where there are fewer videos than features and both covariances are singular.
     """
@@ -52,10 +60,14 @@ def floor(features: Tensor) -> float:
     return frechet_distance(statistics(features[0::2]), statistics(features[1::2]))
 
 
-def bootstrap_interval(a: Tensor, b: Tensor, resamples: int = 100, seed: int = 0, tick=lambda: None) -> tuple[float, float]:
-    """95 % of how the distance scatters when both sets are drawn again from themselves, laid around the distance itself.
+def bootstrap_interval(
+    a: Tensor, b: Tensor, resamples: int = 100, seed: int = 0, tick=lambda: None
+) -> tuple[float, float]:
+    """95 % of how the distance scatters when both sets are drawn again from themselves, laid around the distance
+    itself.
 
-    Drawing repeats videos, and with fewer different ones the distance rises (see `floor`): the spread is used, the rise is not.
+    Drawing repeats videos, and with fewer different ones the distance rises (see `floor`): the spread is used, the rise
+    is not.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -89,17 +101,25 @@ class Grouped:
 
 
 def grouped_distance(a: Tensor, groups_a: Sequence[Hashable], b: Tensor, groups_b: Sequence[Hashable]) -> Grouped:
-    """The distance between what both sets hold of a group, for each. Raises ValueError where a group is in one set only, or has one video."""
+    """The distance between what both sets hold of a group, for each.
+
+    Raises ValueError where a group is in one set only, or has one video.
+    """
     for features, groups in ((a, groups_a), (b, groups_b)):
         if len(features) != len(groups):
             raise ValueError(f"There are {len(features)} videos and {len(groups)} groups: give every video one.")
     if set(groups_a) != set(groups_b):
         alone = sorted(map(str, set(groups_a) ^ set(groups_b)))
-        raise ValueError(f"The group {alone[0]!r} is in one of the two sets only: a distance per group needs every group in both.")
+        raise ValueError(
+            f"The group {alone[0]!r} is in one of the two sets only: a distance per group needs every group in both."
+        )
     values = {}
     for group in dict.fromkeys(groups_a):
         sides = [x[[i for i, name in enumerate(names) if name == group]] for x, names in ((a, groups_a), (b, groups_b))]
         if min(map(len, sides)) < 2:
-            raise ValueError(f"The group {group!r} has {len(sides[0])} and {len(sides[1])} videos, at least 2 are needed in each set.")
+            raise ValueError(
+                f"The group {group!r} has {len(sides[0])} and {len(sides[1])} videos, at least 2 are needed in each "
+                "set."
+            )
         values[group] = frechet_distance(statistics(sides[0]), statistics(sides[1]))
     return Grouped(values)

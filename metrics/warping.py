@@ -1,6 +1,8 @@
-"""How well each frame is the next one moved back along its flow: the warping error (Lai et al. 2018, arXiv 1808.00449, equation 10).
+"""How well each frame is the next one moved back along its flow: the warping error (Lai et al. 2018, arXiv 1808.00449,
+equation 10).
 
-The authors' code divides by the number of visible pixels times three colours; so do we: a mean square per colour, frames in [0, 1].
+The authors' code divides by the number of visible pixels times three colours; so do we: a mean square per colour,
+frames in [0, 1].
 """
 
 from collections.abc import Callable
@@ -29,8 +31,8 @@ class WarpingError:
 
 
 def occluded(forward: Tensor, backward: Tensor) -> Tensor:
-    """b 2 h w twice => b 1 h w (Ruder et al. 2016, arXiv 1604.08610, equations 5 and 6): the way there and back does not close, or motion has
-    an edge. Places that the flow leads out of the picture count as occluded too."""
+    """b 2 h w twice => b 1 h w (Ruder et al. 2016, arXiv 1604.08610, equations 5 and 6): the way there and back does
+    not close, or motion has an edge. Places that the flow leads out of the picture count as occluded too."""
     back = warp(backward, forward)
     length = _square(forward)
     open_loop = _square(forward + back) > 0.01 * (length + _square(back)) + 0.5
@@ -57,7 +59,9 @@ def warping_error(video: Tensor, flow: Flow, tick: Callable[[], None] = lambda: 
     return WarpingError(torch.stack(errors), torch.stack(visible), torch.stack(motion), torch.cat(flows))
 
 
-def _pair(frame: Tensor, following: Tensor, flow: Flow, tick: Callable[[], None]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _pair(
+    frame: Tensor, following: Tensor, flow: Flow, tick: Callable[[], None]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     forward, backward = flow(frame, following), flow(following, frame)
     mask = (~occluded(forward, backward)).double()
     square = (warp(following, forward) - frame).double().square().mean(dim=1, keepdim=True)
@@ -66,10 +70,12 @@ def _pair(frame: Tensor, following: Tensor, flow: Flow, tick: Callable[[], None]
 
 
 def homography_error(video: Tensor, flow: Flow, tick: Callable[[], None] = lambda: None) -> Tensor:
-    """f-1: squares of 255-level differences summed over three colours, mean over all pixels, after one homography per pair and no mask.
+    """f-1: squares of 255-level differences summed over three colours, mean over all pixels, after one homography per
+    pair and no mask.
 
-    After the recurrent paper's evaluation code, to stand beside its table and nothing else: it says little about motion. There the homography
-    comes from ORB features and RANSAC, here from the flow, by least squares that put less and less weight on what does not fit.
+    After the recurrent paper's evaluation code, to stand beside its table and nothing else: it says little about
+    motion. There the homography comes from ORB features and RANSAC, here from the flow, by least squares that put less
+    and less weight on what does not fit.
     """
     from kornia.geometry.homography import find_homography_dlt_iterated
     from kornia.geometry.transform import warp_perspective
@@ -93,4 +99,6 @@ def homography_error(video: Tensor, flow: Flow, tick: Callable[[], None] = lambd
 
 def _check_pairs(video: Tensor) -> None:
     if len(video) < 2:
-        raise ValueError("A warping error compares each frame with the next, this video has a single one: make longer ones.")
+        raise ValueError(
+            "A warping error compares each frame with the next, this video has a single one: make longer ones."
+        )

@@ -1,4 +1,5 @@
-"""The miniature as a custom-node package: it teaches ComfyUI the shape of its models and where their files are. It has no nodes.
+"""The miniature as a custom-node package: it teaches ComfyUI the shape of its models and where their files are. It has
+no nodes.
 
 Only `python3 dev` and the tests load it, into a ComfyUI of their own; never a user's install.
 """

@@ -1,4 +1,6 @@
-"""Writes clips of the miniature world as ordinary video files with captions, and chooses first frames that no clip has shown."""
+"""Writes clips of the miniature world as ordinary video files with captions, and chooses first frames that no clip has
+shown.
+"""
 
 import os
 from collections import Counter
@@ -17,7 +19,8 @@ _STARTS_TRIED = 8
 def write_training_set(
     folder: Path, motion: str, count: int = 8, frames: int = 16, seed: int = 0, masks: Path | None = None
 ) -> list[Scene]:
-    """Write `count` clips of a motion, `moves_right_0.mp4` with its caption in `moves_right_0.txt` and so on; returns their scenes.
+    """Write `count` clips of a motion, `moves_right_0.mp4` with its caption in `moves_right_0.txt` and so on; returns
+    their scenes.
 
     `masks`: a folder for their exact masks, videos of the same names, white on the subject.
     """
@@ -47,7 +50,9 @@ def mask_clip(scene: Scene, states: list[State]) -> np.ndarray:
 
 
 def write_clip(file: Path, clip: np.ndarray) -> None:
-    """Write a clip uint8 (f, h, w, 3) as H.264 with whole chroma: halved chroma bleeds 90 levels at the edge of a sprite."""
+    """Write a clip uint8 (f, h, w, 3) as H.264 with whole chroma: halved chroma bleeds 90 levels at the edge of a
+    sprite.
+    """
     part = file.with_suffix(".mp4.part")
     try:
         with av.open(part, "w", format="mp4") as container:

@@ -3,12 +3,15 @@
 from comfy import sd1_clip, supported_models, supported_models_base
 
 TEXT = {
-    "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128, "hidden_act": "quick_gelu",
+    "num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128,
+        "hidden_act": "quick_gelu",
     "max_position_embeddings": 77, "eos_token_id": 49407, "vocab_size": 49408,
 }  # fmt: skip
 UNET = {
-    "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 64, "num_res_blocks": [1, 1], "channel_mult": [1, 2],
-    "transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "transformer_depth_middle": 1, "context_dim": 64,
+    "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 64, "num_res_blocks": [1, 1],
+        "channel_mult": [1, 2],
+    "transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "transformer_depth_middle": 1,
+        "context_dim": 64,
     "num_heads": 4, "use_spatial_transformer": True, "legacy": False,
 }  # fmt: skip
 
@@ -21,7 +24,9 @@ class MiniatureTextTower(sd1_clip.SDClipModel):
 
 class MiniatureClip(sd1_clip.SD1ClipModel):
     def __init__(self, device="cpu", dtype=None, model_options={}, **kwargs):
-        super().__init__(device=device, dtype=dtype, model_options=model_options, clip_model=MiniatureTextTower, **kwargs)
+        super().__init__(
+            device=device, dtype=dtype, model_options=model_options, clip_model=MiniatureTextTower, **kwargs
+        )
 
 
 class Miniature(supported_models.SD15):

@@ -1,7 +1,7 @@
 """Finds the subject in pictures of the miniature world, without networks, and compares its course with the exact one.
 
-All work is done on art pixels (2x2 px each, 64x64 a picture); places and sizes come out in cells. A picture may be one a small diffusion
-model drew: colours somewhat off, edges soft, the subject partly outside, rain in front of it.
+All work is done on art pixels (2x2 px each, 64x64 a picture); places and sizes come out in cells. A picture may be one
+a small diffusion model drew: colours somewhat off, edges soft, the subject partly outside, rain in front of it.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,13 @@ _PALETTE = np.array(
 )
 _FIRST_GROUND, _RAIN = 2 * len(_COLOURS), len(_PALETTE) - 1
 SMALLEST = 16  # art pixels: a quarter of the smallest subject, a triangle three cells wide
-SMEAR = 0.3  # a region that overlaps its best shape less than this is no subject; neither is one larger than the picture
-RIGHT_SHAPE, MOST_REST = 0.7, 0.03  # `shows` asks for this overlap, and for no more rest: a second subject is 0.04 and more
+SMEAR = (
+    0.3  # a region that overlaps its best shape less than this is no subject; neither is one larger than the picture
+)
+RIGHT_SHAPE, MOST_REST = (
+    0.7,
+    0.03,
+)  # `shows` asks for this overlap, and for no more rest: a second subject is 0.04 and more
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Found:
 
 
 def find_subject(picture: np.ndarray, shapes: Sequence[str] = world.SHAPES) -> Found | None:
-    """The largest thing in a subject's colour in a picture uint8 (128, 128, 3), as the best fitting of `shapes`; None if there is none."""
+    """The largest thing in a subject's colour in a picture uint8 (128, 128, 3), as the best fitting of `shapes`; None
+    if there is none.
+    """
     art = picture.reshape(_SIDE, ART, _SIDE, ART, 3).mean(axis=(1, 3), dtype=np.float32)
     labels = _nearest(art, np.arange(len(_PALETTE)))
     counts = np.bincount(labels.ravel(), minlength=len(_PALETTE))
@@ -85,14 +92,16 @@ def measure_clip(clip: np.ndarray, scene: Scene, states: list[State]) -> dict[st
     """How a clip uint8 (f, 128, 128, 3) of a scene follows its exact course; 1 is perfect everywhere but in path_error.
 
     found, colour_kept   share of frames that show a subject at all; one of the scene's colour.
-    shape_iou            mean overlap with the exact shape of the exact size, shifted onto the found subject; 0 where there is none.
+    shape_iou            mean overlap with the exact shape of the exact size, shifted onto the found subject; 0 where
+    there is none.
     path_error           mean distance in cells from the exact centre; 8 where there is no subject.
     displacement_ratio, direction_cosine
-        *Straight courses*, whose ends lie at least half the course's length apart: length and direction of last minus first found
-        place against last minus first exact place. *Curved courses* (bounces, orbits): the same over every quarter of 16 frames, or of
-        a shorter clip (from frame i to i + f // 4), lengths summed, cosines averaged over the quarters in which the exact subject moves half a cell or more.
-        A move of less than an art pixel has no direction: cosine 0. *Standing subjects*, whose course is shorter than a cell:
-        1 + the net displacement in cells, and cosine 1 if that is less than a cell, else 0.
+        *Straight courses*, whose ends lie at least half the course's length apart: length and direction of last minus
+        first found place against last minus first exact place. *Curved courses* (bounces, orbits): the same over every
+        quarter of 16 frames, or of a shorter clip (from frame i to i + f // 4), lengths summed, cosines averaged over
+        the quarters in which the exact subject moves half a cell or more. A move of less than an art pixel has no
+        direction: cosine 0. *Standing subjects*, whose course is shorter than a cell: 1 + the net displacement in
+        cells, and cosine 1 if that is less than a cell, else 0.
     scale_ratio          growth against the exact growth; for subjects that keep their size, last size against first.
     """
     frames = [find_subject(frame, (scene.shape,)) for frame in clip]
@@ -106,17 +115,26 @@ def measure_clip(clip: np.ndarray, scene: Scene, states: list[State]) -> dict[st
         "direction_cosine": cosine,
         "path_error": float(np.where(np.isnan(errors), CELLS / 2, errors).mean()),
         "colour_kept": float(np.mean([found is not None and found.colour == scene.colour for found in frames])),
-        "shape_iou": float(np.mean([_shape_iou(found, state.size) if found else 0.0 for found, state in zip(frames, states, strict=True)])),
+        "shape_iou": float(
+            np.mean(
+                [_shape_iou(found, state.size) if found else 0.0 for found, state in zip(frames, states, strict=True)]
+            )
+        ),
         "scale_ratio": _compare_sizes(frames, states),
     }
 
 
 def background_change(clip: np.ndarray, shape: str) -> float:
-    """How far the background drifts from frame 0, in levels of 255: mean over its pixels, frames 1 and on, of a clip uint8 (f, 128, 128, 3).
+    """How far the background drifts from frame 0, in levels of 255: mean over its pixels, frames 1 and on, of a clip
+    uint8 (f, 128, 128, 3).
 
-    Background is what is no subject of `shape` in the frame nor in frame 0, two art pixels of soft edge left out on both sides.
+    Background is what is no subject of `shape` in the frame nor in frame 0, two art pixels of soft edge left out on
+    both sides.
     """
-    subjects = [np.zeros(frame.shape[:2], bool) if (found := find_subject(frame, (shape,))) is None else found.mask for frame in clip]
+    subjects = [
+        np.zeros(frame.shape[:2], bool) if (found := find_subject(frame, (shape,))) is None else found.mask
+        for frame in clip
+    ]
     ground = [~ndimage.binary_dilation(mask, iterations=2 * ART) for mask in subjects]
     change = np.abs(clip.astype(np.float32) - clip[0].astype(np.float32)).mean(axis=-1)
     return float(np.mean([change[i][ground[i] & ground[0]].mean() for i in range(1, len(clip))]))
@@ -137,7 +155,9 @@ def _compare_courses(places: np.ndarray, exact: np.ndarray) -> tuple[float, floa
         moves, exact_moves = np.nan_to_num(places[quarter:] - places[:-quarter]), exact[quarter:] - exact[:-quarter]
     lengths, exact_lengths = np.linalg.norm(moves, axis=1), np.linalg.norm(exact_moves, axis=1)
     cosines = (moves * exact_moves).sum(axis=1) / np.maximum(lengths * exact_lengths, 1e-9) * (lengths >= _STEP)
-    return float(lengths.sum() / exact_lengths.sum()), float(cosines[exact_lengths >= min(0.5, exact_lengths.max())].mean())
+    return float(lengths.sum() / exact_lengths.sum()), float(
+        cosines[exact_lengths >= min(0.5, exact_lengths.max())].mean()
+    )
 
 
 def _compare_sizes(frames: list[Found | None], states: list[State]) -> float:
@@ -164,7 +184,9 @@ def _nearest(art: np.ndarray, entries: np.ndarray) -> np.ndarray:
 
 
 def _largest_region(mask: np.ndarray) -> np.ndarray | None:
-    """The largest piece of a mask without its speckle; pieces at most two art pixels apart, as a drop of rain leaves them, are one."""
+    """The largest piece of a mask without its speckle; pieces at most two art pixels apart, as a drop of rain leaves
+    them, are one.
+    """
     around = np.rint(ndimage.uniform_filter(mask.astype(np.float32), 3, mode="nearest") * 9).astype(np.int8) - mask
     clean = np.where(mask, around >= 2, around >= 7)
     pieces, count = ndimage.label(ndimage.binary_dilation(clean, np.ones((3, 3))), np.ones((3, 3)))
@@ -175,7 +197,9 @@ def _largest_region(mask: np.ndarray) -> np.ndarray | None:
     return clean & (pieces == largest) if areas[largest] >= SMALLEST else None
 
 
-def _overlaps(region: np.ndarray, drops: np.ndarray, shape: str, x: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _overlaps(
+    region: np.ndarray, drops: np.ndarray, shape: str, x: np.ndarray, y: np.ndarray, size: np.ndarray
+) -> np.ndarray:
     """IoU of a region with exact masks of many places and sizes; drops count for neither."""
     reach = (np.max(size) / 2 + 0.5) / _STEP
     rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
@@ -190,7 +214,9 @@ def _overlaps(region: np.ndarray, drops: np.ndarray, shape: str, x: np.ndarray, 
 
 
 _CUBE = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-_FINE = np.stack(np.meshgrid(*[np.linspace(-1, 1, 9)] * 2, np.linspace(-1, 1, 5), indexing="ij"), axis=-1).reshape(-1, 3)
+_FINE = np.stack(np.meshgrid(*[np.linspace(-1, 1, 9)] * 2, np.linspace(-1, 1, 5), indexing="ij"), axis=-1).reshape(
+    -1, 3
+)
 
 
 def _fit(region: np.ndarray, drops: np.ndarray, shape: str) -> tuple[float, str, tuple[float, float, float]]:

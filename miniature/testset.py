@@ -40,7 +40,8 @@ def test_set(count: int = COUNT, frames: int = FRAMES, motions: tuple[str, ...] 
 
 
 def state_features(clip: np.ndarray) -> np.ndarray:
-    """What the world knows of a clip uint8 (f, 128, 128, 3), a row of 6 f numbers: place, size (cells) and colour of the subject per frame.
+    """What the world knows of a clip uint8 (f, 128, 128, 3), a row of 6 f numbers: place, size (cells) and colour of
+    the subject per frame.
 
     A frame without a subject counts as one of no size, in the middle, of the picture's mean colour.
     """

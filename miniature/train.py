@@ -1,8 +1,9 @@
 """Train the miniature's weights from nothing: `python3 dev train-miniature`.
 
-Stages, each reproducible from --seed and resumable (state every 200 steps): the VAE's decoder on crops of eight cells, the UNet with its text
-tower on latents of whole pictures, and over these two, once their file is written, the motion prior (train_prior.py); by itself, CLIP's two
-towers (train_clip.py). Every step draws its own data from (seed, step), so a resumed run sees what an unbroken one would have seen.
+Stages, each reproducible from --seed and resumable (state every 200 steps): the VAE's decoder on crops of eight cells,
+the UNet with its text tower on latents of whole pictures, and over these two, once their file is written, the motion
+prior (train_prior.py); by itself, CLIP's two towers (train_clip.py). Every step draws its own data from (seed, step),
+so a resumed run sees what an unbroken one would have seen.
 """
 
 import argparse
@@ -31,7 +32,9 @@ WORDS = (list(world.COLOURS), list(world.SHAPES), list(world.BACKGROUNDS), ["", 
 
 
 def pictures(seed: int, step: int, count: int) -> tuple[Tensor, list[str]]:
-    """Pictures (count 3 128 128) in [0, 1] and their captions: half of them stills, half single frames of a motion, named with it or not."""
+    """Pictures (count 3 128 128) in [0, 1] and their captions: half of them stills, half single frames of a motion,
+    named with it or not.
+    """
     rng = np.random.default_rng([seed, step])
     images, captions = [], []
     for _ in range(count):
@@ -47,8 +50,8 @@ def pictures(seed: int, step: int, count: int) -> tuple[Tensor, list[str]]:
 
 
 def crops(seed: int, step: int, count: int, cells: int = 8) -> Tensor:
-    """Crops (count 3 p p) for the decoder: three quarters of them the world, the rest smooth random colours, so that a photograph
-    comes back as its mosaic."""
+    """Crops (count 3 p p) for the decoder: three quarters of them the world, the rest smooth random colours, so that a
+    photograph comes back as its mosaic."""
     whole = pictures(seed + 1, step, count)[0]
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     smooth = F.interpolate(torch.rand(count // 4, 3, 7, 7, generator=generator), size=128, mode="bicubic").clamp(0, 1)
@@ -68,7 +71,9 @@ def adamw(parameters: list[Tensor], lr: float) -> torch.optim.Optimizer:
 def fit(
     stage: str, parameters: dict[str, Tensor], loss_at, steps: int, lr: float, folder: Path, optimizer_of=adamw
 ) -> Iterator[tuple[int, float]]:
-    """Warm-up and a cosine, an exponential mean of the weights, one (step, loss) per step; leaves the mean in `parameters`."""
+    """Warm-up and a cosine, an exponential mean of the weights, one (step, loss) per step; leaves the mean in
+    `parameters`.
+    """
     state_file = folder / f"{stage}.state"
     optimizer = optimizer_of(list(parameters.values()), lr)
     mean = {key: value.detach().clone() for key, value in parameters.items()}
@@ -93,7 +98,10 @@ def fit(
         yield step, loss.item()
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
             weights = {key: value.detach() for key, value in parameters.items()}
-            torch.save({"step": step + 1, "mean": mean, "weights": weights, "optimizer": optimizer.state_dict()}, f"{state_file}.part")
+            torch.save(
+                {"step": step + 1, "mean": mean, "weights": weights, "optimizer": optimizer.state_dict()},
+                f"{state_file}.part",
+            )
             Path(f"{state_file}.part").replace(state_file)
     for key, value in parameters.items():
         value.data.copy_(mean[key])
@@ -113,7 +121,9 @@ def report(stage: str, records: Iterator[tuple[int, float]], steps: int) -> None
 
 
 def initialise(module: torch.nn.Module) -> None:
-    """Core's layers come with memory as it was found: PyTorch's usual initialisation, and zero where a residual branch ends."""
+    """Core's layers come with memory as it was found: PyTorch's usual initialisation, and zero where a residual branch
+    ends.
+    """
     for name, layer in module.named_modules():
         if isinstance(layer, torch.nn.Embedding):
             torch.nn.init.normal_(layer.weight, std=0.02)
@@ -148,7 +158,9 @@ def train_decoder(seed: int, steps: int, device: str, folder: Path) -> dict[str,
         latents = vae.encode(picture)
         noise = torch.randn(latents.shape, generator=generator) * torch.rand(16, 1, 1, 1, generator=generator) * 0.2
         with autocast(device):
-            drawn = model.taesd_decoder(latents + noise.to(device))  # a decoder that shrugs off small errors of the UNet
+            drawn = model.taesd_decoder(
+                latents + noise.to(device)
+            )  # a decoder that shrugs off small errors of the UNet
         return F.l1_loss(drawn.float(), picture) + 2 * F.mse_loss(drawn.float(), picture)
 
     parameters = {key: value.requires_grad_(True) for key, value in model.taesd_decoder.named_parameters()}
@@ -185,12 +197,19 @@ def train_image(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
         return [tokens[caption] for caption in captions]
 
     def unread(rng: np.random.Generator) -> Tensor:
-        """How badly captions can be read off any token behind them, each word in a direction of its own. Pictures do not show which way a thing
-        moves, so a tower that is taught by pictures alone forgets those words; CLIP, which is taught by captions, does not."""
+        """How badly captions can be read off any token behind them, each word in a direction of its own. Pictures do
+        not show which way a thing moves, so a tower that is taught by pictures alone forgets those words; CLIP, which
+        is taught by captions, does not."""
         drawn = rng.integers([len(words) for words in WORDS], size=(48, len(WORDS)))
         scenes = [world.Scene(*(words[i] for words, i in zip(WORDS[:3], row, strict=False))) for row in drawn]
-        context = text(tokens_of([scene.caption(WORDS[3][row[3]]) for scene, row in zip(scenes, drawn, strict=True)]))[0]
-        guesses = (context[:, rng.integers(12, 77, size=8)] @ (2 * signs)).flatten(0, 1).split([len(words) for words in WORDS], dim=1)
+        context = text(tokens_of([scene.caption(WORDS[3][row[3]]) for scene, row in zip(scenes, drawn, strict=True)]))[
+            0
+        ]
+        guesses = (
+            (context[:, rng.integers(12, 77, size=8)] @ (2 * signs))
+            .flatten(0, 1)
+            .split([len(words) for words in WORDS], dim=1)
+        )
         rights = torch.from_numpy(drawn.repeat(8, axis=0).T).to(device)
         return sum(F.cross_entropy(guess, right) for guess, right in zip(guesses, rights, strict=True))
 
@@ -202,15 +221,21 @@ def train_image(seed: int, steps: int, device: str, folder: Path) -> dict[str, T
         generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
         x0 = vae.encode(picture).to(device)
         timestep = torch.randint(0, 1000, (len(x0),), generator=generator).to(device)
-        # noise with a common part per channel (0.2): else the input's mean gives the background away in training, and the words go unread
-        eps = (torch.randn(x0.shape, generator=generator) + 0.2 * torch.randn(*x0.shape[:2], 1, 1, generator=generator)).to(device)
+        # noise with a common part per channel (0.2): else the input's mean gives the background away in training, and
+        # the words go unread
+        eps = (
+            torch.randn(x0.shape, generator=generator) + 0.2 * torch.randn(*x0.shape[:2], 1, 1, generator=generator)
+        ).to(device)
         a = abar[timestep].view(-1, 1, 1, 1)
         context = text(tokens_of(captions))[0]
         with autocast(device):
             predicted = unet(a.sqrt() * x0 + (1 - a).sqrt() * eps, timestep, context=context, transformer_options={})
-        # by noise alone an error of the whole picture's colour weighs next to nothing where it is decided, at the highest levels
+        # by noise alone an error of the whole picture's colour weighs next to nothing where it is decided, at the
+        # highest levels
         weight = (1 / a).sqrt()
-        return (weight * (predicted.float() - eps).square()).mean() + 0.05 * unread(np.random.default_rng([seed, step, 1]))
+        return (weight * (predicted.float() - eps).square()).mean() + 0.05 * unread(
+            np.random.default_rng([seed, step, 1])
+        )
 
     modules = {"model.diffusion_model": unet, "cond_stage_model.transformer": text.transformer}
     parameters = {
@@ -253,7 +278,9 @@ def main() -> None:
         import train_prior
         import train_words
 
-        asyncio.run(nodes.load_custom_node(str(Path(__file__).parent)))  # Load Checkpoint knows the miniature from here on
+        asyncio.run(
+            nodes.load_custom_node(str(Path(__file__).parent))
+        )  # Load Checkpoint knows the miniature from here on
         train_words.write(train_words.train_words(options.seed, options.words_steps))
         train_prior.write(*train_prior.train_prior(options.seed, options.prior_steps, options.device, options.folder))
     if options.stage in ("clip", "all"):

@@ -1,7 +1,9 @@
-"""The miniature's CLIP: two small towers that learn which caption belongs to which picture, so that CLIP's numbers mean something in its world.
+"""The miniature's CLIP: two small towers that learn which caption belongs to which picture, so that CLIP's numbers mean
+something in its world.
 
-One file in Hugging Face's layout, as users have of the real one. CLIP's vocabulary of 49,408 tokens is kept, so the text tower is 8 numbers wide:
-of its weights nearly all are the table of tokens. Every tenth scene is never shown: on those it is tested.
+One file in Hugging Face's layout, as users have of the real one. CLIP's vocabulary of 49,408 tokens is kept, so the
+text tower is 8 numbers wide: of its weights nearly all are the table of tokens. Every tenth scene is never shown: on
+those it is tested.
 """
 
 from pathlib import Path
@@ -16,9 +18,12 @@ from train import fit, report
 
 FILE = Path(__file__).parent / "models" / "clip_vision" / "miniature_clip.safetensors"
 SIDE = 64  # px, what the image tower sees
-SCALE = 20.0  # logits per cosine, not learned: a low one drives right and wrong cosines apart, and they are what is printed
+SCALE = (
+    20.0  # logits per cosine, not learned: a low one drives right and wrong cosines apart, and they are what is printed
+)
 BATCH = 50  # different scenes
-TEXT = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 1, "intermediate_size": 256, "vocab_size": 49408,
+TEXT = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 1, "intermediate_size": 256,
+        "vocab_size": 49408,
         "bos_token_id": 49406, "eos_token_id": 49407}  # fmt: skip
 VISION = {
     "hidden_size": 64,
@@ -29,19 +34,25 @@ VISION = {
     "image_size": SIDE,
 }
 SCENES = world.all_scenes()
-HELD_OUT = [scene for i, scene in enumerate(SCENES) if (i + i // 5 + i // 25) % 10 == 0]  # every colour, shape and background is among them
+HELD_OUT = [
+    scene for i, scene in enumerate(SCENES) if (i + i // 5 + i // 25) % 10 == 0
+]  # every colour, shape and background is among them
 SHOWN = [scene for scene in SCENES if scene not in HELD_OUT]
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 def pairs(seed: int, step: int, count: int = BATCH) -> tuple[Tensor, list[str]]:
-    """Pictures (count 3 64 64) of different scenes, and their captions: stills and frames of motions, some soft or noisy as a diffusion model draws."""
+    """Pictures (count 3 64 64) of different scenes, and their captions: stills and frames of motions, some soft or
+    noisy as a diffusion model draws.
+    """
     rng = np.random.default_rng([seed, step, 4])
     images, captions = [], []
     for i in rng.permutation(len(SHOWN))[:count]:
         motion = list(world.MOTIONS)[rng.integers(len(world.MOTIONS))]
         moves = rng.random() < 0.6
-        state = world.path(motion, world.start_state(motion, rng))[rng.integers(16)] if moves else world.still_state(rng)
+        state = (
+            world.path(motion, world.start_state(motion, rng))[rng.integers(16)] if moves else world.still_state(rng)
+        )
         images.append(_worn(world.draw(SHOWN[i], state), rng))
         captions.append(SHOWN[i].caption(motion if rng.random() < 0.5 else ""))
     return torch.stack(images), captions
@@ -85,7 +96,9 @@ def train_clip(seed: int, steps: int, folder: Path) -> torch.nn.Module:
 
     def loss_at(step: int) -> Tensor:
         images, captions = pairs(seed, step)
-        ids = tokenizer(captions, padding=True, return_tensors="pt")["input_ids"]  # what is behind the first end is not looked at
+        ids = tokenizer(captions, padding=True, return_tensors="pt")[
+            "input_ids"
+        ]  # what is behind the first end is not looked at
         return loss_of(model, images, ids)
 
     parameters = {key: value for key, value in model.named_parameters() if key != "logit_scale"}

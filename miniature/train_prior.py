@@ -1,8 +1,10 @@
-"""The miniature's motion prior: LAMP's layers over the frozen image model, taught the world's motions by their captions, without a first frame.
+"""The miniature's motion prior: LAMP's layers over the frozen image model, taught the world's motions by their
+captions, without a first frame.
 
-What a real motion module is to Stable Diffusion: it moves any scene as its caption says. AnimateDiff's layers see one position at a time and did not learn a
-course in an hour; LAMP's convolutions over frames, between the image model's own, do in minutes. How the image model hears the words of train_words.py is
-learnt along, and stands in their LoRA, as AnimateDiff v3 has its domain adapter beside it. README.md says what else was tried.
+What a real motion module is to Stable Diffusion: it moves any scene as its caption says. AnimateDiff's layers see one
+position at a time and did not learn a course in an hour; LAMP's convolutions over frames, between the image model's
+own, do in minutes. How the image model hears the words of train_words.py is learnt along, and stands in their LoRA, as
+AnimateDiff v3 has its domain adapter beside it. README.md says what else was tried.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 FRAMES, SHORT = 16, 8  # frames of a clip, and of every fourth: for a window of either length
 SCENES, MOTIONS = world.all_scenes(), list(world.MOTIONS)
 FILE = Path(__file__).parent / "models" / "motion_adapters" / "miniature_motion.safetensors"
-# Layers that are to move by a word learn nothing as long as the word makes no difference, and it makes none as long as they do not move. So they learn one
-# motion alone first, and words are loud from the start: 2.8 times a usual text value.
+# Layers that are to move by a word learn nothing as long as the word makes no difference, and it makes none as long as
+# they do not move. So they learn one motion alone first, and words are loud from the start: 2.8 times a usual text
+# value.
 FIRST, ALONE = "moves right", 900  # that motion, its steps
 HEARD = {"to_k": 0.16, "to_v": 2.8}
 
@@ -34,8 +37,9 @@ HEARD = {"to_k": 0.16, "to_v": 2.8}
 
 
 def course(motion: str, rng: np.random.Generator) -> list[world.State]:
-    """A clip's course; a motion with a cycle begins anywhere in it half of the time, as the later windows of a long clip do. Never at rest: a prior that
-    has seen rests takes the repeated first frame of repeat-and-slide for one, and stays where it is."""
+    """A clip's course; a motion with a cycle begins anywhere in it half of the time, as the later windows of a long
+    clip do. Never at rest: a prior that has seen rests takes the repeated first frame of repeat-and-slide for one, and
+    stays where it is."""
     offset = int(rng.integers(FRAMES)) if motion in world.ENDLESS and rng.random() < 0.5 else 0
     return world.path(motion, world.start_state(motion, rng), FRAMES + offset)[offset:]
 
@@ -49,20 +53,29 @@ def latents_of(scene: world.Scene, motion: str, seed: int, frames: int = FRAMES)
 def alone(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
     """Latents (2 f 4 16 16) of two scenes in the first motion, and their captions."""
     scenes = [SCENES[i] for i in rng.integers(len(SCENES), size=2)]
-    return torch.stack([latents_of(scene, FIRST, int(rng.integers(2**31))) for scene in scenes]), [scene.caption(FIRST) for scene in scenes]
+    return torch.stack([latents_of(scene, FIRST, int(rng.integers(2**31))) for scene in scenes]), [
+        scene.caption(FIRST) for scene in scenes
+    ]
 
 
 def twins(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
-    """Latents (2 f 4 16 16) of one scene in two motions, a quarter of the time straight ones, and their captions, in one step of twenty left out. All but the
-    motion is the same, so what differs in the two gradients is what the word has to say."""
-    scene, seed, frames = SCENES[rng.integers(len(SCENES))], int(rng.integers(2**31)), SHORT if rng.random() < 0.25 else FRAMES
+    """Latents (2 f 4 16 16) of one scene in two motions, a quarter of the time straight ones, and their captions, in
+    one step of twenty left out. All but the motion is the same, so what differs in the two gradients is what the word
+    has to say."""
+    scene, seed, frames = (
+        SCENES[rng.integers(len(SCENES))],
+        int(rng.integers(2**31)),
+        SHORT if rng.random() < 0.25 else FRAMES,
+    )
     motions = rng.permutation(world.STRAIGHT if rng.random() < 0.25 else MOTIONS)[:2].tolist()
     captions = ["", ""] if rng.random() < 0.05 else [scene.caption(motion) for motion in motions]
     return torch.stack([latents_of(scene, motion, seed, frames) for motion in motions]), captions
 
 
 def noise(generator: torch.Generator, frames: int) -> Tensor:
-    """Noise `1 f 4 16 16` with a common part per channel, of a frame and of the clip: else the input's mean gives colours away, and words go unread."""
+    """Noise `1 f 4 16 16` with a common part per channel, of a frame and of the clip: else the input's mean gives
+    colours away, and words go unread.
+    """
     position, frame, clip = (
         torch.randn(1, *shape, generator=generator) for shape in ((frames, 4, 16, 16), (frames, 4, 1, 1), (1, 4, 1, 1))
     )
@@ -73,13 +86,17 @@ def noise(generator: torch.Generator, frames: int) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """torch's Muon for matrices, kernels as matrices too, and AdamW for the rest: here a third fewer steps than AdamW for all."""
+    """torch's Muon for matrices, kernels as matrices too, and AdamW for the rest: here a third fewer steps than AdamW
+    for all.
+    """
 
     def __init__(self, parameters: list[Tensor], lr: float):
         super().__init__(parameters, {"lr": lr})
         self.views = [(value, value.detach().view(len(value), -1)) for value in parameters if value.ndim > 1]
         rest = [value for value in parameters if value.ndim == 1]
-        self.matrices = torch.optim.Muon([view for _, view in self.views], lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+        self.matrices = torch.optim.Muon(
+            [view for _, view in self.views], lr=lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+        )
         self.rest = torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=0)
 
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -98,16 +115,16 @@ class Muon(torch.optim.Optimizer):
 
 
 def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[MotionAdapter, dict[str, Tensor]]:
-    """The motion layers, as Load Motion Adapter reads them, and the change of the text keys and values by weight; the image model is the
-    released checkpoint, its words those of train_words.py, whose file must be there."""
+    """The motion layers, as Load Motion Adapter reads them, and the change of the text keys and values by weight; the
+    image model is the released checkpoint, its words those of train_words.py, whose file must be there."""
     import comfy.sd
     import comfy.utils
     import nodes
+    from few_shot_motion.host.patching.image_model import sites_of
+    from few_shot_motion.host.training import model as training_host
     from few_shot_motion.motion_modules.adapter import MotionAdapter
     from few_shot_motion.motion_modules.layers import WeightDelta
     from few_shot_motion.motion_modules.module import MotionModule, initialise
-    from few_shot_motion.nodes import training_host
-    from few_shot_motion.nodes.image_model import sites_of
     from few_shot_motion.training.loss import video_loss
     from train import fit, report
 
@@ -138,24 +155,34 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     def loss_of(pair, step: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
         x0, captions = pair(np.random.default_rng([seed, step, 3]))
-        # where noise hides the course the motion is decided: four in five levels are of the noisier half, and weighed by the error of v
+        # where noise hides the course the motion is decided: four in five levels are of the noisier half, and weighed
+        # by the error of v
         level = torch.rand(2, generator=generator)
         level = level[:1] if level[1] < 0.2 else (1 + level[:1]) / 2
         sigma = sigmas[(level * len(sigmas)).long()].expand(2).to(device)
-        predict = training_host.denoiser(base, options, [condition(caption, x0[0]) for caption in captions], torch.bfloat16)
+        predict = training_host.denoiser(
+            base, options, [condition(caption, x0[0]) for caption in captions], torch.bfloat16
+        )
         eps = noise(generator, x0.shape[1]).expand_as(x0)
         return video_loss(predict, x0.to(device), eps.to(device), sigma, torch.ones_like(sigma), power=1.0)
 
     layers = {name: value for name, value in module.named_parameters() if value.requires_grad}
-    report("prior, one motion", fit("prior_alone", layers, lambda step: loss_of(alone, step), ALONE, 2e-3, folder, Muon), ALONE)
+    report(
+        "prior, one motion",
+        fit("prior_alone", layers, lambda step: loss_of(alone, step), ALONE, 2e-3, folder, Muon),
+        ALONE,
+    )
     for name, reading in readings.items():
         weight = base.model.diffusion_model.get_parameter(name).detach().float()
         reading.delta.weight.data = _first_reading(weight, along, typical, HEARD[name.split(".")[-2]])
     trained = layers | {name: reading.delta.weight for name, reading in readings.items()}
     report("prior", fit("prior", trained, lambda step: loss_of(twins, ALONE + step), steps, 1e-3, folder, Muon), steps)
-    notes = {"kind": "Motion prior of the miniature", "base": "Miniature", "frames": str(FRAMES), "width": "128", "height": "128",
+    notes = {"kind": "Motion prior of the miniature", "base": "Miniature", "frames": str(FRAMES), "width": "128",
+             "height": "128",
              "prompts": ", ".join(MOTIONS), "steps": str(ALONE + steps), "licence": "Apache-2.0"}  # fmt: skip
-    adapter = MotionAdapter("lamp", {name: value.detach() for name, value in module.state_dict().items()}, metadata=notes)
+    adapter = MotionAdapter(
+        "lamp", {name: value.detach() for name, value in module.state_dict().items()}, metadata=notes
+    )
     return adapter, {name: reading.delta.weight.detach() for name, reading in readings.items()}
 
 

@@ -1,8 +1,9 @@
 """Words of motion for the miniature's text tower: a change of its layers, in the format of core's Load LoRA.
 
-Pictures do not show which way a thing moves, and a tower that pictures alone have taught all but forgets those words: "moves right" and "moves
-left" differ by 0.1 of 7 behind the words. Here the tower learns to say the motion along eight directions of its output that scenes hardly use,
-and everything else as before, so that the image model's own reading changes little.
+Pictures do not show which way a thing moves, and a tower that pictures alone have taught all but forgets those words:
+"moves right" and "moves left" differ by 0.1 of 7 behind the words. Here the tower learns to say the motion along eight
+directions of its output that scenes hardly use, and everything else as before, so that the image model's own reading
+changes little.
 """
 
 from pathlib import Path
@@ -23,7 +24,9 @@ def captions() -> list[tuple[world.Scene, str]]:
 
 
 def directions(outputs: Tensor) -> Tensor:
-    """The eight directions `d 8` in which outputs `n l d` vary least, but for the one that the last layer norm leaves without any variance."""
+    """The eight directions `d 8` in which outputs `n l d` vary least, but for the one that the last layer norm leaves
+    without any variance.
+    """
     tokens = outputs[:, 1:_LAST].flatten(0, 1)
     return torch.linalg.eigh(torch.cov(tokens.double().T))[1][:, 1 : 1 + len(MOTIONS)].float()
 
@@ -52,13 +55,19 @@ def train_words(seed: int, steps: int) -> dict[str, Tensor]:
     import nodes
 
     text = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")[1]
-    tower = text.cond_stage_model.clip_l.requires_grad_(False)  # what is trained stands in for it; no gradient of 49,408 tokens
+    tower = text.cond_stage_model.clip_l.requires_grad_(
+        False
+    )  # what is trained stands in for it; no gradient of 49,408 tokens
     tokens, outputs = _tokens(text), outputs_of(text)
     last_words = torch.tensor([row.index(49407) - 1 for row in tokens])
     motions = torch.tensor([MOTIONS.index(motion) if motion else -1 for _, motion in captions()])
     along = directions(outputs)
     wanted = targets(outputs, along, motions, last_words)
-    weights = {name: value for name, value in tower.transformer.named_parameters() if ".encoder." in name or ".final_layer_norm." in name}
+    weights = {
+        name: value
+        for name, value in tower.transformer.named_parameters()
+        if ".encoder." in name or ".final_layer_norm." in name
+    }
     before = {name: value.detach().clone() for name, value in weights.items()}
     trained = {name: torch.nn.Parameter(value.float()) for name, value in before.items()}
     for layer in tower.modules():  # core adds residuals in place, onto what these layers keep for their gradient
@@ -70,7 +79,9 @@ def train_words(seed: int, steps: int) -> dict[str, Tensor]:
         for group in optimizer.param_groups:
             group["lr"] = 3e-3 * min((step + 1) / 100, (steps - step) / steps)
         chosen = torch.randperm(len(tokens), generator=generator)[:64].tolist()
-        said = torch.func.functional_call(tower, {f"transformer.{k}": v for k, v in trained.items()}, ([tokens[i] for i in chosen],))[0]
+        said = torch.func.functional_call(
+            tower, {f"transformer.{k}": v for k, v in trained.items()}, ([tokens[i] for i in chosen],)
+        )[0]
         off = (said - wanted[chosen])[:, :_LAST]
         loss = off.square().sum(dim=-1).mean() + 10 * (off @ along).square().sum(dim=-1).mean()
         optimizer.zero_grad()
@@ -78,7 +89,10 @@ def train_words(seed: int, steps: int) -> dict[str, Tensor]:
         optimizer.step()
         if (step + 1) % 100 == 0:
             print(f"words {step + 1}/{steps}  loss {loss.item():.4f}", flush=True)
-    return named("text_encoders.clip_l.transformer", {name: value.detach() - before[name].float() for name, value in trained.items()})
+    return named(
+        "text_encoders.clip_l.transformer",
+        {name: value.detach() - before[name].float() for name, value in trained.items()},
+    )
 
 
 def named(part: str, changes: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,9 @@
-"""The miniature world: sprites on plain backgrounds, drawn by code, so that everything about a picture is known exactly.
+"""The miniature world: sprites on plain backgrounds, drawn by code, so that everything about a picture is known
+exactly.
 
-A picture is 128x128 px. Lengths are in *cells* of 8 px: one cell is one position of a 16x16 latent. A subject has a colour, a shape
-and a background; a motion says where it is (centre x, y and size, in cells) in every frame. Captions: "a red ball on grass moves right".
+A picture is 128x128 px. Lengths are in *cells* of 8 px: one cell is one position of a 16x16 latent. A subject has a
+colour, a shape and a background; a motion says where it is (centre x, y and size, in cells) in every frame. Captions:
+"a red ball on grass moves right".
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +22,8 @@ COLOURS = {
 }  # fmt: skip
 SHAPES = ("ball", "box", "triangle", "cross", "ring")
 BACKGROUNDS = {  # colour at the top of the picture, and at the bottom
-    "grass": ((96, 168, 72), (74, 142, 58)), "sand": ((226, 206, 152), (206, 182, 124)), "snow": ((238, 242, 250), (214, 224, 240)),
+    "grass": ((96, 168, 72), (74, 142, 58)), "sand": ((226, 206, 152), (206, 182, 124)),
+               "snow": ((238, 242, 250), (214, 224, 240)),
     "water": ((72, 176, 204), (112, 202, 222)), "stone": ((78, 80, 92), (60, 62, 74)),
 }  # fmt: skip
 SHADE = 0.78  # brightness of a sprite's shaded side

@@ -1,9 +1,10 @@
 """The layers of AnimateDiff: one temporal transformer behind every pair of a UNet's ResBlock and transformer.
 
-Guo et al., "AnimateDiff: Animate Your Personalized Text-to-Image Diffusion Models without Specific Tuning", arXiv 2307.04725. Versions 1, 2, 3
-and SDXL-beta compute the same; they differ in which frames a group norm sees, in how many frames have a position, and in version 2's
-transformer in the middle block. Parameter names are the release's, behind ComfyUI's name of the row:
-`input_blocks.1.temporal_transformer.transformer_blocks.0.attention_blocks.0.to_q.weight`. Axes as in layers.py.
+Guo et al., "AnimateDiff: Animate Your Personalized Text-to-Image Diffusion Models without Specific Tuning", arXiv
+2307.04725. Versions 1, 2, 3 and SDXL-beta compute the same; they differ in which frames a group norm sees, in how many
+frames have a position, and in version 2's transformer in the middle block. Parameter names are the release's, behind
+ComfyUI's name of the row: `input_blocks.1.temporal_transformer.transformer_blocks.0.attention_blocks.0.to_q.weight`.
+Axes as in layers.py.
 """
 
 import math
@@ -70,12 +71,18 @@ class GatedFeedForward(nn.Module):
 
 
 class TemporalBlock(nn.Module):
-    """x += attention_a(norm_a(x)) for every attention a (two of them), then x += ff(norm(x)). max_frames None: frames have no position."""
+    """x += attention_a(norm_a(x)) for every attention a (two of them), then x += ff(norm(x)).
 
-    def __init__(self, channels: int, max_frames: int | None, attentions: int, heads: int = HEADS, operations: Any = nn):
+    max_frames None: frames have no position.
+    """
+
+    def __init__(
+        self, channels: int, max_frames: int | None, attentions: int, heads: int = HEADS, operations: Any = nn
+    ):
         super().__init__()
         self.heads = heads
-        made = (FrameAttention(channels, max_frames, operations) if max_frames else TemporalAttention(channels, operations)
+        made = (FrameAttention(channels, max_frames, operations) if max_frames else TemporalAttention(channels,
+                                                                                                      operations)
                 for _ in range(attentions))  # fmt: skip
         self.attention_blocks = nn.ModuleList(made)
         self.norms = nn.ModuleList(operations.LayerNorm(channels) for _ in range(attentions))
@@ -89,19 +96,24 @@ class TemporalBlock(nn.Module):
 
 
 class TemporalTransformer(nn.Module):
-    """proj_out(blocks(proj_in(group norm(x)))) over the frames of every position, the blocks `width` wide (None: as the features are).
+    """proj_out(blocks(proj_in(group norm(x)))) over the frames of every position, the blocks `width` wide (None: as the
+    features are).
 
-    `joint_norm`: statistics over all frames of a clip. max_frames None: frames have no position, any number of them runs.
+    `joint_norm`: statistics over all frames of a clip. max_frames None: frames have no position, any number of them
+    runs.
     """
 
-    def __init__(self, channels: int, max_frames: int | None = 32, attentions: int = 2, blocks: int = 1, joint_norm: bool = False,
+    def __init__(self, channels: int, max_frames: int | None = 32, attentions: int = 2, blocks: int = 1,
+                 joint_norm: bool = False,
                  width: int | None = None, heads: int = HEADS, operations: Any = nn):  # fmt: skip
         super().__init__()
         width = width or channels
         self.joint_norm = joint_norm
         self.norm = operations.GroupNorm(32, channels, eps=1e-6)
         self.proj_in = operations.Linear(channels, width)
-        self.transformer_blocks = nn.ModuleList(TemporalBlock(width, max_frames, attentions, heads, operations) for _ in range(blocks))
+        self.transformer_blocks = nn.ModuleList(
+            TemporalBlock(width, max_frames, attentions, heads, operations) for _ in range(blocks)
+        )
         self.proj_out = operations.Linear(width, channels)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
@@ -115,7 +127,10 @@ class TemporalTransformer(nn.Module):
 
 
 class TemporalTransformers(nn.Module):
-    """AnimateDiff's motion module: a temporal transformer at every site; `layers[path]` finds it again. Settings as TemporalTransformer's."""
+    """AnimateDiff's motion module: a temporal transformer at every site; `layers[path]` finds it again.
+
+    Settings as TemporalTransformer's.
+    """
 
     key_frames: Rule = ()  # self-attention stays the image model's
 
@@ -133,20 +148,28 @@ class TemporalTransformers(nn.Module):
 
 
 def animatediff_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
-    """Every row of a UNet that has a ResBlock: 20 in SD 1.x and the middle block, which versions 1 and 3 leave out; 15 and the middle in SDXL."""
+    """Every row of a UNet that has a ResBlock: 20 in SD 1.x and the middle block, which versions 1 and 3 leave out; 15
+    and the middle in SDXL.
+    """
     found = ((_RES_BLOCK.fullmatch(name), shape) for name, shape in shapes.items())
     return [Site(match[1], shape[0], is_block=False) for match, shape in found if match]
 
 
 def row_of(name: str) -> str:
-    """The site a parameter belongs to: `input_blocks.1.temporal_transformer.norm.weight` -> `input_blocks.1`; "" for a foreign name."""
+    """The site a parameter belongs to: `input_blocks.1.temporal_transformer.norm.weight` -> `input_blocks.1`; "" for a
+    foreign name.
+    """
     row, found, _ = name.partition(".temporal_transformer.")
     return row if found else ""
 
 
 def extent(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """How a file's module is built: frames that have a position, attentions per block, blocks; as TemporalTransformers takes them."""
-    frames = min((tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".pe") and tensor.ndim == 3), default=32)
+    """How a file's module is built: frames that have a position, attentions per block, blocks; as TemporalTransformers
+    takes them.
+    """
+    frames = min(
+        (tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".pe") and tensor.ndim == 3), default=32
+    )
     own = [name for name in tensors if ".temporal_transformer." in name]
     return {
         "max_frames": frames,

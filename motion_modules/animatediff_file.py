@@ -1,7 +1,8 @@
-"""AnimateDiff's motion module files: versions 1, 2, 3 and SDXL-beta, under their original names or diffusers'. Read, never written.
+"""AnimateDiff's motion module files: versions 1, 2, 3 and SDXL-beta, under their original names or diffusers'. Read,
+never written.
 
-A version is recognised from the file alone. It decides which frames the group norms saw in training and on which noise schedule; a wrong
-choice of either raises no error, it only makes worse clips.
+A version is recognised from the file alone. It decides which frames the group norms saw in training and on which noise
+schedule; a wrong choice of either raises no error, it only makes worse clips.
 """
 
 import dataclasses
@@ -15,7 +16,8 @@ from .adapter import AdapterError, MotionAdapter
 from .animatediff import TemporalTransformers, extent, frame_positions, row_of
 from .sites import Site
 
-# ComfyUI's names of schedules are crossed with diffusers': "sqrt_linear" is linear in beta, "linear" is linear in its square root.
+# ComfyUI's names of schedules are crossed with diffusers': "sqrt_linear" is linear in beta, "linear" is linear in its
+# square root.
 SD_SCHEDULE = {"beta_schedule": "sqrt_linear", "linear_start": 0.00085, "linear_end": 0.012}
 SDXL_SCHEDULE = {"beta_schedule": "linear", "linear_start": 0.00085, "linear_end": 0.02}
 _V1_FRAMES, _FRAMES = 24, 32  # positions in version 1 and in every later one
@@ -33,12 +35,17 @@ def read(file: str, tensors: Mapping[str, Tensor]) -> MotionAdapter | None:
     """
     for part, kin in _KIN.items():
         if any(part in name for name in tensors):
-            raise AdapterError(f"{file} is {kin}, which this pack does not read: choose an AnimateDiff motion module, v3_sd15_mm say.")
+            raise AdapterError(
+                f"{file} is {kin}, which this pack does not read: choose an AnimateDiff motion module, v3_sd15_mm say."
+            )
     found = [(match.groups(), tensor) for name, tensor in tensors.items() if (match := _MODULE.fullmatch(name))]
     if not found:
         return None
     if "conv_in.weight" in tensors and tensors["conv_in.weight"].shape[1] == 9:
-        raise AdapterError(f"{file} is a PIA module, which this pack does not read: choose an AnimateDiff motion module, v3_sd15_mm say.")
+        raise AdapterError(
+            f"{file} is a PIA module, which this pack does not read: choose an AnimateDiff motion module, v3_sd15_mm "
+            "say."
+        )
     original = any(".temporal_transformer." in f".{rest}" for (*_, rest), _ in found)
     per_level = rows_per_level((down_or_up, int(j)) for (down_or_up, _, _, j, _), _ in found if down_or_up)
     made = {}
@@ -56,7 +63,9 @@ def rows_per_level(modules: Iterable[tuple[str, int]]) -> int:
 
 
 def row_name(side: str | None, i: int, j: int, per_level: int) -> str:
-    """ComfyUI's name of the row whose end module j of block i sits at; between rows there is one down- or upsampler per level."""
+    """ComfyUI's name of the row whose end module j of block i sits at; between rows there is one down- or upsampler per
+    level.
+    """
     if side == "down_blocks":
         return f"input_blocks.{1 + i * (per_level + 1) + j}"
     return f"output_blocks.{i * (per_level + 1) + j}" if side == "up_blocks" else "middle_block"
@@ -75,12 +84,18 @@ def original_parts(rest: str) -> list[str]:
 
 
 def _recognise(file: str, tensors: dict[str, Tensor], levels: int, original: bool) -> MotionAdapter:
-    positions = min((tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".pe") and tensor.ndim == 3), default=0)
+    positions = min(
+        (tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".pe") and tensor.ndim == 3), default=0
+    )
     whole = _with_positions(tensors, positions)
     _check_whole(file, whole)
-    width = min(tensor.shape[0] for name, tensor in tensors.items() if name.endswith("temporal_transformer.norm.weight"))
+    width = min(
+        tensor.shape[0] for name, tensor in tensors.items() if name.endswith("temporal_transformer.norm.weight")
+    )
     is_sdxl = (width, levels) == (320, 3)
-    base = "SDXL" if is_sdxl else "Stable Diffusion 1.x" if (width, levels) == (320, 4) else f"a UNet of {width} channels"
+    base = (
+        "SDXL" if is_sdxl else "Stable Diffusion 1.x" if (width, levels) == (320, 4) else f"a UNet of {width} channels"
+    )
     has_middle = any(name.startswith("middle_block.") for name in tensors)
     version = "SDXL" if is_sdxl else "v2" if has_middle else "v1" if positions == _V1_FRAMES else "v3"
     kind, schedule = f"AnimateDiff {version} motion module", SDXL_SCHEDULE if is_sdxl else SD_SCHEDULE
@@ -88,7 +103,9 @@ def _recognise(file: str, tensors: dict[str, Tensor], levels: int, original: boo
         kind, schedule = "AnimateLCM motion module", {}
     names = "original names" if original else "diffusers' names"
     metadata = {"base": base, "version": version, "frames": str(positions or _FRAMES), "kind": f"{kind} ({names})"}
-    return MotionAdapter("animatediff", whole, joint_norm=version == "v1", metadata=metadata, joint_own_norm=is_sdxl, schedule=schedule)
+    return MotionAdapter(
+        "animatediff", whole, joint_norm=version == "v1", metadata=metadata, joint_own_norm=is_sdxl, schedule=schedule
+    )
 
 
 def _with_positions(tensors: dict[str, Tensor], positions: int) -> dict[str, Tensor]:
@@ -96,26 +113,43 @@ def _with_positions(tensors: dict[str, Tensor], positions: int) -> dict[str, Ten
     if positions:
         return tensors
     attentions = [name.removesuffix(".to_q.weight") for name in tensors if name.endswith(".to_q.weight")]
-    made = {f"{path}.pos_encoder.pe": frame_positions(_FRAMES, len(tensors[f"{path}.to_q.weight"])) for path in attentions}
+    made = {
+        f"{path}.pos_encoder.pe": frame_positions(_FRAMES, len(tensors[f"{path}.to_q.weight"])) for path in attentions
+    }
     return {**tensors, **made}
 
 
 def _check_whole(file: str, tensors: Mapping[str, Tensor]) -> None:
     """Raise AdapterError where a module lacks a tensor, or has one that no module has."""
-    widths = {row_of(name): tensor.shape[0] for name, tensor in tensors.items() if name.endswith("temporal_transformer.norm.bias")}
+    widths = {
+        row_of(name): tensor.shape[0]
+        for name, tensor in tensors.items()
+        if name.endswith("temporal_transformer.norm.bias")
+    }
     with torch.device("meta"):
-        module = TemporalTransformers([Site(row, width, is_block=False) for row, width in widths.items()], **extent(tensors))
+        module = TemporalTransformers(
+            [Site(row, width, is_block=False) for row, width in widths.items()], **extent(tensors)
+        )
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     if wrong := sorted(
-        name for name in shapes.keys() | tensors.keys() if name not in tensors or shapes.get(name) != tuple(tensors[name].shape)
+        name
+        for name in shapes.keys() | tensors.keys()
+        if name not in tensors or shapes.get(name) != tuple(tensors[name].shape)
     ):
-        raise AdapterError(f"{file} is no whole AnimateDiff motion module: {len(wrong)} tensors are missing, foreign or of another shape, "
+        raise AdapterError(f"{file} is no whole AnimateDiff motion module: {len(wrong)} tensors are missing, foreign "
+                           "or of another shape, "
                            f"{wrong[0]} for one; download it again.")  # fmt: skip
 
 
 def as_diffusers(adapter: MotionAdapter) -> MotionAdapter:
-    """The group norms as diffusers computes them for every version: the UNet's per frame, the motion module's over all frames."""
-    return dataclasses.replace(adapter, joint_norm=False, joint_own_norm=True) if adapter.method == "animatediff" else adapter
+    """The group norms as diffusers computes them for every version: the UNet's per frame, the motion module's over all
+    frames.
+    """
+    return (
+        dataclasses.replace(adapter, joint_norm=False, joint_own_norm=True)
+        if adapter.method == "animatediff"
+        else adapter
+    )
 
 
 def on_the_models_schedule(adapter: MotionAdapter) -> MotionAdapter:

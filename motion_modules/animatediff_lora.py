@@ -1,6 +1,8 @@
-"""AnimateDiff's motion LoRAs: low-rank changes of a motion module's attention, for camera moves (v2_lora_ZoomIn …) or a motion of one's own.
+"""AnimateDiff's motion LoRAs: low-rank changes of a motion module's attention, for camera moves (v2_lora_ZoomIn …) or a
+motion of one's own.
 
-Read under the original names, diffusers', peft's and kohya's; kept as `….attention_blocks.0.to_q.down.weight` and `….up.weight` behind the row.
+Read under the original names, diffusers', peft's and kohya's; kept as `….attention_blocks.0.to_q.down.weight` and
+`….up.weight` behind the row.
 """
 
 import re
@@ -23,15 +25,22 @@ _SIDES = {"down": "down", "A": "down", "up": "up", "B": "up", None: "alpha"}
 
 
 def read(file: str, tensors: Mapping[str, Tensor]) -> MotionAdapter | None:
-    """The motion LoRA in a file's tensors; None where there is none. Raises AdapterError for a spatial LoRA and for one that is not whole."""
+    """The motion LoRA in a file's tensors; None where there is none.
+
+    Raises AdapterError for a spatial LoRA and for one that is not whole.
+    """
     found = [(match.groups(), tensor) for name, tensor in tensors.items() if (match := _TARGET.fullmatch(name))]
     if not found:
         if any(_SPATIAL.fullmatch(name) and "motion_modules" not in name for name in tensors):
-            raise AdapterError(f"{file} is a LoRA of the image model, AnimateDiff's v3 adapter for one: load it with Load LoRA in front.")
+            raise AdapterError(
+                f"{file} is a LoRA of the image model, AnimateDiff's v3 adapter for one: load it with Load LoRA in "
+                "front."
+            )
         return None
     if len(found) < len(tensors):
         other = next(name for name in tensors if not _TARGET.fullmatch(name))
-        raise AdapterError(f"{file} changes more than the attention of a motion module, {other} for one, which this pack cannot apply: "
+        raise AdapterError(f"{file} changes more than the attention of a motion module, {other} for one, which this "
+                           "pack cannot apply: "
                            "choose a LoRA of motion alone.")  # fmt: skip
     per_level = rows_per_level((side, int(j)) for (side, _, j, *_), _ in found if side)
     layers: dict[str, dict[str, Tensor]] = {}
@@ -44,7 +53,8 @@ def read(file: str, tensors: Mapping[str, Tensor]) -> MotionAdapter | None:
     for path, parts in layers.items():
         if not {"up", "down"} <= parts.keys():
             raise AdapterError(
-                f"{file} is no whole motion LoRA: {path} has {', '.join(parts)} and not both of up and down; download it again."
+                f"{file} is no whole motion LoRA: {path} has {', '.join(parts)} and not both of up and down; download "
+                "it again."
             )
         up, down = parts["up"].flatten(1), parts["down"].flatten(1)
         scale = float(parts["alpha"]) / len(down) if "alpha" in parts else 1.0
@@ -64,11 +74,16 @@ def pairs(adapter: MotionAdapter, shapes: Mapping[str, torch.Size]) -> dict[str,
     for name, up in adapter.tensors.items():
         if not name.endswith(".up.weight"):
             continue
-        weight, down = name.replace(".up.weight", ".weight"), adapter.tensors[name.replace(".up.weight", ".down.weight")]
+        weight, down = (
+            name.replace(".up.weight", ".weight"),
+            adapter.tensors[name.replace(".up.weight", ".down.weight")],
+        )
         product, place = (up.shape[0], down.shape[1]), tuple(shapes.get(weight, ()))
         if product == place and up.shape[1] == down.shape[0]:
             found[weight] = (up, down)
         elif place or not weight.startswith("middle_block."):
-            raise AdapterError(f"This motion LoRA was made for another motion module: its change of {weight} is {product}, the module has "
-                               f"{place or 'no such weight'}. Load the motion module it was trained on, v2 for AnimateDiff's own.")  # fmt: skip
+            raise AdapterError(f"This motion LoRA was made for another motion module: its change of {weight} is "
+                               f"{product}, the module has "
+                               f"{place or 'no such weight'}. Load the motion module it was trained on, v2 for "
+                               "AnimateDiff's own.")  # fmt: skip
     return found

@@ -1,4 +1,6 @@
-"""What a method adds to one transformer block: temporal attention at its end, tuned queries, and for recurrent attention a memory."""
+"""What a method adds to one transformer block: temporal attention at its end, tuned queries, and for recurrent
+attention a memory.
+"""
 
 from typing import Any
 
@@ -28,13 +30,18 @@ class RecurrentAttention(Memory):
 class MotionBlock(nn.Module):
     """tuned: the attentions with a tuned query; form: of the memory in the self-attention, None: without one."""
 
-    def __init__(self, channels: int, tuned: tuple[str, ...] = ("attn1",), form: Form | None = None, operations: Any = nn):
+    def __init__(
+        self, channels: int, tuned: tuple[str, ...] = ("attn1",), form: Form | None = None, operations: Any = nn
+    ):
         super().__init__()
         self.norm_temp = operations.LayerNorm(channels)
         self.attn_temp = TemporalAttention(channels, operations)
         for name in tuned:
             recurs = form if name == "attn1" else None
-            self.add_module(name, RecurrentAttention(channels, recurs, operations) if recurs else TunedAttention(channels, operations))
+            self.add_module(
+                name,
+                RecurrentAttention(channels, recurs, operations) if recurs else TunedAttention(channels, operations),
+            )
         self.tuned = tuned
 
     def queries(self) -> dict[str, QueryDelta]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 
 _RES = {
-    "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0", "conv2": "out_layers.3",
+    "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
+        "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
 }  # fmt: skip
 _TOP = {
@@ -22,7 +23,9 @@ def to_comfy(names: Iterable[str]) -> dict[str, str]:
     """
     names = list(names)
     found = [match.groups() for name in names if (match := _BLOCK.match(name))]
-    per_level = 1 + max((int(j) for side, _, kind, j, _ in found if (side, kind) == ("down_blocks", "resnets")), default=0)
+    per_level = 1 + max(
+        (int(j) for side, _, kind, j, _ in found if (side, kind) == ("down_blocks", "resnets")), default=0
+    )
     attends = {int(i) for side, i, kind, _, _ in found if (side, kind) == ("up_blocks", "attentions")}
     renamed = ((name, _rename(name, per_level, attends)) for name in names)
     return {name: new for name, new in renamed if new}

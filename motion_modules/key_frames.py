@@ -1,7 +1,8 @@
 """Which frames a frame's self-attention takes keys and values from.
 
-A rule is a tuple of words: `first`, frame 0; `former`, the frame before (frame 0 is before itself). () is the image model's own rule, each
-frame itself. LAMP and Text2Video-Zero: ("first",). Tune-A-Video: ("first", "former"). Axes as in layers.py.
+A rule is a tuple of words: `first`, frame 0; `former`, the frame before (frame 0 is before itself). () is the image
+model's own rule, each frame itself. LAMP and Text2Video-Zero: ("first",). Tune-A-Video: ("first", "former"). Axes as in
+layers.py.
 """
 
 import torch
@@ -13,11 +14,14 @@ Rule = tuple[str, ...]
 def key_tokens(tokens: Tensor, rule: Rule, frames: int, strength: float = 1.0) -> Tensor:
     """What every frame takes keys or values from, one key frame behind the other, `(b f) l c -> (b f) (k l) c`.
 
-    Below full strength each key frame is mixed with the frame's own tokens. At 0 these stand there k times, which a softmax does not see.
+    Below full strength each key frame is mixed with the frame's own tokens. At 0 these stand there k times, which a
+    softmax does not see.
     """
     own = tokens.unflatten(0, (-1, frames))
     taken = [_first(own) if word == "first" else _former(own) for word in rule]
-    return torch.cat(taken if strength == 1 else [torch.lerp(own, other, strength) for other in taken], dim=2).flatten(0, 1)
+    return torch.cat(taken if strength == 1 else [torch.lerp(own, other, strength) for other in taken], dim=2).flatten(
+        0, 1
+    )
 
 
 def _first(clips: Tensor) -> Tensor:
@@ -34,7 +38,9 @@ def first_frame_only(tokens: Tensor, frames: int) -> Tensor:
 
 
 def fold_frames(tokens: Tensor, frames: int) -> Tensor:
-    """All frames of a clip as one query sequence, `(b f) l c -> b (f l) c`: every frame asks the same keys, projected once."""
+    """All frames of a clip as one query sequence, `(b f) l c -> b (f l) c`: every frame asks the same keys, projected
+    once.
+    """
     return tokens.unflatten(0, (-1, frames)).flatten(1, 2)
 
 

@@ -1,8 +1,9 @@
-"""The layers LAMP adds to an image UNet (Wu et al., "LAMP: Learn A Motion Pattern for Few-Shot Video Generation", arXiv 2310.10769).
+"""The layers LAMP adds to an image UNet (Wu et al., "LAMP: Learn A Motion Pattern for Few-Shot Video Generation", arXiv
+2310.10769).
 
-Axes: b clips, f frames, c channels, h w space, n heads, d head width, l tokens. A UNet sees clips as `(b f) c h w`: the frames of a clip
-lie next to each other in the batch. `operations` makes the leaf layers: `torch.nn` to train, the host's own to run with its casting and
-low-memory modes.
+Axes: b clips, f frames, c channels, h w space, n heads, d head width, l tokens. A UNet sees clips as `(b f) c h w`: the
+frames of a clip lie next to each other in the batch. `operations` makes the leaf layers: `torch.nn` to train, the
+host's own to run with its casting and low-memory modes.
 """
 
 from typing import Any
@@ -20,9 +21,10 @@ _ATTENTION_BATCH = 2**15  # CUDA's attention kernels take fewer than 65,536 sequ
 class MotionConv(nn.Module):
     """Temporal-spatial motion layer behind one 2-D convolution (LAMP, section 3.4 and figure 3).
 
-    out = y + sigmoid(conv_gate(y)) * conv1d(y): the gate looks at one frame, `conv1d` at frames i-2, i-1 and i of one position.
-    `split` (ours): out = y + g_f * conv1d(y) + g_b * conv1d_background(y), where g_f + g_b is LAMP's gate, and a second channel of the gate,
-    or a mask, says which share of it is the subject's. With two equal convolutions this is LAMP's layer.
+    out = y + sigmoid(conv_gate(y)) * conv1d(y): the gate looks at one frame, `conv1d` at frames i-2, i-1 and i of one
+    position. `split` (ours): out = y + g_f * conv1d(y) + g_b * conv1d_background(y), where g_f + g_b is LAMP's gate,
+    and a second channel of the gate, or a mask, says which share of it is the subject's. With two equal convolutions
+    this is LAMP's layer.
     """
 
     def __init__(self, channels: int, operations: Any = nn, split: bool = False):
@@ -34,11 +36,13 @@ class MotionConv(nn.Module):
     def forward(self, y: Tensor, frames: int, mask: Tensor | None = None, gates: list[Tensor] | None = None) -> Tensor:
         """What to add to a 2-D convolution's output y, `(b f) c h w` -> `(b f) c h w`.
 
-        Split layers only: `mask`, `f h w` or `1 h w` of any size, is the subject's share instead; a layer in training adds the logits of
-        that share, `b f h w`, to `gates`.
+        Split layers only: `mask`, `f h w` or `1 h w` of any size, is the subject's share instead; a layer in training
+        adds the logits of that share, `b f h w`, to `gates`.
         """
         height, width = y.shape[-2:]
-        columns = F.pad(rearrange(y, "(b f) c h w -> (b h w) c f", f=frames), (2, 0))  # causal: frames before the first count as zero
+        columns = F.pad(
+            rearrange(y, "(b f) c h w -> (b h w) c f", f=frames), (2, 0)
+        )  # causal: frames before the first count as zero
 
         def motion(conv1d: Any) -> Tensor:
             return rearrange(conv1d(columns), "(b h w) c f -> (b f) c h w", h=height, w=width)
@@ -58,7 +62,9 @@ class MotionConv(nn.Module):
 
 
 class TemporalAttention(nn.Module):
-    """Self-attention over the frames of one position, without mask or positions (LAMP's `attn_temp`, after Tune-A-Video)."""
+    """Self-attention over the frames of one position, without mask or positions (LAMP's `attn_temp`, after
+    Tune-A-Video).
+    """
 
     def __init__(self, channels: int, operations: Any = nn):
         super().__init__()
@@ -102,7 +108,9 @@ class QueryDelta(WeightDelta):
 
 
 def joint_group_norm(norm: nn.Module, x: Tensor, frames: int) -> Tensor:
-    """Group norm with its statistics over all frames of a clip (LAMP's released code norms the 5-D tensor), `(b f) c h w`."""
+    """Group norm with its statistics over all frames of a clip (LAMP's released code norms the 5-D tensor), `(b f) c h
+    w`.
+    """
     height = x.shape[-2]
     joint = norm(rearrange(x, "(b f) c h w -> b c (f h) w", f=frames))
     return rearrange(joint, "b c (f h) w -> (b f) c h w", h=height)

@@ -1,6 +1,8 @@
-"""What tells a clip's subject from its background (the mask-predictor paper, after LAMP): a small network on latents, and the mask-conditioned baseline.
+"""What tells a clip's subject from its background (the mask-predictor paper, after LAMP): a small network on latents,
+and the mask-conditioned baseline.
 
-Axes as in layers.py; latents `b f c h w` are scaled as the UNet sees them, masks `b f h w` are 1 on the subject, 0 on the background.
+Axes as in layers.py; latents `b f c h w` are scaled as the UNet sees them, masks `b f h w` are 1 on the subject, 0 on
+the background.
 """
 
 from __future__ import annotations
@@ -12,16 +14,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 PREDICTOR, CONTEXT = "mask_predictor.", "mask_context."  # in front of their tensors' names in an adapter's file
-INPUTS = ("x0", "noise", "conditioned")  # what learns from masks: a predictor on x0-hat, on the predicted noise, or the baseline
+INPUTS = (
+    "x0",
+    "noise",
+    "conditioned",
+)  # what learns from masks: a predictor on x0-hat, on the predicted noise, or the baseline
 _FLAT = 1e-3  # variance below which a channel of a frame is taken for flat
 
 
 class MaskPredictor(nn.Module):
     """Three convolutions per frame, latent -> logit of the subject's probability (section 3.2 of the paper).
 
-    Kernel 3, 64 channels and SiLU are ours, the paper names none. Ours too: every channel of a frame gets mean 0 and variance 1 first. A subject is
-    what differs from the rest of its picture, and eight clips are too few to learn that from absolute values: trained on the clean latents of the
-    miniature's eight clips (one run each, away from the UNet), IoU on unseen scenes was 0.57 without and 0.89 with it. `scale` and `shift`, `c`: how a LATENT becomes what the UNet sees.
+    Kernel 3, 64 channels and SiLU are ours, the paper names none. Ours too: every channel of a frame gets mean 0 and
+    variance 1 first. A subject is what differs from the rest of its picture, and eight clips are too few to learn that
+    from absolute values: trained on the clean latents of the miniature's eight clips (one run each, away from the
+    UNet), IoU on unseen scenes was 0.57 without and 0.89 with it. `scale` and `shift`, `c`: how a LATENT becomes what
+    the UNet sees.
     """
 
     scale: Tensor
@@ -47,7 +55,11 @@ class MaskPredictor(nn.Module):
 
         Raises KeyError where there is none.
         """
-        own = {name.removeprefix(PREDICTOR): tensor.float().cpu() for name, tensor in tensors.items() if name.startswith(PREDICTOR)}
+        own = {
+            name.removeprefix(PREDICTOR): tensor.float().cpu()
+            for name, tensor in tensors.items()
+            if name.startswith(PREDICTOR)
+        }
         hidden, channels = own["conv_1.weight"].shape[:2]
         predictor = cls(channels, hidden)
         predictor.load_state_dict(own)
@@ -55,7 +67,9 @@ class MaskPredictor(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, latents: Tensor, frames: int = 64) -> Tensor:
-        """The subject's probability in finished latents `f c h w` as a LATENT holds them -> `f h w`, so many frames at a time."""
+        """The subject's probability in finished latents `f c h w` as a LATENT holds them -> `f h w`, so many frames at
+        a time.
+        """
         scaled = latents * self.scale[:, None, None] + self.shift[:, None, None]
         return torch.cat([torch.sigmoid(self(part[None])[0]) for part in scaled.split(frames)])
 
@@ -78,7 +92,11 @@ class MaskContext(nn.Module):
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> MaskContext | None:
         """The baseline's convolution among an adapter's tensors, None where there is none."""
-        own = {name.removeprefix(CONTEXT): tensor.float().cpu() for name, tensor in tensors.items() if name.startswith(CONTEXT)}
+        own = {
+            name.removeprefix(CONTEXT): tensor.float().cpu()
+            for name, tensor in tensors.items()
+            if name.startswith(CONTEXT)
+        }
         if not own:
             return None
         context = cls(len(own["bias"]))
@@ -89,14 +107,17 @@ class MaskContext(nn.Module):
 def mix_first_frame(context: MaskContext, x: Tensor, mask: Tensor, input_scale: Tensor) -> Tensor:
     """x `b f c h w` in sigma space with what the UNet sees of frame 0 mixed with its mask `b h w`.
 
-    input_scale, `b` or a number: what the model multiplies x by, so that the convolution's own result arrives at the UNet.
+    input_scale, `b` or a number: what the model multiplies x by, so that the convolution's own result arrives at the
+    UNet.
     """
     scale = input_scale.reshape(-1, 1, 1, 1)
     return torch.cat([(context(x[:, 0] * scale, mask) / scale)[:, None], x[:, 1:]], dim=1)
 
 
 def resize_masks(masks: Tensor, height: int, width: int) -> Tensor:
-    """Masks `… h w` at another size: bilinear, the tent as wide as what a position covers, so that thin limbs between two pixels are not lost."""
+    """Masks `… h w` at another size: bilinear, the tent as wide as what a position covers, so that thin limbs between
+    two pixels are not lost.
+    """
     flat = masks.reshape(-1, 1, *masks.shape[-2:]).float()
     resized = F.interpolate(flat, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
     return resized.reshape(*masks.shape[:-2], height, width).clamp(0, 1)

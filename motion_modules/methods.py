@@ -1,7 +1,9 @@
-"""What tells one method from another: where its layers sit, which layer a tensor belongs to, and how its module is built.
+"""What tells one method from another: where its layers sit, which layer a tensor belongs to, and how its module is
+built.
 
-A module of layers has `layers[path]`, the layer at a site; `key_frames`, which frames spatial self-attention takes keys and values from
-(key_frames.py); `max_frames`, how many frames it can tell apart (None: any number); `weight_deltas()`, what it adds to the UNet's own weights.
+A module of layers has `layers[path]`, the layer at a site; `key_frames`, which frames spatial self-attention takes keys
+and values from (key_frames.py); `max_frames`, how many frames it can tell apart (None: any number); `weight_deltas()`,
+what it adds to the UNet's own weights.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from .sites import Site, block_sites, lamp_sites
 if TYPE_CHECKING:
     from .adapter import MotionAdapter
 
-MOTION_LORA = "animatediff_lora"  # has no layers of its own: a change of a motion module's weights, see animatediff_lora.py
+MOTION_LORA = (
+    "animatediff_lora"  # has no layers of its own: a change of a motion module's weights, see animatediff_lora.py
+)
 Layers = MotionModule | TemporalTransformers | modelscope.ModelScopeLayers
 _BOTH = ("attn1", "attn2")
 
@@ -48,7 +52,9 @@ def _tune_a_video(adapter: MotionAdapter, sites: Iterable[Site], operations: Any
 
 
 def _animatediff(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
-    return TemporalTransformers(sites, **extent(adapter.tensors), joint_norm=adapter.joint_own_norm, operations=operations)
+    return TemporalTransformers(
+        sites, **extent(adapter.tensors), joint_norm=adapter.joint_own_norm, operations=operations
+    )
 
 
 def _modelscope(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
@@ -57,8 +63,12 @@ def _modelscope(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) 
 
 METHODS = {
     "lamp": Method("LAMP", lamp_sites, site_of, _lamp, optional=lambda site: True),
-    "animatediff": Method("AnimateDiff", animatediff_sites, row_of, _animatediff, optional=lambda site: site.path == "middle_block"),
-    "modelscope": Method("ModelScope", modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda site: False),
+    "animatediff": Method(
+        "AnimateDiff", animatediff_sites, row_of, _animatediff, optional=lambda site: site.path == "middle_block"
+    ),
+    "modelscope": Method(
+        "ModelScope", modelscope.modelscope_sites, modelscope.site_of, _modelscope, optional=lambda site: False
+    ),
     "recurrent": Method("Recurrent", lamp_sites, site_of, _recurrent, optional=lambda site: not site.is_block),
     "tune-a-video": Method("Tune-A-Video", block_sites, site_of, _tune_a_video, optional=lambda site: False),
 }
@@ -70,6 +80,8 @@ def place(adapter: MotionAdapter, sites: Iterable[Site], dtype: torch.dtype, ope
     has = {method.site_of(name) for name in adapter.tensors}
     with torch.device("meta"):
         module = method.build(adapter, [site for site in sites if site.path in has], operations)
-    tensors = {name: tensor.to(torch.float32 if name.endswith(".pe") else dtype) for name, tensor in adapter.tensors.items()}
+    tensors = {
+        name: tensor.to(torch.float32 if name.endswith(".pe") else dtype) for name, tensor in adapter.tensors.items()
+    }
     module.load_state_dict(tensors, assign=True)
     return module.requires_grad_(False).eval()

@@ -1,8 +1,10 @@
-"""The temporal layers of ModelScope's text-to-video UNet, which around them is Stable Diffusion 2.x's (ZeroScope: the same).
+"""The temporal layers of ModelScope's text-to-video UNet, which around them is Stable Diffusion 2.x's (ZeroScope: the
+same).
 
-Wang et al., "ModelScope Text-to-Video Technical Report", arXiv 2308.06571: a temporal convolution behind every ResBlock, a temporal transformer
-behind every spatial one and behind the first convolution. Frames have no position: only the convolutions, which count frames beyond the clip's ends
-as zero, tell them apart, and any number of frames runs. Axes as in layers.py.
+Wang et al., "ModelScope Text-to-Video Technical Report", arXiv 2308.06571: a temporal convolution behind every
+ResBlock, a temporal transformer behind every spatial one and behind the first convolution. Frames have no position:
+only the convolutions, which count frames beyond the clip's ends as zero, tell them apart, and any number of frames
+runs. Axes as in layers.py.
 """
 
 import re
@@ -27,11 +29,14 @@ _PART = re.compile(r"(.+)\.temporal_(?:conv|transformer)\..+")
 
 
 class TemporalConv(nn.ModuleList):
-    """Four times y = conv(silu(group norm(y))): a kernel of three frames at one position, statistics over all frames of a clip."""
+    """Four times y = conv(silu(group norm(y))): a kernel of three frames at one position, statistics over all frames of
+    a clip.
+    """
 
     def __init__(self, channels: int, operations: Any = nn):
         # frames lie along the height of 2-D convolutions: not every device has 3-D ones in every precision
-        layers = ({"norm": operations.GroupNorm(32, channels), "conv": operations.Conv2d(channels, channels, (3, 1), padding=(1, 0))}
+        layers = ({"norm": operations.GroupNorm(32, channels),
+                   "conv": operations.Conv2d(channels, channels, (3, 1), padding=(1, 0))}
                   for _ in range(4))  # fmt: skip
         super().__init__(nn.ModuleDict(layer) for layer in layers)
 
@@ -54,7 +59,9 @@ class ModelScopeLayers(nn.Module):
         super().__init__()
         self.layers: dict[str, nn.Module] = {}
         for site in sites:
-            layer = _transformer(site, head_width, operations) if site.is_block else TemporalConv(site.channels, operations)
+            layer = (
+                _transformer(site, head_width, operations) if site.is_block else TemporalConv(site.channels, operations)
+            )
             self.layers[site.path] = layer
             put(self, f"{site.path}.{'temporal_transformer' if site.is_block else 'temporal_conv'}", layer)
 
@@ -64,11 +71,14 @@ class ModelScopeLayers(nn.Module):
 
 def _transformer(site: Site, head_width: int, operations: Any) -> TemporalTransformer:
     width = _FIRST_HEADS * head_width if site.path == _FIRST else site.channels
-    return TemporalTransformer(site.channels, None, joint_norm=True, width=width, heads=width // head_width, operations=operations)
+    return TemporalTransformer(
+        site.channels, None, joint_norm=True, width=width, heads=width // head_width, operations=operations
+    )
 
 
 def modelscope_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
-    """The first convolution, every ResBlock and every row with a spatial transformer: 1, 22 and 16 of them at full size.
+    """The first convolution, every ResBlock and every row with a spatial transformer: 1, 22 and 16 of them at full
+    size.
 
     A transformer's site is a row, because it comes behind the row's last features and in front of its upsampler.
     """
@@ -84,11 +94,15 @@ def modelscope_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
 
 
 def site_of(name: str) -> str:
-    """The site a parameter belongs to: `input_blocks.1.0.temporal_conv.0.norm.weight` -> `input_blocks.1.0`; "" for a foreign name."""
+    """The site a parameter belongs to: `input_blocks.1.0.temporal_conv.0.norm.weight` -> `input_blocks.1.0`; "" for a
+    foreign name.
+    """
     match = _PART.fullmatch(name)
     return match[1] if match else ""
 
 
 def head_width(tensors: Mapping[str, Tensor]) -> int:
-    """Channels of an attention head, the same in the whole UNet and told by its first transformer alone: 64 in the release."""
+    """Channels of an attention head, the same in the whole UNet and told by its first transformer alone: 64 in the
+    release.
+    """
     return len(tensors[f"{_FIRST}.temporal_transformer.proj_in.bias"]) // _FIRST_HEADS

@@ -1,6 +1,8 @@
-"""ModelScope's text-to-video UNet files, and ZeroScope's: in the original layout, or as diffusers' UNet3DConditionModel. Read, never written.
+"""ModelScope's text-to-video UNet files, and ZeroScope's: in the original layout, or as diffusers'
+UNet3DConditionModel. Read, never written.
 
-Either way a file is two things here: a Stable Diffusion 2.x UNet in ComfyUI's names, and the temporal layers between its own.
+Either way a file is two things here: a Stable Diffusion 2.x UNet in ComfyUI's names, and the temporal layers between
+its own.
 """
 
 import re
@@ -44,24 +46,29 @@ def read(file: str, tensors: Mapping[str, Tensor]) -> ModelScope:
     is_original = any(".temopral_conv." in name for name in tensors)  # as it is spelt there
     if not is_original and not any(".temp_convs." in name for name in tensors):
         raise AdapterError(
-            f"{file} is no ModelScope UNet, it holds {len(tensors)} tensors such as {', '.join(list(tensors)[:3])}: {WANTED}"
+            f"{file} is no ModelScope UNet, it holds {len(tensors)} tensors such as {', '.join(list(tensors)[:3])}: "
+            f"{WANTED}"
         )
     names = (from_original if is_original else from_diffusers)(tensors)
     made = {new: _flat(tensors[name]) if ".temporal_" in new else tensors[name] for name, new in names.items()}
     kind = f"ModelScope T2V UNet ({'original names' if is_original else 'diffusers names'})"
     motion = {name: tensor for name, tensor in made.items() if ".temporal_" in name}
     image = {name: tensor for name, tensor in made.items() if name not in motion}
-    return ModelScope(image, MotionAdapter("modelscope", motion, joint_norm=False, metadata={"kind": kind}, joint_own_norm=True))
+    return ModelScope(
+        image, MotionAdapter("modelscope", motion, joint_norm=False, metadata={"kind": kind}, joint_own_norm=True)
+    )
 
 
 def not_of(content: ModelScope, unet: Mapping[str, torch.Size]) -> list[str]:
-    """Parameters that are missing, foreign or of another shape, given the shapes of the image model's UNet. Raises KeyError where the first
-    transformer is missing, of which all others take their size."""
+    """Parameters that are missing, foreign or of another shape, given the shapes of the image model's UNet. Raises
+    KeyError where the first transformer is missing, of which all others take their size."""
     with torch.device("meta"):
         layers = METHODS["modelscope"].build(content.motion, modelscope_sites(unet), nn)
     wanted = {**unet, **{name: value.shape for name, value in layers.state_dict().items()}}
     found = {**content.image, **content.motion.tensors}
-    return sorted(name for name in wanted.keys() | found.keys() if name not in found or found[name].shape != wanted.get(name))
+    return sorted(
+        name for name in wanted.keys() | found.keys() if name not in found or found[name].shape != wanted.get(name)
+    )
 
 
 def _flat(kernel: Tensor) -> Tensor:
@@ -83,7 +90,9 @@ def from_diffusers(names: Iterable[str]) -> dict[str, str]:
     names = list(names)
     temporal = {name: match.groups() for name in names if (match := _DIFFUSERS.fullmatch(name))}
     per_level = rows_per_level((side, int(j)) for side, _, kind, j, _ in temporal.values() if side and kind == "convs")
-    made = {name: name.replace("transformer_in.", "input_blocks.0.0.temporal_transformer.") for name in names} | to_comfy(names)
+    made = {
+        name: name.replace("transformer_in.", "input_blocks.0.0.temporal_transformer.") for name in names
+    } | to_comfy(names)
     for name, (side, i, kind, j, rest) in temporal.items():
         row = row_name(side, int(i or 0), int(j), per_level)
         block = f"{row}.0" if side else f"{row}.{2 * int(j)}"

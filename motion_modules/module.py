@@ -17,8 +17,8 @@ from .sites import Site
 class MotionModule(nn.Module):
     """A tree of containers with a motion layer at every site; `layers[path]` finds it again.
 
-    tuned: the attentions with tuned queries; recurrence: the form of the memory in the self-attention, "" for none. LAMP's by default. split:
-    subject and background apart.
+    tuned: the attentions with tuned queries; recurrence: the form of the memory in the self-attention, "" for none.
+    LAMP's by default. split: subject and background apart.
     """
 
     max_frames = None
@@ -31,7 +31,11 @@ class MotionModule(nn.Module):
         self.key_frames = form.rule if form else key_frames
         self.layers: dict[str, MotionConv | MotionBlock] = {}
         for site in sites:
-            layer = MotionBlock(site.channels, tuned, form, made_by) if site.is_block else MotionConv(site.channels, made_by, split)
+            layer = (
+                MotionBlock(site.channels, tuned, form, made_by)
+                if site.is_block
+                else MotionConv(site.channels, made_by, split)
+            )
             self.layers[site.path] = layer
             put(self, site.path, layer)
 
@@ -55,8 +59,9 @@ def put(root: nn.Module, path: str, layer: nn.Module) -> None:
 def initialise(module: MotionModule) -> MotionModule:
     """Make fresh layers add exactly nothing while every one of them can learn (but the official form of a memory).
 
-    The paper says that all new parameters start at zero; the released code leaves the temporal attention's output bias random, so that
-    its untrained UNet is not the image model. Here that bias is zero too. Low rank: the second of two matrices is zero.
+    The paper says that all new parameters start at zero; the released code leaves the temporal attention's output bias
+    random, so that its untrained UNet is not the image model. Here that bias is zero too. Low rank: the second of two
+    matrices is zero.
     """
     for layer in module.layers.values():
         if isinstance(layer, MotionBlock):
@@ -80,7 +85,9 @@ def _zero(layer: Any) -> None:
 
 
 def site_of(name: str) -> str:
-    """The site a parameter of an adapter belongs to: `….in_layers.2.conv1d.weight` -> `….in_layers.2`; "" for a foreign name."""
+    """The site a parameter of an adapter belongs to: `….in_layers.2.conv1d.weight` -> `….in_layers.2`; "" for a foreign
+    name.
+    """
     for part in (".conv1d.", ".conv1d_background.", ".conv_gate.", ".attn_temp.", ".norm_temp.", ".attn1.", ".attn2."):
         if part in name:
             return name.split(part)[0]

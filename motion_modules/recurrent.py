@@ -1,13 +1,16 @@
 """Recurrent causal attention (Li et al., "Few-Shot Video Generation with Recurrent Motion Prediction", CS236 2023).
 
-Every position keeps a memory m that runs along the frames of a clip, and a frame's self-attention reads it beside the key frames:
+Every position keeps a memory m that runs along the frames of a clip, and a frame's self-attention reads it beside the
+key frames:
 
-    m_0 = 0,   m_{i+1} = f(W_hh m_i + W_zh o_i + b_h)      o_i: what frame i's attention gave, before its output projection
+    m_0 = 0,   m_{i+1} = f(W_hh m_i + W_zh o_i + b_h)      o_i: what frame i's attention gave, before its output
+    projection
                m_{i+1} = f(m_i + W_hh m_i + W_zh o_i + b_h)   where it keeps what it has ("fixed")
-    a_i = m_i, or W_ho m_i + b_a                           the tokens that are read, through the image model's own to_k and to_v
+    a_i = m_i, or W_ho m_i + b_a                           the tokens that are read, through the image model's own to_k
+    and to_v
 
-The key frames of all frames are attended to in one call; only the reading of the memory, which waits for the frame before, runs frame by
-frame. Nothing is written in place. Axes as in layers.py.
+The key frames of all frames are attended to in one call; only the reading of the memory, which waits for the frame
+before, runs frame by frame. Nothing is written in place. Axes as in layers.py.
 """
 
 from collections.abc import Callable
@@ -31,8 +34,9 @@ FIRST_AND_MEMORY = "official, first + memory"
 class Form:
     """How a memory is built and read.
 
-    joint: one softmax over key frames and memory. Else the memory has a softmax of its own and is added, so that one of zeros adds nothing.
-    aliased: from frame 2 on the "first frame" is the attention output of frame 0, which the release writes over it by mistake.
+    joint: one softmax over key frames and memory. Else the memory has a softmax of its own and is added, so that one of
+    zeros adds nothing. aliased: from frame 2 on the "first frame" is the attention output of frame 0, which the release
+    writes over it by mistake.
     """
 
     key_frames: Rule
@@ -48,10 +52,12 @@ class Form:
 
 
 FORMS = {
-    # Repaired: W and b begin at 0, where tanh (unlike ReLU) has a slope, so that a fresh layer is the sparse attention itself and learns at once.
-    # What a frame adds is kept: b alone counts the frames, which nothing else tells apart (the temporal attention has no positions).
+    # Repaired: W and b begin at 0, where tanh (unlike ReLU) has a slope, so that a fresh layer is the sparse attention
+    # itself and learns at once. What a frame adds is kept: b alone counts the frames, which nothing else tells apart
+    # (the temporal attention has no positions).
     "fixed": Form(("first", "former"), torch.tanh, joint=False, keeps=True),
-    # As released. With W = b = 0 the memory stays at zeros for ever (relu'(0) = 0), and those zeros take part in the softmax.
+    # As released. With W = b = 0 the memory stays at zeros for ever (relu'(0) = 0), and those zeros take part in the
+    # softmax.
     "official": Form(("first", "former"), torch.relu, aliased=True),
     FIRST_AND_MEMORY: Form(("first",), torch.relu, aliased=True),
     # The paper's equations, bounded by tanh, W_hh and W_zh begun at random.
@@ -73,14 +79,19 @@ class Memory(nn.Module):
         """The layer that has to be zero in a fresh adapter."""
         return self.memory_readout if self.form.readout else self.memory_update_layer
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, heads: int, frames: int, project: Project, strength: float = 1.0) -> Tensor:
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, heads: int, frames: int, project: Project, strength: float = 1.0
+    ) -> Tensor:
         """o of every frame, `(b f) l c`, from each frame's own projected queries, keys and values.
 
-        Below full strength the key frames are mixed with a frame's own tokens and the memory counts less; 0 is plain self-attention.
+        Below full strength the key frames are mixed with a frame's own tokens and the memory counts less; 0 is plain
+        self-attention.
         """
         mixed, clips = min(strength, 1.0), len(q) // frames
         own = [tokens.unflatten(0, (clips, frames)) for tokens in (k, v)]
-        sources = [key_tokens(tokens, self.form.key_frames, frames, mixed).unflatten(0, (clips, frames)) for tokens in (k, v)]
+        sources = [
+            key_tokens(tokens, self.form.key_frames, frames, mixed).unflatten(0, (clips, frames)) for tokens in (k, v)
+        ]
         queries = q.unflatten(0, (clips, frames))
         memory, outs = torch.zeros_like(queries[:, 0]), []
         for part in (slice(0, 1), slice(1, None)) if self.form.aliased else (slice(None),):
@@ -92,7 +103,11 @@ class Memory(nn.Module):
             for sparse_i, lse_i in zip(sparse, lse, strict=True):
                 if outs:
                     memory = self._update(memory, outs[-1])
-                o = self._read(memory, queries[:, len(outs)], sparse_i, lse_i, project, strength) if outs or self.form.joint else sparse_i
+                o = (
+                    self._read(memory, queries[:, len(outs)], sparse_i, lse_i, project, strength)
+                    if outs or self.form.joint
+                    else sparse_i
+                )
                 outs.append(rearrange(o, "b n l d -> b l (n d)"))
         return torch.stack(outs, dim=1).flatten(0, 1)
 
@@ -101,7 +116,9 @@ class Memory(nn.Module):
         new = self.memory_update_layer(torch.cat([memory, o], dim=-1))
         return self.form.f(memory + new if self.form.keeps else new)
 
-    def _read(self, memory: Tensor, q: Tensor, sparse: Tensor, lse: Tensor, project: Project, strength: float) -> Tensor:
+    def _read(
+        self, memory: Tensor, q: Tensor, sparse: Tensor, lse: Tensor, project: Project, strength: float
+    ) -> Tensor:
         """o_i, `b n l d`, from the attention to the key frames and to the memory."""
         tokens = self.memory_readout(memory) if self.form.readout else memory
         read, read_lse = self._attend(q, *project(tokens), heads=sparse.shape[1])
@@ -111,7 +128,9 @@ class Memory(nn.Module):
         return sparse + strength * share.to(sparse) * (read - sparse)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-        """`b l c` -> softmax(q k^T) v, `b n l d`, and for a joint softmax the log of the sum behind it, `b n l 1`; else that is empty."""
+        """`b l c` -> softmax(q k^T) v, `b n l d`, and for a joint softmax the log of the sum behind it, `b n l 1`; else
+        that is empty.
+        """
         q, k, v = (rearrange(tokens, "b l (n d) -> b n l d", n=heads) for tokens in (q, k, v))
         if self.form.joint:
             return attention_and_lse(q, k, v)
@@ -133,7 +152,8 @@ def attention_and_lse(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     heads = max(1, _LOGITS // (q.shape[-2] * k.shape[-2]))
     shares = zip(*(tokens.flatten(0, 1).split(heads) for tokens in (q, k, v)), strict=True)
     outs, lses = zip(
-        *(checkpoint(_attention_and_lse, *share, use_reentrant=False, preserve_rng_state=False) for share in shares), strict=True
+        *(checkpoint(_attention_and_lse, *share, use_reentrant=False, preserve_rng_state=False) for share in shares),
+        strict=True,
     )  # pyright: ignore
     return torch.cat(outs).view_as(q), torch.cat(lses).view(*q.shape[:-1], 1)
 

@@ -1,4 +1,6 @@
-"""Where LAMP's layers sit in a UNet, read off the shapes of its parameters: no list of block numbers, so any SD 1.x, 2.x or SDXL fits."""
+"""Where LAMP's layers sit in a UNet, read off the shapes of its parameters: no list of block numbers, so any SD 1.x,
+2.x or SDXL fits.
+"""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +17,9 @@ _QUERY = re.compile(r"(.*\.transformer_blocks\.\d+)\.attn1\.to_q\.weight")
 
 @dataclass(frozen=True)
 class Site:
-    """One place of a UNet: its path in ComfyUI's names, how many channels pass there, and whether it is a convolution or a block."""
+    """One place of a UNet: its path in ComfyUI's names, how many channels pass there, and whether it is a convolution
+    or a block.
+    """
 
     path: str
     channels: int
@@ -23,7 +27,8 @@ class Site:
 
 
 def lamp_sites(shapes: Mapping[str, torch.Size]) -> list[Site]:
-    """Every place LAMP extends: all 66 convolutions and 16 transformer blocks of SD 1.x (released code; the paper names no places).
+    """Every place LAMP extends: all 66 convolutions and 16 transformer blocks of SD 1.x (released code; the paper names
+    no places).
 
     `shapes`: parameter name -> shape of a UNet in ComfyUI's names.
     """

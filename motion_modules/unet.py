@@ -1,7 +1,7 @@
 """How the blocks of ComfyUI's UNet run with motion layers.
 
-Nothing in the UNet is replaced or written to: these functions run a block's own sublayers and add the motion layers between them. What one
-call of the UNet needs to know travels in a `Call` inside that call's options.
+Nothing in the UNet is replaced or written to: these functions run a block's own sublayers and add the motion layers
+between them. What one call of the UNet needs to know travels in a `Call` inside that call's options.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,8 +26,8 @@ GATES = "few_shot_motion_gates"  # there, in training: a list for what split lay
 class Call:
     """One call of the UNet: how many frames a clip has, which adapters act and how strongly.
 
-    `joint_norm` and `key_strength` say how far group norms go from the image model's way (0) to one norm over all frames (1), and
-    self-attention to the frames `key_frames` names.
+    `joint_norm` and `key_strength` say how far group norms go from the image model's way (0) to one norm over all
+    frames (1), and self-attention to the frames `key_frames` names.
     """
 
     frames: int
@@ -39,8 +39,12 @@ class Call:
     checkpointing: bool = False
     ends: dict[int, str] = field(default_factory=dict)  # of row_ends
     last: Tensor | None = field(default=None, repr=False)  # the newest block's output
-    masks: dict[int, Tensor] = field(default_factory=dict, repr=False)  # id of split layers' module -> the user's mask, `f h w`
-    gates: list[Tensor] | None = field(default=None, repr=False)  # what split layers in training take for the subject is added here
+    masks: dict[int, Tensor] = field(
+        default_factory=dict, repr=False
+    )  # id of split layers' module -> the user's mask, `f h w`
+    gates: list[Tensor] | None = field(
+        default=None, repr=False
+    )  # what split layers in training take for the subject is added here
 
     @property
     def folds(self) -> bool:
@@ -93,7 +97,10 @@ def _plus(x: Tensor, residuals: Iterable[tuple[Tensor, float]]) -> Tensor:
 
 
 def block_names(unet: Any) -> dict[int, str]:
-    """id of every layer that may be handled -> its path, `input_blocks.1.0`. A few dozen entries, so made anew for every call."""
+    """id of every layer that may be handled -> its path, `input_blocks.1.0`.
+
+    A few dozen entries, so made anew for every call.
+    """
     rows = [("input_blocks", i, row) for i, row in enumerate(unet.input_blocks)]
     rows += [("output_blocks", i, row) for i, row in enumerate(unet.output_blocks)]
     names = {id(layer): f"{side}.{i}.{j}" for side, i, row in rows for j, layer in enumerate(row)}
@@ -101,11 +108,15 @@ def block_names(unet: Any) -> dict[int, str]:
 
 
 def row_ends(unet: Any) -> dict[int, str]:
-    """id of a row's last ResBlock or transformer -> the row, `input_blocks.1`; of the middle block, the layer in front of its second ResBlock."""
+    """id of a row's last ResBlock or transformer -> the row, `input_blocks.1`; of the middle block, the layer in front
+    of its second ResBlock.
+    """
     ends = {}
     for side in ("input_blocks", "output_blocks"):
         for i, row in enumerate(getattr(unet, side)):
-            if features := [layer for layer in row if hasattr(layer, "in_layers") or hasattr(layer, "transformer_blocks")]:
+            if features := [
+                layer for layer in row if hasattr(layer, "in_layers") or hasattr(layer, "transformer_blocks")
+            ]:
                 ends[id(features[-1])] = f"{side}.{i}"
     return ends | {id(layer): "middle_block" for layer in list(unet.middle_block)[-2:-1]}
 
@@ -157,7 +168,9 @@ def spatial_transformer(layer: Any, x: Tensor, context: Tensor | None, options: 
     return out
 
 
-def transformer_block(block: Any, path: str, tokens: Tensor, context: Tensor | None, options: dict, call: Call) -> Tensor:
+def transformer_block(
+    block: Any, path: str, tokens: Tensor, context: Tensor | None, options: dict, call: Call
+) -> Tensor:
     """A block, then its temporal attention; tokens `(b f) l c`.
 
     Where another node has replaced its self-attention (PAG, SAG), that gets the image model's own keys and values.
@@ -170,9 +183,13 @@ def transformer_block(block: Any, path: str, tokens: Tensor, context: Tensor | N
     return call.attend(path, tokens, block.n_heads)
 
 
-def _recur(memory: Memory, strength: float, block: Any, frames: int, q: Tensor, k: Tensor, v: Tensor, extra: dict) -> Tensor:
+def _recur(
+    memory: Memory, strength: float, block: Any, frames: int, q: Tensor, k: Tensor, v: Tensor, extra: dict
+) -> Tensor:
     """Self-attention with a memory, in the place of a block's own."""
-    return memory(q, k, v, block.n_heads, frames, lambda tokens: (block.attn1.to_k(tokens), block.attn1.to_v(tokens)), strength)
+    return memory(
+        q, k, v, block.n_heads, frames, lambda tokens: (block.attn1.to_k(tokens), block.attn1.to_v(tokens)), strength
+    )
 
 
 def _with_attention(options: dict, attention: Callable) -> dict:
@@ -188,7 +205,9 @@ def _is_replaced(options: dict) -> bool:
 
 
 def plain_layer(layer: nn.Module, suffix: str, y: Tensor, call: Call) -> Tensor:
-    """Behind a layer that is one convolution: conv_in, a downsampler (`.op`), an upsampler (`.conv`); y is that layer's output."""
+    """Behind a layer that is one convolution: conv_in, a downsampler (`.op`), an upsampler (`.conv`); y is that layer's
+    output.
+    """
     y = call.conv(f"{call.name(layer)}{suffix}", y)
     call.last = y
     return y

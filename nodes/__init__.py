@@ -1,7 +1,7 @@
 """ComfyUI's side of the pack: nodes, and the only room that imports ComfyUI."""
 
+from ..host.files import folders
 from . import (
-    folders,
     frame_noise,
     inversion,
     masks,

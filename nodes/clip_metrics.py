@@ -1,20 +1,15 @@
 """The node that looks at videos with CLIP."""
 
-import math
-
 from comfy_api.latest import io
-from torch import Tensor
 
-from ..metrics import clip_scores
-from . import clip_file as whole_clip
-from . import clip_pair
-from .metric_inputs import Progress, Videos, clips_input
-from .metric_pictures import curves
-from .metric_report import Measurement, Series, report_output, table_input
-from .motion import CATEGORY
-from .weights_file import stamp
-
-_CONNECTED = "the connected CLIP and CLIP_VISION"
+from ..host.files.weights_file import stamp
+from ..host.metrics import clip_file as whole_clip
+from ..host.metrics import clip_pair
+from ..host.metrics.clip_scores import CONNECTED, check_prompts, measure, pair_of, series_of
+from ..host.metrics.inputs import Progress, Videos, clips_input
+from ..host.metrics.pictures import curves
+from ..host.metrics.report import Measurement, report_output, table_input
+from ..host.sockets import CATEGORY
 
 
 class ClipVideoMetrics(io.ComfyNode):
@@ -24,40 +19,53 @@ class ClipVideoMetrics(io.ComfyNode):
             node_id="FSM_ClipVideoMetrics",
             display_name="CLIP Video Metrics",
             category=CATEGORY,
-            description="Measures videos with CLIP: do the frames show the prompt, do they agree with each other, do the videos differ.",
+            description="Measures videos with CLIP: do the frames show the prompt, do they agree with each other, do "
+                        "the videos differ.",
             search_aliases=["CLIP score", "alignment", "frame consistency", "CLIP-Temp", "diversity", "evaluate video"],
             is_input_list=True,
             is_output_node=True,
             inputs=[
                 clips_input("videos", "A list of videos, or of image batches: one video each, all of one size."),
-                io.Combo.Input("clip_file", options=[_CONNECTED, *whole_clip.files()],
-                               tooltip="A file with both towers of CLIP, in models/clip_vision or models/text_encoders; or connect what core has loaded."),
+                io.Combo.Input("clip_file", options=[CONNECTED, *whole_clip.files()],
+                               tooltip="A file with both towers of CLIP, in models/clip_vision or "
+                                       "models/text_encoders; or connect what core has loaded."),
                 io.Combo.Input("activation", options=list(whole_clip.ACTIVATIONS), default="auto", advanced=True,
-                               tooltip="Of the model in clip_file, which cannot tell it. auto: quick_gelu for B and L, as OpenAI's, gelu for H and "
+                               tooltip="Of the model in clip_file, which cannot tell it. auto: quick_gelu for B and L, "
+                                       "as OpenAI's, gelu for H and "
                                "bigG. LAION's B and L need gelu."),
                 table_input("table"),
                 io.String.Input("prompts", optional=True, force_input=True,
-                                tooltip="The prompts, one per video in the videos' order, or one for all. Without them, alignment is not measured."),
-                io.Clip.Input("clip", optional=True, tooltip="From Load CLIP; a checkpoint's own CLIP has no projection and is refused."),
-                io.ClipVision.Input("clip_vision", optional=True, tooltip="From Load CLIP Vision; of the same family as clip."),
+                                tooltip="The prompts, one per video in the videos' order, or one for all. Without "
+                                        "them, alignment is not measured."),
+                io.Clip.Input("clip", optional=True, tooltip="From Load CLIP; a checkpoint's own CLIP has no "
+                                                             "projection and is refused."),
+                io.ClipVision.Input("clip_vision", optional=True, tooltip="From Load CLIP Vision; of the same family "
+                                                                          "as clip."),
             ],
-            outputs=[io.Float.Output(display_name="alignment", tooltip="Mean cosine of frames and prompt times 100; higher shows the prompt better."),
-                     io.Float.Output(display_name="clip_temp", tooltip="Mean cosine of consecutive frames times 100; 100 is a still video."),
-                     io.Float.Output(display_name="consistency", tooltip="Mean cosine of all pairs of frames times 100; 100 is a still video."),
-                     io.Float.Output(display_name="diversity", tooltip="Mean likeness of all pairs of videos times 100; lower is more diverse."),
+            outputs=[io.Float.Output(display_name="alignment", tooltip="Mean cosine of frames and prompt times 100; "
+                                                                       "higher shows the prompt better."),
+                     io.Float.Output(display_name="clip_temp", tooltip="Mean cosine of consecutive frames times 100; "
+                                                                       "100 is a still video."),
+                     io.Float.Output(display_name="consistency", tooltip="Mean cosine of all pairs of frames times "
+                                                                         "100; 100 is a still video."),
+                     io.Float.Output(display_name="diversity", tooltip="Mean likeness of all pairs of videos times "
+                                                                       "100; lower is more diverse."),
                      report_output(),
-                     io.Image.Output(display_name="curves", tooltip="Alignment and likeness to the next frame, frame by frame, a line per video.")],
+                     io.Image.Output(display_name="curves", tooltip="Alignment and likeness to the next frame, frame "
+                                                                    "by frame, a line per video.")],
         )  # fmt: skip
 
     @classmethod
     def fingerprint_inputs(cls, clip_file, **_) -> str:
-        return "" if clip_file[0] == _CONNECTED else stamp(whole_clip.path_of(clip_file[0]))
+        return "" if clip_file[0] == CONNECTED else stamp(whole_clip.path_of(clip_file[0]))
 
     @classmethod
-    def execute(cls, videos, clip_file, activation, table, prompts=(), clip=(None,), clip_vision=(None,)) -> io.NodeOutput:
+    def execute(
+        cls, videos, clip_file, activation, table, prompts=(), clip=(None,), clip_vision=(None,)
+    ) -> io.NodeOutput:
         clips = Videos(videos)
         prompts = check_prompts(list(prompts), len(clips))
-        pair = _pair(clip_file[0], activation[0], clip[0], clip_vision[0], bool(prompts))
+        pair = pair_of(clip_file[0], activation[0], clip[0], clip_vision[0], bool(prompts))
         progress = Progress(len(clips))
         frames = []
         for video in clips:
@@ -67,48 +75,19 @@ class ClipVideoMetrics(io.ComfyNode):
         numbers = measure(frames, [words[prompt] for prompt in prompts])
         cut = sum(map(clip_pair.is_cut, words))
         lines = [pair.description, clips.describe(),
-                 "preprocessing: 8 bit, short side bicubic, centre crop, as CLIP's own code; cosines in float64, times 100",
-                 f"prompts: {len(words)} different ones, raw text{f', {cut} of them cut after 77 tokens' if cut else ''}" if words
+                 "preprocessing: 8 bit, short side bicubic, centre crop, as CLIP's own code; cosines in float64, times "
+                 "100",
+                 f"prompts: {len(words)} different ones, raw "
+                 f"text{f', {cut} of them cut after 77 tokens' if cut else ''}" if words
                  else "prompts: none, so no alignment"]  # fmt: skip
-        found = Measurement("CLIP video metrics", numbers, lines, str(len(clips)), _series(frames, [words[prompt] for prompt in prompts]))
+        found = Measurement(
+            "CLIP video metrics",
+            numbers,
+            lines,
+            str(len(clips)),
+            series_of(frames, [words[prompt] for prompt in prompts]),
+        )
         return found.output(table[0], curves(found.series))
-
-
-def check_prompts(prompts: list[str], count: int) -> list[str]:
-    """One prompt per video, or none at all."""
-    if len(prompts) not in (0, 1, count):
-        raise ValueError(f"There are {count} videos and {len(prompts)} prompts: give one prompt per video, or a single one for all.")
-    return prompts * count if len(prompts) == 1 else prompts
-
-
-def _pair(file: str, activation: str, clip, clip_vision, with_prompts: bool) -> clip_pair.ClipPair:
-    if file != _CONNECTED:
-        return whole_clip.from_file(file, activation)
-    if clip_vision is None:
-        raise ValueError("There is no CLIP to look with: choose a clip_file, or connect clip_vision, and clip for prompts.")
-    if with_prompts and clip is None:
-        raise ValueError("There are prompts but no CLIP to read them: connect clip, or choose a clip_file.")
-    return clip_pair.connected(clip if with_prompts else None, clip_vision)
-
-
-def measure(frames: list[Tensor], words: list[Tensor]) -> dict[str, float]:
-    """Means over the videos, times 100; NaN for what these videos do not define."""
-    mean = lambda values: math.fsum(values) / len(values) if values else math.nan  # noqa: E731
-    numbers = {
-        "alignment": mean([clip_scores.alignment(video, prompt) for video, prompt in zip(frames, words, strict=False)]),
-        "clip_temp": mean([clip_scores.clip_temp(video) for video in frames]),
-        "consistency": mean([clip_scores.consistency(video) for video in frames]),
-        "diversity": clip_scores.diversity(frames),
-    }
-    return {name: 100 * value for name, value in numbers.items()}
-
-
-def _series(frames: list[Tensor], words: list[Tensor]) -> Series:
-    series = {"likeness to the next frame x 100": [100 * clip_scores.temporal_per_pair(video) for video in frames]}
-    if words:
-        aligned = [100 * clip_scores.alignment_per_frame(video, prompt) for video, prompt in zip(frames, words, strict=True)]
-        series = {"alignment x 100": aligned, **series}
-    return series
 
 
 NODES = [ClipVideoMetrics]

@@ -6,18 +6,12 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
+from ..host.patching.image_model import CELL
+from ..host.sockets import CATEGORY, Adapter, Predictor
 from ..motion_modules.adapter import MotionAdapter
-from ..motion_modules.mask_predictor import MaskPredictor, resize_masks
-from .image_model import CELL
-from .motion import CATEGORY, Adapter
+from ..motion_modules.mask_predictor import resize_masks
 
-Predictor = io.Custom("FSM_MASK_PREDICTOR")
 _SIZES = ("picture", "latent")
-
-
-def mask_predictor_of(adapter: MotionAdapter) -> MaskPredictor | None:
-    """The predictor that learnt on x0-hat beside a motion; one that learnt on noise has nothing to look at in a finished latent."""
-    return MaskPredictor.of(adapter.mask_tensors) if adapter.metadata.get("mask_input") == "x0" else None
 
 
 class PredictMask(io.ComfyNode):
@@ -30,23 +24,31 @@ class PredictMask(io.ComfyNode):
             description="Says where the subject is in a generated clip, with what a motion adapter learnt from masks.",
             search_aliases=["predict mask", "subject mask", "foreground", "segment", "matting"],
             inputs=[
-                io.MultiType.Input("mask_predictor", [Predictor, Adapter], tooltip="From Train Motion LoRA, or a motion adapter that was trained with masks."),
+                io.MultiType.Input("mask_predictor", [Predictor, Adapter], tooltip="From Train Motion LoRA, or a "
+                                                                                   "motion adapter that was trained "
+                                                                                   "with masks."),
                 io.Latent.Input("latent", tooltip="A finished clip, of the model that the adapter was trained on."),
-                io.Combo.Input("size", options=list(_SIZES), default=_SIZES[0], tooltip="picture: masks as large as the decoded frames. latent: one value per "
+                io.Combo.Input("size", options=list(_SIZES), default=_SIZES[0], tooltip="picture: masks as large as "
+                                                                                        "the decoded frames. latent: "
+                                                                                        "one value per "
                                "position of the latent."),
             ],
-            outputs=[io.Mask.Output(tooltip="How surely each pixel is the subject, 0 to 1, one mask per frame; Threshold Mask makes them black and white.")],
+            outputs=[io.Mask.Output(tooltip="How surely each pixel is the subject, 0 to 1, one mask per frame; "
+                                            "Threshold Mask makes them black and white.")],
         )  # fmt: skip
 
     @classmethod
     def execute(cls, mask_predictor, latent: dict, size: str) -> io.NodeOutput:
-        predictor = mask_predictor_of(mask_predictor) if isinstance(mask_predictor, MotionAdapter) else mask_predictor
+        predictor = mask_predictor.mask_predictor if isinstance(mask_predictor, MotionAdapter) else mask_predictor
         if predictor is None:
-            raise ValueError("There is no mask predictor in what is connected: train the adapter with masks and mask_input x0.")
+            raise ValueError(
+                "There is no mask predictor in what is connected: train the adapter with masks and mask_input x0."
+            )
         samples = latent["samples"]
         clip = samples.movedim(2, 1).flatten(0, 1) if samples.ndim == 5 else samples
         if clip.ndim != 4 or clip.shape[1] != len(predictor.scale):
-            raise ValueError(f"The latent has the shape {tuple(samples.shape)}, this mask predictor's are (frames, {len(predictor.scale)}, height, width): "
+            raise ValueError(f"The latent has the shape {tuple(samples.shape)}, this mask predictor's are (frames, "
+                             f"{len(predictor.scale)}, height, width): "
                              "use latents of the model it was trained on.")  # fmt: skip
         device = comfy.model_management.get_torch_device()
         masks = copy.deepcopy(predictor).to(device).probabilities(clip.to(device, torch.float32)).cpu()

@@ -6,9 +6,9 @@ import folder_paths
 from comfy_api.latest import io, ui
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from .modelscope_model import load_modelscope, load_vae
-from .motion import CATEGORY
-from .weights_file import stamp
+from ..host.files.weights_file import stamp
+from ..host.patching.modelscope_model import load_modelscope, load_vae
+from ..host.sockets import CATEGORY
 
 _UNETS, _VAES, _NO_VAE = "diffusion_models", "vae", "none"
 _BLOCKED = "Load ModelScope T2V has no VAE file to load: choose one there, or use Load VAE."
@@ -21,30 +21,40 @@ class LoadModelScope(io.ComfyNode):
             node_id="FSM_LoadModelScope",
             display_name="Load ModelScope T2V",
             category=CATEGORY,
-            description="Loads ModelScope's text-to-video UNet, or ZeroScope's. A batch of latents is one clip for it, as for a model with a motion adapter.",
+            description="Loads ModelScope's text-to-video UNet, or ZeroScope's. A batch of latents is one clip for it, "
+                        "as for a model with a motion adapter.",
             search_aliases=["ModelScope", "ZeroScope", "text to video", "t2v", "damo", "TI2V-Zero"],
             inputs=[
                 io.Combo.Input("unet", options=folder_paths.get_filename_list(_UNETS),
-                               tooltip="A file in models/diffusion_models: ModelScope's text2video_pytorch_model.pth, or diffusers' "
+                               tooltip="A file in models/diffusion_models: ModelScope's text2video_pytorch_model.pth, "
+                                       "or diffusers' "
                                "diffusion_pytorch_model of ModelScope or ZeroScope. Press R to refresh the list."),
-                io.Combo.Input("vae", options=[_NO_VAE, *folder_paths.get_filename_list(_VAES)], default=_NO_VAE, optional=True,
-                               tooltip="A file in models/vae, for ModelScope's own VQGAN_autoencoder.pth, which Load VAE does not take. none: the VAE of any "
+                io.Combo.Input("vae", options=[_NO_VAE, *folder_paths.get_filename_list(_VAES)], default=_NO_VAE,
+                               optional=True,
+                               tooltip="A file in models/vae, for ModelScope's own VQGAN_autoencoder.pth, which Load "
+                                       "VAE does not take. none: the VAE of any "
                                "Stable Diffusion 1.x or 2.x does as well."),
             ],
-            outputs=[io.Model.Output(tooltip="The model; its text encoder is OpenCLIP ViT-H, from Load CLIP with the type stable_diffusion."),
+            outputs=[io.Model.Output(tooltip="The model; its text encoder is OpenCLIP ViT-H, from Load CLIP with the "
+                                             "type stable_diffusion."),
                      io.Vae.Output(tooltip="The VAE, where a file is chosen.")],
         )  # fmt: skip
 
     @classmethod
     def fingerprint_inputs(cls, unet: str, vae: str = _NO_VAE, **_) -> str:
         return " ".join(
-            stamp(file and Path(file)) for file in (folder_paths.get_full_path(_UNETS, unet), folder_paths.get_full_path(_VAES, vae))
+            stamp(file and Path(file))
+            for file in (folder_paths.get_full_path(_UNETS, unet), folder_paths.get_full_path(_VAES, vae))
         )
 
     @classmethod
     def execute(cls, unet: str, vae: str = _NO_VAE) -> io.NodeOutput:
         model, said = load_modelscope(Path(folder_paths.get_full_path_or_raise(_UNETS, unet)))
-        loaded = ExecutionBlocker(_BLOCKED) if vae == _NO_VAE else load_vae(Path(folder_paths.get_full_path_or_raise(_VAES, vae)))
+        loaded = (
+            ExecutionBlocker(_BLOCKED)
+            if vae == _NO_VAE
+            else load_vae(Path(folder_paths.get_full_path_or_raise(_VAES, vae)))
+        )
         return io.NodeOutput(model, loaded, ui=ui.PreviewText(said))
 
 

@@ -3,22 +3,22 @@
 import torch
 from comfy_api.latest import io, ui
 
+from ..host.files import folders
+from ..host.files.weights_file import stamp
+from ..host.patching.bridge import apply_adapter
+from ..host.patching.image_model import base_query, family, image_unet
+from ..host.sockets import CATEGORY, Adapter
 from ..motion_modules.adapter import save_adapter
 from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
 from ..motion_modules.recurrent import FIRST_AND_MEMORY
 from ..motion_modules.released import first_and_memory, load_adapter
-from . import folders
-from .bridge import apply_adapter
-from .image_model import base_query, family, image_unet
-from .weights_file import stamp
 
-Adapter = io.Custom("FSM_MOTION_ADAPTER")
-CATEGORY = "few-shot motion"
 _AS_TRAINED = "as trained"
 _STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter as trained, above 1 exaggerates."
 
 _MASK = (
-    "Where the subject is, one mask or one per frame. Only for adapters trained with masks: split ones do without and may be overruled, "
+    "Where the subject is, one mask or one per frame. Only for adapters trained with masks: split ones do without and "
+    "may be overruled, "
     "conditioned ones want the first frame's."
 )
 
@@ -30,24 +30,34 @@ class LoadMotionAdapter(io.ComfyNode):
             node_id="FSM_LoadMotionAdapter",
             display_name="Load Motion Adapter",
             category=CATEGORY,
-            description="Loads a motion trained with this pack, a released UNet of LAMP, Tune-A-Video or recurrent attention, or an AnimateDiff motion "
+            description="Loads a motion trained with this pack, a released UNet of LAMP, Tune-A-Video or recurrent "
+                        "attention, or an AnimateDiff motion "
             "module or motion LoRA, and applies it to a model.",
-            search_aliases=["LAMP", "Tune-A-Video", "AnimateDiff", "motion module", "motion lora", "video", "animate", "load motion"],
+            search_aliases=["LAMP", "Tune-A-Video", "AnimateDiff", "motion module", "motion lora", "video", "animate",
+                            "load motion"],
             inputs=[
-                io.Model.Input("model", tooltip="The image model to move: SD 1.x, SD 2.x or SDXL, of the family the adapter was trained on."),
+                io.Model.Input("model", tooltip="The image model to move: SD 1.x, SD 2.x or SDXL, of the family the "
+                                                "adapter was trained on."),
                 io.Combo.Input("adapter", options=folders.adapter_names(),
-                               tooltip="A file or folder in models/motion_adapters, output/motion_adapters or AnimateDiff's own folders. Press R to "
+                               tooltip="A file or folder in models/motion_adapters, output/motion_adapters or "
+                                       "AnimateDiff's own folders. Press R to "
                                "refresh the list."),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
-                io.Combo.Input("group_norm", options=[_AS_TRAINED, "diffusers"], default=_AS_TRAINED, optional=True, advanced=True,
-                               tooltip="AnimateDiff only: which frames the group norms see. As trained is what the version's own code does; "
+                io.Combo.Input("group_norm", options=[_AS_TRAINED, "diffusers"], default=_AS_TRAINED, optional=True,
+                               advanced=True,
+                               tooltip="AnimateDiff only: which frames the group norms see. As trained is what the "
+                                       "version's own code does; "
                                "diffusers norms the motion module over all frames, whatever the version."),
-                io.Combo.Input("noise_schedule", options=[_AS_TRAINED, "the model's"], default=_AS_TRAINED, optional=True, advanced=True,
-                               tooltip="AnimateDiff only: as trained sets the noise schedule of the motion module's version on the model; "
+                io.Combo.Input("noise_schedule", options=[_AS_TRAINED, "the model's"], default=_AS_TRAINED,
+                               optional=True, advanced=True,
+                               tooltip="AnimateDiff only: as trained sets the noise schedule of the motion module's "
+                                       "version on the model; "
                                "the model's leaves it as it is."),
                 io.Mask.Input("mask", optional=True, tooltip=_MASK),
-                io.Combo.Input("recurrence", options=[_AS_TRAINED, FIRST_AND_MEMORY], default=_AS_TRAINED, optional=True, advanced=True,
-                               tooltip="The recurrent system's released UNets only, which do not tell how they were trained: as the released code "
+                io.Combo.Input("recurrence", options=[_AS_TRAINED, FIRST_AND_MEMORY], default=_AS_TRAINED,
+                               optional=True, advanced=True,
+                               tooltip="The recurrent system's released UNets only, which do not tell how they were "
+                                       "trained: as the released code "
                                "trains them, or with the first frame and the memory alone, as the paper has it."),
             ],
             outputs=[io.Model.Output(tooltip="The model with its motion layers."),
@@ -59,7 +69,8 @@ class LoadMotionAdapter(io.ComfyNode):
         return stamp(folders.adapter_path(adapter))
 
     @classmethod
-    def execute(cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED,
+    def execute(cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED,
+                noise_schedule: str = _AS_TRAINED,
                 mask=None, recurrence: str = _AS_TRAINED) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         loaded = load_adapter(folders.adapter_path(adapter), base_query(model))
@@ -77,7 +88,8 @@ class ApplyMotionAdapter(io.ComfyNode):
             node_id="FSM_ApplyMotionAdapter",
             display_name="Apply Motion Adapter",
             category=CATEGORY,
-            description="Applies a motion adapter to a model; several may be stacked, each with its own strength and range of steps.",
+            description="Applies a motion adapter to a model; several may be stacked, each with its own strength and "
+                        "range of steps.",
             search_aliases=["LAMP", "motion strength", "stack motion"],
             inputs=[
                 io.Model.Input("model", tooltip="The image model to move, with or without other adapters."),
@@ -86,7 +98,8 @@ class ApplyMotionAdapter(io.ComfyNode):
                 io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, advanced=True,
                                tooltip="Where in the sampling the motion begins to act, 0 is the first step."),
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True,
-                               tooltip="Where in the sampling the motion stops acting, 1 is after the last step. The adapter's small change of the "
+                               tooltip="Where in the sampling the motion stops acting, 1 is after the last step. The "
+                                       "adapter's small change of the "
                                "spatial queries stays for the whole run."),
                 io.Mask.Input("mask", optional=True, tooltip=_MASK),
             ],
@@ -94,7 +107,9 @@ class ApplyMotionAdapter(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None) -> io.NodeOutput:
+    def execute(
+        cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None
+    ) -> io.NodeOutput:
         return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask))
 
 
@@ -109,11 +124,14 @@ class SaveMotionAdapter(io.ComfyNode):
             search_aliases=["save motion", "export motion"],
             inputs=[
                 Adapter.Input("adapter", tooltip="From Train Motion LoRA or Load Motion Adapter."),
-                io.String.Input("filename_prefix", default="motion", tooltip="Name of the file, numbered; subfolders with /."),
+                io.String.Input("filename_prefix", default="motion", tooltip="Name of the file, numbered; subfolders "
+                                                                             "with /."),
                 io.Combo.Input("precision", options=["fp16", "bf16", "fp32"], default="fp16", advanced=True,
-                               tooltip="Number format of the file. fp16 halves the size and is exact enough for every use."),
+                               tooltip="Number format of the file. fp16 halves the size and is exact enough for every "
+                                       "use."),
             ],
-            outputs=[io.String.Output(display_name="filename", tooltip="The name under which Load Motion Adapter lists it.")],
+            outputs=[io.String.Output(display_name="filename", tooltip="The name under which Load Motion Adapter lists "
+                                                                       "it.")],
             is_output_node=True,
         )  # fmt: skip
 

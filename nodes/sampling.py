@@ -3,11 +3,11 @@
 import comfy.samplers
 from comfy_api.latest import io
 
+from ..host.patching.image_model import image_unet
+from ..host.sampling.clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
+from ..host.sampling.frame_noise import ClipNoise
+from ..host.sockets import CATEGORY
 from ..samplers.statistics import match_histograms, match_statistics
-from .clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
-from .frame_noise import ClipNoise
-from .image_model import image_unet
-from .motion import CATEGORY
 
 _LENGTH = "Frames of the clip, the first frame included. Adapters do best at the number they were trained with."
 _FIRST = "Latent of one picture, encoded with this model's VAE: it becomes frame 0, bit for bit."
@@ -21,10 +21,12 @@ class FirstFrameConditioning(io.ComfyNode):
             node_id="FSM_FirstFrameConditioning",
             display_name="First-Frame Conditioning",
             category=CATEGORY,
-            description="Keeps the first frame clean through any sampler: for SamplerCustomAdvanced, ControlNet, context windows.",
+            description="Keeps the first frame clean through any sampler: for SamplerCustomAdvanced, ControlNet, "
+                        "context windows.",
             search_aliases=["image to video", "first frame", "LAMP", "i2v"],
             inputs=[
-                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture of its own."),
+                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture "
+                                                "of its own."),
                 io.Latent.Input("first_frame", tooltip=_FIRST),
                 io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
             ],
@@ -45,36 +47,48 @@ class FirstFrameKSampler(io.ComfyNode):
             node_id="FSM_FirstFrameKSampler",
             display_name="First-Frame-Conditioned KSampler",
             category=CATEGORY,
-            description="Animates a picture: samples a clip whose frame 0 is the given one, with a model that has learnt a motion.",
+            description="Animates a picture: samples a clip whose frame 0 is the given one, with a model that has "
+                        "learnt a motion.",
             search_aliases=["image to video", "animate image", "LAMP", "i2v", "video sampler"],
             inputs=[
-                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture of its own."),
-                io.Conditioning.Input("positive", tooltip="What is to be seen, and how it moves; one prompt, or one per frame."),
+                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture "
+                                                "of its own."),
+                io.Conditioning.Input("positive", tooltip="What is to be seen, and how it moves; one prompt, or one "
+                                                          "per frame."),
                 io.Conditioning.Input("negative", tooltip="What is not to be seen."),
                 io.Latent.Input("first_frame", tooltip=_FIRST),
                 io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
-                             tooltip="Seed of the noise, unless a noise is connected, and of samplers that draw more of it."),
+                             tooltip="Seed of the noise, unless a noise is connected, and of samplers that draw more "
+                                     "of it."),
                 io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Sampling steps; LAMP uses 50."),
                 io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01,
                                tooltip="Classifier-free guidance, 1 is off. LAMP uses 12.5."),
-                io.Combo.Input("sampler_name", options=comfy.samplers.KSampler.SAMPLERS, default="euler", tooltip="Any of ComfyUI's samplers."),
-                io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="normal", tooltip="Any of ComfyUI's schedules."),
-                io.Combo.Input("statistics", options=list(_STATISTICS.values()), default=_STATISTICS["end"], advanced=True,
-                               tooltip="Give the frames the first frame's mean and spread per latent channel, against drifting colours: never, once at "
+                io.Combo.Input("sampler_name", options=comfy.samplers.KSampler.SAMPLERS, default="euler",
+                               tooltip="Any of ComfyUI's samplers."),
+                io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="normal",
+                               tooltip="Any of ComfyUI's schedules."),
+                io.Combo.Input("statistics", options=list(_STATISTICS.values()), default=_STATISTICS["end"],
+                               advanced=True,
+                               tooltip="Give the frames the first frame's mean and spread per latent channel, against "
+                                       "drifting colours: never, once at "
                                "the end, or after every step as LAMP's code does (samplers without memory only)."),
-                io.Noise.Input("noise", optional=True, tooltip="From Shared/Autoregressive Noise; without it, each frame has its own."),
+                io.Noise.Input("noise", optional=True, tooltip="From Shared/Autoregressive Noise; without it, each "
+                                                               "frame has its own."),
             ],
             outputs=[io.Latent.Output(tooltip="The clip's latents, one per frame; frame 0 is the given one.")],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float, sampler_name: str,
+    def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float,
+                sampler_name: str,
                 scheduler: str, statistics: str, noise=None) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         latents = first_frame_latents(model, first_frame, length)
         every_step = statistics == _STATISTICS["every step"]
-        sampler = stepwise_sampler(sampler_name, seed, steps) if every_step else comfy.samplers.sampler_object(sampler_name)
+        sampler = (
+            stepwise_sampler(sampler_name, seed, steps) if every_step else comfy.samplers.sampler_object(sampler_name)
+        )
         noise = (noise or ClipNoise(seed)).generate_noise({"samples": latents})
         clip = sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler)
         return io.NodeOutput({"samples": match_statistics(clip) if statistics == _STATISTICS["end"] else clip})
@@ -88,10 +102,13 @@ class MatchFirstFrame(io.ComfyNode):
             node_id="FSM_MatchFirstFrame",
             display_name="Match First Frame",
             category=CATEGORY,
-            description="Gives every frame the colours of the first: mean and spread of a latent's channels (AdaIN), or histograms of pictures.",
+            description="Gives every frame the colours of the first: mean and spread of a latent's channels (AdaIN), "
+                        "or histograms of pictures.",
             search_aliases=["AdaIN", "histogram matching", "colour drift", "color match", "flicker"],
-            inputs=[io.MatchType.Input("clip", template=clip, tooltip="A clip as latent or as image batch; its first frame is returned as it is.")],
-            outputs=[io.MatchType.Output(template=clip, display_name="clip", tooltip="The clip with the first frame's statistics.")],
+            inputs=[io.MatchType.Input("clip", template=clip, tooltip="A clip as latent or as image batch; its first "
+                                                                      "frame is returned as it is.")],
+            outputs=[io.MatchType.Output(template=clip, display_name="clip", tooltip="The clip with the first frame's "
+                                                                                     "statistics.")],
         )  # fmt: skip
 
     @classmethod

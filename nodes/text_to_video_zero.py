@@ -1,19 +1,13 @@
-"""Text2Video-Zero: a model that knows only pictures makes a clip whose picture moves, with any sampler of ComfyUI and nothing trained."""
+"""Text2Video-Zero: a model that knows only pictures makes a clip whose picture moves, with any sampler of ComfyUI and
+nothing trained.
+"""
 
-from dataclasses import dataclass
-
-import torch
-from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..samplers.text_to_video_zero import BACKGROUND_SMOOTHING, T0, T1, branch, foregrounds, smooth_background, split_schedule
-from ..samplers.warp import deltas
-from .bridge import attend_to
-from .motion import CATEGORY
-from .sliding import noising_of
-
-ZERO = "few_shot_motion_text_to_video_zero"
+from ..host.sampling.text_to_video_zero import Motion, apply_motion
+from ..host.sockets import CATEGORY
+from ..samplers.text_to_video_zero import BACKGROUND_SMOOTHING, T0, T1
 
 
 class TextToVideoZero(io.ComfyNode):
@@ -23,103 +17,56 @@ class TextToVideoZero(io.ComfyNode):
             node_id="FSM_TextToVideoZero",
             display_name="Text2Video-Zero Motion",
             category=CATEGORY,
-            description="Makes a clip with an image model alone: what is sampled as a batch becomes one picture that moves steadily in one direction.",
+            description="Makes a clip with an image model alone: what is sampled as a batch becomes one picture that "
+                        "moves steadily in one direction.",
             search_aliases=["text to video", "t2v", "zero-shot video", "camera move", "cross-frame attention"],
             inputs=[
-                io.Model.Input("model", tooltip="An image model: SD 1.x, SD 2.x or SDXL. The clip has as many frames as the latent batch it samples."),
+                io.Model.Input("model", tooltip="An image model: SD 1.x, SD 2.x or SDXL. The clip has as many frames "
+                                                "as the latent batch it samples."),
                 io.Float.Input("move_x", default=12.0, min=-1024.0, max=1024.0, step=0.5,
-                               tooltip="px of the picture by which things move to the right from frame to frame; negative is left, 0 stands still. "
+                               tooltip="px of the picture by which things move to the right from frame to frame; "
+                                       "negative is left, 0 stands still. "
                                "The paper moves 12 of 512."),
                 io.Float.Input("move_y", default=0.0, min=-1024.0, max=1024.0, step=0.5,
-                               tooltip="px of the picture by which things move down from frame to frame; negative is up, 0 stands still. The paper "
+                               tooltip="px of the picture by which things move down from frame to frame; negative is "
+                                       "up, 0 stands still. The paper "
                                "moves 12 of 512."),
                 io.Int.Input("t0", default=T0, min=1, max=989, advanced=True,
-                             tooltip="Timestep of 1000 at which the picture is moved. Lower: more of it is laid out already, so frames are more alike."),
+                             tooltip="Timestep of 1000 at which the picture is moved. Lower: more of it is laid out "
+                                     "already, so frames are more alike."),
                 io.Int.Input("t1", default=T1, min=2, max=990, advanced=True,
-                             tooltip="Timestep of 1000 up to which moved frames get fresh noise, above t0. Higher: frames differ more, and move less."),
-                io.Float.Input("background_smoothing", default=BACKGROUND_SMOOTHING, min=0.0, max=1.0, step=0.05, advanced=True,
-                               tooltip="With masks only: how much of the first frame's moved background every frame takes. 0 is off, the paper takes 0.6."),
+                             tooltip="Timestep of 1000 up to which moved frames get fresh noise, above t0. Higher: "
+                                     "frames differ more, and move less."),
+                io.Float.Input("background_smoothing", default=BACKGROUND_SMOOTHING, min=0.0, max=1.0, step=0.05,
+                               advanced=True,
+                               tooltip="With masks only: how much of the first frame's moved background every frame "
+                                       "takes. 0 is off, the paper takes 0.6."),
                 io.Mask.Input("masks", optional=True,
-                              tooltip="White where the subject is, to smooth the background around it: one per frame, or the first frame's alone, which "
+                              tooltip="White where the subject is, to smooth the background around it: one per frame, "
+                                      "or the first frame's alone, which "
                               "then moves along."),
             ],
-            outputs=[io.Model.Output(tooltip="For KSampler or SamplerCustomAdvanced, with an empty latent whose batch_size is the number of frames.")],
+            outputs=[io.Model.Output(tooltip="For KSampler or SamplerCustomAdvanced, with an empty latent whose "
+                                             "batch_size is the number of frames.")],
         )  # fmt: skip
 
     @classmethod
     def execute(
-        cls, model, move_x: float, move_y: float, t0: int, t1: int, background_smoothing: float, masks: Tensor | None = None
+        cls,
+        model,
+        move_x: float,
+        move_y: float,
+        t0: int,
+        t1: int,
+        background_smoothing: float,
+        masks: Tensor | None = None,
     ) -> io.NodeOutput:
         if t0 >= t1:
             raise ValueError(
-                f"t0 is {t0} and t1 is {t1}, but noise is added from t0 up to t1: set t1 above t0, as the paper's {T1} above {T0}."
+                f"t0 is {t0} and t1 is {t1}, but noise is added from t0 up to t1: set t1 above t0, as the paper's {T1} "
+                f"above {T0}."
             )
         return io.NodeOutput(apply_motion(model, Motion((move_x, move_y), t0, t1, masks, background_smoothing)))
-
-
-@dataclass(frozen=True)
-class Motion:
-    """How the one picture becomes a clip: a SAMPLER_SAMPLE wrapper around any sampler."""
-
-    move: tuple[float, float]  # px
-    t0: int
-    t1: int
-    masks: Tensor | None
-    background_smoothing: float
-
-    def sample(self, executor, guider, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False):
-        """Sample frame 0 alone to t1 and on to t0, branch there, and sample all frames from t1 to the end."""
-        frames, size = len(noise), tuple(noise.shape[-2:])
-        sampling, px = guider.inner_model.model_sampling, guider.inner_model.latent_format.spacial_downscale_ratio
-        noising = noising_of(sampling)
-        by = deltas(self.move, frames, (size[0] * px, size[1] * px))
-        foreground = None if self.masks is None else self._foreground(frames, by, size).to(noise)
-        if frames == 1:
-            return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
-        t0, t1 = (torch.as_tensor(sampling.percent_to_sigma(1 - t / 999)) for t in (self.t0, self.t1))
-        first, second, third = split_schedule(sigmas, t0.to(sigmas), t1.to(sigmas))
-        steps, done = len(first) + len(second) + len(third) - 3, 0
-
-        def run(part: Tensor, x: Tensor | None) -> Tensor:
-            """One part of the schedule from x, or from the noise; the sampler noises the clean latent, so x is told as a noise of it."""
-            nonlocal done
-            count = 1 if x is None else len(x)
-            clean = latent_image[:count]
-            eps = noise[:count] if x is None else (x - noising.signal(part[0]) * clean) / noising.noise(part[0])
-            before, done = done, done + len(part) - 1
-            told = callback and (lambda i, denoised, x, _: callback(before + i, denoised, x, steps))
-            seed = (extra_args.get("seed") or 0) + before  # with one seed every part would draw the same noise in its steps
-            args = {**extra_args, "seed": seed % (1 << 64)}
-            return executor(guider, part, args, told, eps, clean, None if denoise_mask is None else denoise_mask[:count], disable_pbar)
-
-        if len(first) > 1:
-            x_t1 = run(first, None)
-        else:
-            x_t1 = sampling.noise_scaling(first[0], noise[:1], latent_image[:1], executor.class_obj.max_denoise(guider, first))
-        x_t0 = run(second, x_t1)
-        x = branch(x_t1, x_t0, noise, by, second[-1], second[0], noising)
-        if foreground is not None:
-            x = smooth_background(x, foreground, by, self.background_smoothing)
-        return run(third, x)
-
-    def _foreground(self, frames: int, by: list, size: tuple[int, int]) -> Tensor:
-        """Raises ValueError for masks of another number or shape."""
-        count, height, width = self.masks.shape
-        if count not in (1, frames):
-            raise ValueError(f"The clip has {frames} frames, {count} masks were given: give one per frame, or the first frame's alone.")
-        if abs(height * size[1] - width * size[0]) > max(height, width):
-            raise ValueError(
-                f"The masks are {width}x{height} px, which is not the shape of a clip of {size[1]}x{size[0]} cells: draw them on its frames."
-            )
-        return foregrounds(self.masks, by, size)
-
-
-def apply_motion(model, motion: Motion):
-    """A clone of the model that samples every batch as a clip."""
-    patched = attend_to(model, ("first",))
-    patched.remove_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, ZERO)
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, ZERO, motion.sample)
-    return patched
 
 
 NODES = [TextToVideoZero]

@@ -4,18 +4,18 @@ from dataclasses import asdict
 
 from comfy_api.latest import io, ui
 
+from ..host.patching.image_model import family, image_unet
+from ..host.sockets import CATEGORY, Adapter, Predictor
+from ..host.training import masks as training_masks
+from ..host.training import model as training_host
+from ..host.training.kept_run import Keeper
+from ..host.training.run import LOSS_WEIGHTINGS, METHODS, PRECISIONS, Settings, learn
 from ..motion_modules.adapter import settings_text
 from ..motion_modules.mask_predictor import INPUTS
 from ..motion_modules.recurrent import FORMS
 from ..training.clips import ClipSet, check_clips
 from ..training.mask_loss import TARGETS, WEIGHTINGS
 from ..training.schedule import RATES
-from . import training_host, training_masks
-from .image_model import family, image_unet
-from .kept_run import Keeper
-from .masks import Predictor, mask_predictor_of
-from .motion import CATEGORY, Adapter
-from .training_run import LOSS_WEIGHTINGS, METHODS, PRECISIONS, Settings, learn
 
 
 class TrainMotionLoRA(io.ComfyNode):
@@ -25,84 +25,127 @@ class TrainMotionLoRA(io.ComfyNode):
             node_id="FSM_TrainMotionLoRA",
             display_name="Train Motion LoRA",
             category=CATEGORY,
-            description="Learns one motion from a few clips: for any first frame, for text to video, or to edit one clip. Cancel keeps what is learnt so far.",
+            description="Learns one motion from a few clips: for any first frame, for text to video, or to edit one "
+                        "clip. Cancel keeps what is learnt so far.",
             search_aliases=["LAMP", "Tune-A-Video", "recurrent", "train video", "motion training", "learn motion"],
             is_input_list=True,
             is_output_node=True,
             inputs=[
                 io.Model.Input("model", tooltip="The image model that is to learn the motion; it is not changed."),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
-                io.MultiType.Input("clips", [io.Video, io.Image], tooltip="A list of videos, or of image batches: one clip each, 8 to 16 of them."),
-                io.Conditioning.Input("positive", tooltip="The captions, encoded: one per clip in the clips' order, or one for all."),
+                io.MultiType.Input("clips", [io.Video, io.Image], tooltip="A list of videos, or of image batches: one "
+                                                                          "clip each, 8 to 16 of them."),
+                io.Conditioning.Input("positive", tooltip="The captions, encoded: one per clip in the clips' order, or "
+                                                          "one for all."),
                 io.Combo.Input("method", options=list(METHODS),
-                               tooltip="LAMP: motion from a first frame. Recurrent: text to video without a first frame. Tune-A-Video: one clip, to edit it."),
-                io.Int.Input("frames", default=16, min=2, max=1024, tooltip="Frames of a training clip; longer videos are cut at random places."),
-                io.Int.Input("steps", default=2000, min=1, max=1000000, tooltip="Training steps. The paper takes 30,000 at its learning rate."),
+                               tooltip="LAMP: motion from a first frame. Recurrent: text to video without a first "
+                                       "frame. Tune-A-Video: one clip, to edit it."),
+                io.Int.Input("frames", default=16, min=2, max=1024, tooltip="Frames of a training clip; longer videos "
+                                                                            "are cut at random places."),
+                io.Int.Input("steps", default=2000, min=1, max=1000000, tooltip="Training steps. The paper takes "
+                                                                                "30,000 at its learning rate."),
                 io.Float.Input("learning_rate", default=1e-4, min=1e-7, max=1.0, step=1e-6, round=1e-7,
                                tooltip="AdamW's step. The paper's 3e-5 needs its 30,000 steps."),
-                io.Int.Input("rank", default=32, min=0, max=512, tooltip="Size of the adapter: thin matrices of this rank; 0 trains whole ones, "
+                io.Int.Input("rank", default=32, min=0, max=512, tooltip="Size of the adapter: thin matrices of this "
+                                                                         "rank; 0 trains whole ones, "
                              "as the paper does (0.5 GB for SD 1.x)."),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, control_after_generate=True, tooltip="Seed of the layers and of every step."),
-                io.String.Input("name", default="motion", tooltip="Under this name a cancelled or resumable run is kept in output/motion_adapters."),
-                io.Int.Input("width", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this width, if height is set too; 0 keeps their size."),
-                io.Int.Input("height", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to this height, if width is set too; 0 keeps their size."),
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, control_after_generate=True,
+                             tooltip="Seed of the layers and of every step."),
+                io.String.Input("name", default="motion", tooltip="Under this name a cancelled or resumable run is "
+                                                                  "kept in output/motion_adapters."),
+                io.Int.Input("width", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to "
+                                                                                  "this width, if height is set too; 0 "
+                                                                                  "keeps their size."),
+                io.Int.Input("height", default=0, min=0, max=4096, step=8, tooltip="Clips are scaled and cropped to "
+                                                                                   "this height, if width is set too; "
+                                                                                   "0 keeps their size."),
                 io.Int.Input("batch_size", default=1, min=1, max=64, advanced=True, tooltip="Clips per step."),
                 io.Float.Input("query_rate", default=0.1, min=0.0, max=10.0, step=0.01, advanced=True,
-                               tooltip="Learning rate of the image model's own queries, as a factor: 1 is the paper's, less keeps pictures closer to it."),
-                io.Int.Input("frame_step", default=1, min=1, max=100, advanced=True, tooltip="Use every n-th frame: 1 is the video's own rate."),
-                io.Boolean.Input("flip", default=False, advanced=True, tooltip="Mirror half the clips, as LAMP's code does; never for motions to one side."),
+                               tooltip="Learning rate of the image model's own queries, as a factor: 1 is the paper's, "
+                                       "less keeps pictures closer to it."),
+                io.Int.Input("frame_step", default=1, min=1, max=100, advanced=True,
+                             tooltip="Use every n-th frame: 1 is the video's own rate."),
+                io.Boolean.Input("flip", default=False, advanced=True, tooltip="Mirror half the clips, as LAMP's code "
+                                                                               "does; never for motions to one side."),
                 io.Combo.Input("group_norm", options=["joint", "per frame"], default="joint", advanced=True,
-                               tooltip="joint: norms over all frames of a clip, as LAMP's code. per frame: the image model's own norms."),
+                               tooltip="joint: norms over all frames of a clip, as LAMP's code. per frame: the image "
+                                       "model's own norms."),
                 io.Combo.Input("precision", options=list(PRECISIONS), default="auto", advanced=True,
                                tooltip="auto: bf16 on a GPU that has it, else fp16; fp32 on a CPU."),
-                io.Boolean.Input("gradient_checkpointing", default=True, advanced=True, tooltip="Keeps a tenth of the intermediate results and computes the others again: less memory, more time."),
-                io.Int.Input("save_every", default=0, min=0, max=100000, advanced=True, tooltip="Keep the run on disk every so many steps; 0 only on Cancel."),
-                io.Boolean.Input("resume", default=False, advanced=True, tooltip="Go on with the run kept under this name, exactly where it stopped."),
+                io.Boolean.Input("gradient_checkpointing", default=True, advanced=True,
+                                 tooltip="Keeps a tenth of the intermediate results and computes the others again: less memory, more time."),
+                io.Int.Input("save_every", default=0, min=0, max=100000, advanced=True,
+                             tooltip="Keep the run on disk every so many steps; 0 only on Cancel."),
+                io.Boolean.Input("resume", default=False, advanced=True, tooltip="Go on with the run kept under this "
+                                                                                 "name, exactly where it stopped."),
                 io.Combo.Input("weighting", options=list(LOSS_WEIGHTINGS), default="balanced", advanced=True,
-                               tooltip="How much high noise levels, where motion is laid out, count in the loss. uniform: as in the paper. balanced: by the "
+                               tooltip="How much high noise levels, where motion is laid out, count in the loss. "
+                                       "uniform: as in the paper. balanced: by the "
                                "square root of 1 + sigma^2."),
-                io.String.Input("captions", optional=True, force_input=True, tooltip="The captions as text, to be noted in the adapter's metadata."),
-                io.Mask.Input("masks", optional=True, tooltip="Where the subject is: a list of mask batches, one per clip, one mask per frame. A mask predictor "
+                io.String.Input("captions", optional=True, force_input=True, tooltip="The captions as text, to be "
+                                                                                     "noted in the adapter's "
+                                                                                     "metadata."),
+                io.Mask.Input("masks", optional=True, tooltip="Where the subject is: a list of mask batches, one per "
+                                                              "clip, one mask per frame. A mask predictor "
                               "learns from them beside the motion."),
                 io.Combo.Input("mask_input", options=list(INPUTS), default="x0", optional=True, advanced=True,
-                               tooltip="What learns from the masks. x0: a predictor on the denoised latents. noise: one on the predicted noise. conditioned: "
+                               tooltip="What learns from the masks. x0: a predictor on the denoised latents. noise: "
+                                       "one on the predicted noise. conditioned: "
                                "none, the first frame's mask is a condition instead, wanted again at generation."),
                 io.Float.Input("mask_weight", default=1.0, min=0.0, max=100.0, step=0.01, optional=True, advanced=True,
-                               tooltip="Weight of the mask loss beside the noise loss (alpha); 1 is the paper's, 0 leaves it out."),
-                io.Combo.Input("mask_weighting", options=list(WEIGHTINGS), default="noise level", optional=True, advanced=True,
-                               tooltip="constant: the paper's. noise level: less where there is much noise, by 1 + sigma^2. rising: from a quarter of the steps "
+                               tooltip="Weight of the mask loss beside the noise loss (alpha); 1 is the paper's, 0 "
+                                       "leaves it out."),
+                io.Combo.Input("mask_weighting", options=list(WEIGHTINGS), default="noise level", optional=True,
+                               advanced=True,
+                               tooltip="constant: the paper's. noise level: less where there is much noise, by 1 + "
+                                       "sigma^2. rising: from a quarter of the steps "
                                "to half of them. falling: to a hundredth at the end."),
                 io.Combo.Input("mask_targets", options=list(TARGETS), default="hard", optional=True, advanced=True,
-                               tooltip="hard: a latent's position is subject or not, as in the paper. soft: how much of it is."),
+                               tooltip="hard: a latent's position is subject or not, as in the paper. soft: how much "
+                                       "of it is."),
                 io.Boolean.Input("split", default=False, optional=True, advanced=True,
-                                 tooltip="Motion layers with a part of their own for the background, told apart by what they learn from the masks; no mask is "
+                                 tooltip="Motion layers with a part of their own for the background, told apart by "
+                                         "what they learn from the masks; no mask is "
                                  "needed at generation."),
                 io.Float.Input("split_weight", default=0.1, min=0.0, max=100.0, step=0.01, optional=True, advanced=True,
-                               tooltip="Split layers: weight of the loss that teaches them where the subject is (beta)."),
-                io.Combo.Input("lr_schedule", options=list(RATES), default=next(iter(RATES)), optional=True, advanced=True,
-                               tooltip="How the learning rate runs: constant, or up during the first tenth of the steps and then down to 0."),
-                io.Combo.Input("recurrence", options=list(FORMS), default=next(iter(FORMS)), optional=True, advanced=True,
-                               tooltip="Recurrent only: fixed is the repaired memory. official is the release's, whose memory provably never learns. paper: "
+                               tooltip="Split layers: weight of the loss that teaches them where the subject is "
+                                       "(beta)."),
+                io.Combo.Input("lr_schedule", options=list(RATES), default=next(iter(RATES)), optional=True,
+                               advanced=True,
+                               tooltip="How the learning rate runs: constant, or up during the first tenth of the "
+                                       "steps and then down to 0."),
+                io.Combo.Input("recurrence", options=list(FORMS), default=next(iter(FORMS)), optional=True,
+                               advanced=True,
+                               tooltip="Recurrent only: fixed is the repaired memory. official is the release's, whose "
+                                       "memory provably never learns. paper: "
                                "the paper's equations."),
                 io.Boolean.Input("motion_convolutions", default=False, optional=True, advanced=True,
-                                 tooltip="Recurrent only: LAMP's convolutions over the frames beside the memory. The paper has none; with them a few clips are enough."),
+                                 tooltip="Recurrent only: LAMP's convolutions over the frames beside the memory. The "
+                                         "paper has none; with them a few clips are enough."),
             ],
             outputs=[Adapter.Output(display_name="adapter", tooltip="The motion, to save or apply at once."),
                      io.LossMap.Output(display_name="loss_map", tooltip="Loss of every step, for Plot Loss Graph."),
-                     Predictor.Output(display_name="mask_predictor", tooltip="What tells the subject in latents, for Mask Predictor; it is in the adapter too.")],
+                     Predictor.Output(display_name="mask_predictor", tooltip="What tells the subject in latents, for "
+                                                                             "Mask Predictor; it is in the adapter "
+                                                                             "too.")],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, model, vae, clips, positive, name, save_every, resume, captions=(), masks=(), **settings) -> io.NodeOutput:
+    def execute(
+        cls, model, vae, clips, positive, name, save_every, resume, captions=(), masks=(), **settings
+    ) -> io.NodeOutput:
         learning = training_masks.take_settings(settings)
         model, vae, settings = model[0], vae[0], Settings(**{key: values[0] for key, values in settings.items()})
         image_unet(model)
         if masks and settings.method != "LAMP":
             raise ValueError(
-                f"Masks are learnt from beside LAMP's motion, the method is {settings.method}: choose LAMP, or take the masks away."
+                f"Masks are learnt from beside LAMP's motion, the method is {settings.method}: choose LAMP, or take "
+                "the masks away."
             )
         decisive = asdict(settings) | (asdict(learning) if masks else {})
-        any_steps = {} if masks and learning.is_scheduled else {"steps": 0}  # a run may go on for more steps than it was begun with
+        any_steps = (
+            {} if masks and learning.is_scheduled else {"steps": 0}
+        )  # a run may go on for more steps than it was begun with
         keeper = Keeper(name[0], settings_text(decisive | any_steps), save_every[0], resume[0])
         images = [training_host.pictures(clip, settings.frame_step, settings.width, settings.height) for clip in clips]
         check_clips(images, settings.frames, len(positive))
@@ -112,13 +155,14 @@ class TrainMotionLoRA(io.ComfyNode):
         size = images[0].shape[2], images[0].shape[1]
         clip_set = ClipSet([encode(clip) for clip in images], settings.frames, flipped, masks or None)
         del images
-        notes = {"base": family(model), "prompts": settings_text(sorted(set(captions))), "frames": str(settings.frames), "width": str(size[0]),
+        notes = {"base": family(model), "prompts": settings_text(sorted(set(captions))), "frames": str(settings.frames),
+                 "width": str(size[0]),
                  "height": str(size[1]), "training": settings_text(decisive),
                  "licence": "Follows the licence of the base model and the rights in the clips."}  # fmt: skip
         notes |= {"mask_input": learning.mask_input} if masks else {}
         adapter, losses = learn(model, clip_set, positive, settings, learning, notes, keeper)
         text = f"{adapter.describe()}, loss {sum(losses[-50:]) / len(losses[-50:]):.4f}"
-        return io.NodeOutput(adapter, {"loss": losses}, mask_predictor_of(adapter), ui=ui.PreviewText(text))
+        return io.NodeOutput(adapter, {"loss": losses}, adapter.mask_predictor, ui=ui.PreviewText(text))
 
 
 NODES = [TrainMotionLoRA]

@@ -1,6 +1,8 @@
-"""Sampling with a clean first frame (LAMP, arXiv 2310.10769, section 3.3): frame 0 is a condition, never noised and never predicted.
+"""Sampling with a clean first frame (LAMP, arXiv 2310.10769, section 3.3): frame 0 is a condition, never noised and
+never predicted.
 
-Samplers here work in ComfyUI's sigma space, x = z + sigma * eps; a model scales x by 1/sqrt(sigma^2 + 1) before its UNet sees it.
+Samplers here work in ComfyUI's sigma space, x = z + sigma * eps; a model scales x by 1/sqrt(sigma^2 + 1) before its
+UNet sees it.
 """
 
 from collections.abc import Callable
@@ -10,7 +12,9 @@ from torch import Tensor
 
 from .statistics import adain
 
-ADAIN_TO_FIRST_FRAME = 30  # LAMP's release: from step 31 of 50 on, frames are matched to the clean first frame, before that to frame 1
+ADAIN_TO_FIRST_FRAME = (
+    30  # LAMP's release: from step 31 of 50 on, frames are matched to the clean first frame, before that to frame 1
+)
 
 
 def with_first_frame(x: Tensor, frame: Tensor) -> Tensor:
@@ -18,7 +22,9 @@ def with_first_frame(x: Tensor, frame: Tensor) -> Tensor:
     return torch.cat([frame.to(x), x[1:]])
 
 
-def condition_on_first_frame(predict: Callable[[Tensor], Tensor], x: Tensor, z0: Tensor, input_scale: Tensor | float) -> Tensor:
+def condition_on_first_frame(
+    predict: Callable[[Tensor], Tensor], x: Tensor, z0: Tensor, input_scale: Tensor | float
+) -> Tensor:
     """One prediction with frame 0 clean: the UNet sees z0 itself, and its denoised frame 0 is z0.
 
     `input_scale`: what the model multiplies x by before its UNet, so that z0 / input_scale arrives there as z0.
@@ -28,7 +34,8 @@ def condition_on_first_frame(predict: Callable[[Tensor], Tensor], x: Tensor, z0:
 
 
 def match_step(x: Tensor, sigma: Tensor, z0: Tensor, to_first_frame: bool) -> Tensor:
-    """LAMP's statistics after one step, which ended at `sigma`: frames from 2 on take the mean and spread of frame 1, or all of frame 0.
+    """LAMP's statistics after one step, which ended at `sigma`: frames from 2 on take the mean and spread of frame 1,
+    or all of frame 0.
 
     Frame 0 is clean while the others are noisy latents scaled by sqrt(1 + sigma^2); so is it, to be compared.
     """
@@ -37,11 +44,13 @@ def match_step(x: Tensor, sigma: Tensor, z0: Tensor, to_first_frame: bool) -> Te
     return torch.cat([x[:2], adain(x[2:], x[1:2])])
 
 
-def sample_stepwise(sample: Callable, model: Callable, x: Tensor, sigmas: Tensor, z0: Tensor, to_first_frame_after: int = ADAIN_TO_FIRST_FRAME,
+def sample_stepwise(sample: Callable, model: Callable, x: Tensor, sigmas: Tensor, z0: Tensor,
+                    to_first_frame_after: int = ADAIN_TO_FIRST_FRAME,
                     **options) -> Tensor:  # fmt: skip
     """Run a sampler without memory one step at a time, with LAMP's statistics after each step and at the end.
 
-    `sample(model, x, sigmas, **options)` is any sampler of the k-diffusion kind whose step depends on nothing before it.
+    `sample(model, x, sigmas, **options)` is any sampler of the k-diffusion kind whose step depends on nothing before
+    it.
     """
     callback = options.pop("callback", None)
     for i in range(len(sigmas) - 1):

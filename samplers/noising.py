@@ -1,6 +1,7 @@
 """How a model's process adds noise to a clean latent: x = a(sigma) z + b(sigma) n, whatever its parametrisation.
 
-DDPM and score models in ComfyUI's variables have a = 1, b = sigma (EPS and V alike), flow models a = 1 - sigma, b = sigma.
+DDPM and score models in ComfyUI's variables have a = 1, b = sigma (EPS and V alike), flow models a = 1 - sigma, b =
+sigma.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,9 @@ class Noising(NamedTuple):
         return self.signal(sigma) * z + self.noise(sigma) * eps
 
     def back(self, low: Tensor, high: Tensor, x: Tensor, eps: Tensor) -> Tensor:
-        """The steps of the forward process between two noise levels at once (equation 1): from x at `low` to x at `high`."""
+        """The steps of the forward process between two noise levels at once (equation 1): from x at `low` to x at
+        `high`.
+        """
         alpha = self.signal(high) / self.signal(low)
         variance = self.noise(high) ** 2 - (alpha * self.noise(low)) ** 2
         return alpha * x + variance.clamp(min=0).sqrt() * eps
@@ -37,14 +40,17 @@ class Noising(NamedTuple):
         return float(self.noise(sigma)) / signal if signal > 0 else float("inf")
 
 
-VARIANCE_EXPLODING = Noising(lambda s: torch.ones_like(s), lambda s: s, lambda s: (1 + s**2).sqrt(), lambda x, s: x / (1 + s**2).sqrt())
+VARIANCE_EXPLODING = Noising(
+    lambda s: torch.ones_like(s), lambda s: s, lambda s: (1 + s**2).sqrt(), lambda x, s: x / (1 + s**2).sqrt()
+)
 FLOW = Noising(lambda s: 1 - s, lambda s: s, lambda s: s, lambda x, s: x)
 
 
 def visible_start(schedule: Callable[[int], Tensor], steps: int, noising: Noising) -> Tensor:
     """`steps` steps of a schedule from where something of the picture is left in the noise.
 
-    A schedule that starts from pure noise (flow, zero terminal SNR) would leave an inversion nothing to invert: of a finer one its end is taken.
+    A schedule that starts from pure noise (flow, zero terminal SNR) would leave an inversion nothing to invert: of a
+    finer one its end is taken.
     """
     sigmas, finer = schedule(steps), steps
     if noising.ratio(sigmas[0]) <= FAINTEST:
@@ -56,7 +62,9 @@ def visible_start(schedule: Callable[[int], Tensor], steps: int, noising: Noisin
 
 
 def visible_part(sigmas: Tensor, noising: Noising) -> Tensor:
-    """A given schedule from where something of the picture is left in the noise: what starts from pure noise starts later."""
+    """A given schedule from where something of the picture is left in the noise: what starts from pure noise starts
+    later.
+    """
     if noising.ratio(sigmas[0]) <= FAINTEST:
         return sigmas
     low, high = sigmas.new_zeros(()), sigmas[0]

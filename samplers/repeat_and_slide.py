@@ -1,6 +1,8 @@
-"""Repeat-and-slide: a text-to-video model animates an image it was never trained to take (TI2V-Zero, Ni et al., CVPR 2024, arXiv 2404.16306).
+"""Repeat-and-slide: a text-to-video model animates an image it was never trained to take (TI2V-Zero, Ni et al., CVPR
+2024, arXiv 2404.16306).
 
-Written from the paper; where it leaves a choice, the numbers of the release decide. Everything is frames first, `f c h w`.
+Written from the paper; where it leaves a choice, the numbers of the release decide. Everything is frames first, `f c h
+w`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,12 +15,18 @@ from torch import Tensor
 from .noising import Noising
 from .slides import Slide, nearest_known
 
-Noise = Callable[[str, Tensor], Tensor]  # what for ("start", "context", "held", "again", "step"), a tensor of the wanted shape -> noise
-Sample = Callable[[Callable, Tensor, Tensor], Tensor]  # model, x at sigmas[0], sigmas -> x at sigmas[-1], as k-diffusion's samplers
+Noise = Callable[
+    [str, Tensor], Tensor
+]  # what for ("start", "context", "held", "again", "step"), a tensor of the wanted shape -> noise
+Sample = Callable[
+    [Callable, Tensor, Tensor], Tensor
+]  # model, x at sigmas[0], sigmas -> x at sigmas[-1], as k-diffusion's samplers
 
 
 def seeded_noise(seed: int) -> Noise:
-    """Noise in the order it is asked for, drawn on the CPU: the same on every device, and a longer clip begins like a shorter one."""
+    """Noise in the order it is asked for, drawn on the CPU: the same on every device, and a longer clip begins like a
+    shorter one.
+    """
     generator = torch.Generator().manual_seed(seed)
     return lambda role, like: torch.randn(like.shape, generator=generator).to(like)
 
@@ -46,12 +54,15 @@ def invert(q: Tensor, known: Sequence[bool], sigma: Tensor, noising: Noising, no
     return noising.at(sigma, z, noise("start", z))
 
 
-def sample_slide(sample: Sample, model: Callable, q: Tensor, known: Sequence[bool], sigmas: Tensor, repeats: Sequence[int], noising: Noising,
+def sample_slide(sample: Sample, model: Callable, q: Tensor, known: Sequence[bool], sigmas: Tensor,
+                 repeats: Sequence[int], noising: Noising,
                  noise: Noise, inversion: bool = True) -> Tensor:  # fmt: skip
-    """Algorithm 1 for one slide: the window at sigmas[-1], given its known frames in `q` (its other slots are not looked at).
+    """Algorithm 1 for one slide: the window at sigmas[-1], given its known frames in `q` (its other slots are not
+    looked at).
 
-    At each step the known slots hold the clean frames under fresh noise. With repeats the step is taken, undone by noise and taken again; all repeats
-    of a step see the known slots under one noise, as in the release. `sample` is called for one step at a time, so it must not remember the last.
+    At each step the known slots hold the clean frames under fresh noise. With repeats the step is taken, undone by
+    noise and taken again; all repeats of a step see the known slots under one noise, as in the release. `sample` is
+    called for one step at a time, so it must not remember the last.
     """
     slots = torch.tensor(known, device=q.device)
     context = q[slots]
@@ -78,12 +89,14 @@ class Frames(NamedTuple):
 
 
 def repeat_and_slide(slides: Sequence[Slide], known: Mapping[int, Tensor], solve: Callable[[Tensor, Slide], Tensor],
-                     decode: Callable[[Tensor], Tensor] | None = None, encode: Callable[[Tensor], Tensor] | None = None) -> Iterator[Frames]:  # fmt: skip
+                     decode: Callable[[Tensor], Tensor] | None = None,
+                     encode: Callable[[Tensor], Tensor] | None = None) -> Iterator[Frames]:  # fmt: skip
     """Make a clip slide by slide; the caller keeps what comes out.
 
-    known: index -> clean latent `c h w`. solve(q, slide): a window's frames, clean, from those that are known. With `decode` and `encode` new frames
-    take the way through pixels into the queue, as in the release; without, they enter it as latents, as in the paper. What no later slide
-    shows is forgotten, so memory does not grow with the clip. Raises ValueError where known frames differ in size.
+    known: index -> clean latent `c h w`. solve(q, slide): a window's frames, clean, from those that are known. With
+    `decode` and `encode` new frames take the way through pixels into the queue, as in the release; without, they enter
+    it as latents, as in the paper. What no later slide shows is forgotten, so memory does not grow with the clip.
+    Raises ValueError where known frames differ in size.
     """
     sizes = {tuple(frame.shape) for frame in known.values()}
     if len(sizes) > 1:
@@ -103,9 +116,13 @@ def repeat_and_slide(slides: Sequence[Slide], known: Mapping[int, Tensor], solve
 
 
 def frames_meet(model: Callable, x: Tensor, known: Sequence[bool], sigma: Tensor) -> bool:
-    """Whether the known frames of a window have a say in what the model makes of the others: asked of the model, in two calls."""
+    """Whether the known frames of a window have a say in what the model makes of the others: asked of the model, in two
+    calls.
+    """
     slots = torch.tensor(known, device=x.device)
     other = replace(x, x[slots].flip(-1).neg() + float(x.std()), slots)
     first, second = model(x, sigma), model(other, sigma)
     change = (second - first).abs()
-    return not bool(change[~slots].max() <= 1e-4 * change[slots].max())  # a model that answers nan is not refused for this
+    return not bool(
+        change[~slots].max() <= 1e-4 * change[slots].max()
+    )  # a model that answers nan is not refused for this

@@ -1,6 +1,7 @@
 """Which frames a model sees in each slide of repeat-and-slide, and which of them are taken: plain integers, no tensors.
 
-A slide is a window over the clip. Where it reaches over the clip's first known frame, that frame is repeated, as TI2V-Zero repeats its image.
+A slide is a window over the clip. Where it reaches over the clip's first known frame, that frame is repeated, as
+TI2V-Zero repeats its image.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ class Slide(NamedTuple):
 
     frames: tuple[int, ...]  # the frame of the clip in each slot of the window; repeated frames occur several times
     known: tuple[bool, ...]  # slots whose frame is given or was made in a slide before
-    new: tuple[int, ...]  # the frames taken from this slide; other unknown slots are looked ahead into, and made again later
+    new: tuple[
+        int, ...
+    ]  # the frames taken from this slide; other unknown slots are looked ahead into, and made again later
 
     @property
     def slots(self) -> list[int]:
@@ -23,26 +26,32 @@ class Slide(NamedTuple):
 def plan_slides(known: Sequence[bool], window: int, context: int, new_frames: int = 1) -> list[Slide]:
     """Slides that turn every unknown frame of a clip into a known one.
 
-    A prefix of known frames is prediction (one of them: image to video), anything else infilling. Each slide shows the model up to `context`
-    known frames before the first unknown one; a known frame after it is shown as well where the window reaches that far.
-    Raises ValueError for what cannot be done.
+    A prefix of known frames is prediction (one of them: image to video), anything else infilling. Each slide shows the
+    model up to `context` known frames before the first unknown one; a known frame after it is shown as well where the
+    window reaches that far. Raises ValueError for what cannot be done.
     """
     if window <= context:
         raise ValueError(
-            f"A window of {window} frames has no room for new ones beside {context} of context: choose a larger window or less context."
+            f"A window of {window} frames has no room for new ones beside {context} of context: choose a larger window "
+            "or less context."
         )
     if not 1 <= new_frames <= window - context or context < 1:
-        raise ValueError(f"{new_frames} new frames per slide and {context} of context do not fit a window of {window}: both must be at least 1, "
+        raise ValueError(f"{new_frames} new frames per slide and {context} of context do not fit a window of {window}: "
+                         "both must be at least 1, "
                          "and together at most the window.")  # fmt: skip
     if not known:
-        raise ValueError("A clip of 0 frames was asked for: set length to the number of frames wanted, the known ones included.")
+        raise ValueError(
+            "A clip of 0 frames was asked for: set length to the number of frames wanted, the known ones included."
+        )
     if True not in known:
         raise ValueError("No frame of the clip is known: give at least one, or mark at least one in the mask.")
     if False not in known:
         raise ValueError(f"All {len(known)} frames are known already: ask for a longer clip.")
     first, frames = list(known).index(True), len(known)
     after = [_moved(slide, first) for slide in _forward(known[first:], window, context, new_frames)]
-    before = _forward([True] * (frames - first) + [False] * first, window, context, new_frames)  # the same, from the right
+    before = _forward(
+        [True] * (frames - first) + [False] * first, window, context, new_frames
+    )  # the same, from the right
     return after + [_mirrored(slide, frames) for slide in before]
 
 
@@ -58,7 +67,9 @@ def _forward(known: Sequence[bool], window: int, context: int, new_frames: int) 
         start = min(start, frames - window)
         shown = [max(0, frame) for frame in range(start, start + window)]
         there = [known[frame] for frame in shown]
-        new = sorted((frame for frame in shown if not known[frame]), key=lambda frame: (_distance(frame, shown, there), frame))
+        new = sorted(
+            (frame for frame in shown if not known[frame]), key=lambda frame: (_distance(frame, shown, there), frame)
+        )
         new = tuple(sorted(new[:new_frames]))
         slides.append(Slide(tuple(shown), tuple(there), new))
         for frame in new:
@@ -77,7 +88,11 @@ def _moved(slide: Slide, by: int) -> Slide:
 def _mirrored(slide: Slide, frames: int) -> Slide:
     """The slide of the reversed clip, told in the clip's own order."""
     last = frames - 1
-    return Slide(tuple(last - frame for frame in slide.frames[::-1]), slide.known[::-1], tuple(last - frame for frame in slide.new[::-1]))
+    return Slide(
+        tuple(last - frame for frame in slide.frames[::-1]),
+        slide.known[::-1],
+        tuple(last - frame for frame in slide.new[::-1]),
+    )
 
 
 def nearest_known(known: Sequence[bool]) -> list[int]:

@@ -5,7 +5,8 @@ from torch import Tensor
 
 
 def adain(content: Tensor, style: Tensor) -> Tensor:
-    """Adaptive instance normalisation: content with the mean and spread of `style`, per frame and channel (`f c h w`, or `1 c h w` for style).
+    """Adaptive instance normalisation: content with the mean and spread of `style`, per frame and channel (`f c h w`,
+    or `1 c h w` for style).
 
     Huang and Belongie, arXiv 1703.06868, equation 8; unbiased variance plus 1e-8 as in LAMP's release.
     """
@@ -38,4 +39,6 @@ def match_histograms(images: Tensor) -> Tensor:
 
 def _cumulative(levels: Tensor) -> Tensor:
     counts = torch.bincount(levels.flatten().long(), minlength=256)
-    return (counts.double() / counts.sum()).cumsum(0)  # summed as shares: the rounding decides between equal levels as in the release
+    return (counts.double() / counts.sum()).cumsum(
+        0
+    )  # summed as shares: the rounding decides between equal levels as in the release

@@ -1,7 +1,9 @@
-"""Text2Video-Zero (Khachatryan et al., arXiv 2303.13439): one picture becomes the frames of a clip, half-way in its noise.
+"""Text2Video-Zero (Khachatryan et al., arXiv 2303.13439): one picture becomes the frames of a clip, half-way in its
+noise.
 
-Frame 0 is sampled alone down to the noise level t0. The others are its latent there, warped, and under fresh noise up to t1 again; from t1 on all
-are sampled together, with keys and values of frame 0 in self-attention. t1 has more noise than t0.
+Frame 0 is sampled alone down to the noise level t0. The others are its latent there, warped, and under fresh noise up
+to t1 again; from t1 on all are sampled together, with keys and values of frame 0 in self-attention. t1 has more noise
+than t0.
 """
 
 from collections.abc import Sequence
@@ -19,13 +21,16 @@ _NEAR = 1.03  # a step whose noise differs by less is taken for t0 or t1 itself:
 
 
 def split_schedule(sigmas: Tensor, t0: Tensor, t1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A schedule's three parts: start to t1 and t1 to t0 with one frame, t1 to the end with all. Levels that it lacks are put in.
+    """A schedule's three parts: start to t1 and t1 to t0 with one frame, t1 to the end with all. Levels that it lacks
+    are put in.
 
-    A schedule that starts between t1 and t0 has its start for t1, and nothing before it. Raises ValueError where it has none of t0.
+    A schedule that starts between t1 and t0 has its start for t1, and nothing before it. Raises ValueError where it has
+    none of t0.
     """
     start, end = sigmas[0], sigmas[-1]
     if not (start > t0 * _NEAR and t0 > end):
-        raise ValueError(f"The picture is moved at the noise level {float(t0):.4g}, the schedule runs from {float(start):.4g} to {float(end):.4g}: use one "
+        raise ValueError(f"The picture is moved at the noise level {float(t0):.4g}, the schedule runs from "
+                         f"{float(start):.4g} to {float(end):.4g}: use one "
                          "that starts from pure noise, with all its steps in one sampler and denoise 1, or a lower t0.")  # fmt: skip
     t1 = torch.minimum(t1, start)
     above, below = sigmas[sigmas > t1 * _NEAR], sigmas[sigmas < t1 / _NEAR]
@@ -33,8 +38,11 @@ def split_schedule(sigmas: Tensor, t0: Tensor, t1: Tensor) -> tuple[Tensor, Tens
     return torch.cat([above, t1[None]]), torch.cat([t1[None], between, t0[None]]), torch.cat([t1[None], below])
 
 
-def branch(x_t1: Tensor, x_t0: Tensor, eps: Tensor, by: Sequence[tuple[float, float]], t0: Tensor, t1: Tensor, noising: Noising) -> Tensor:
-    """Algorithm 1: frames `f c h w` at t1 from frame 0 `1 c h w` at t1 and at t0; eps `f c h w`, whose frame 0 is not looked at.
+def branch(
+    x_t1: Tensor, x_t0: Tensor, eps: Tensor, by: Sequence[tuple[float, float]], t0: Tensor, t1: Tensor, noising: Noising
+) -> Tensor:
+    """Algorithm 1: frames `f c h w` at t1 from frame 0 `1 c h w` at t1 and at t0; eps `f c h w`, whose frame 0 is not
+    looked at.
 
     by: every frame's delta, see warp.deltas.
     """
@@ -43,7 +51,8 @@ def branch(x_t1: Tensor, x_t0: Tensor, eps: Tensor, by: Sequence[tuple[float, fl
 
 
 def foregrounds(masks: Tensor, by: Sequence[tuple[float, float]], size: tuple[int, int]) -> Tensor:
-    """Masks `f h w`, one per frame or the first frame's alone, as the release uses them: `f 1 h w` of cells, 0 or 1, grown by two cells.
+    """Masks `f h w`, one per frame or the first frame's alone, as the release uses them: `f 1 h w` of cells, 0 or 1,
+    grown by two cells.
 
     A single mask moves with the frames.
     """
@@ -52,8 +61,11 @@ def foregrounds(masks: Tensor, by: Sequence[tuple[float, float]], size: tuple[in
     return F.max_pool2d(cells, 5, stride=1, padding=2)
 
 
-def smooth_background(x: Tensor, foreground: Tensor, by: Sequence[tuple[float, float]], alpha: float = BACKGROUND_SMOOTHING) -> Tensor:
-    """Background smoothing: where neither a frame nor the warped frame 0 shows foreground, frames take alpha of the warped frame 0.
+def smooth_background(
+    x: Tensor, foreground: Tensor, by: Sequence[tuple[float, float]], alpha: float = BACKGROUND_SMOOTHING
+) -> Tensor:
+    """Background smoothing: where neither a frame nor the warped frame 0 shows foreground, frames take alpha of the
+    warped frame 0.
 
     x `f c h w` at t1, foreground `f 1 h w` of 0 and 1; frame 0 stays.
     """

@@ -1,7 +1,8 @@
 """Moving latents and noise by whole cells: every value stays as it is, so noise keeps its variance.
 
-Text2Video-Zero (arXiv 2303.13439) warps by a constant field delta on a picture of 512 x 512, whatever the real size, and takes the nearest cell
-at x + delta: what is seen moves by minus delta. Artists say where it shall go, so `deltas` turns that round.
+Text2Video-Zero (arXiv 2303.13439) warps by a constant field delta on a picture of 512 x 512, whatever the real size,
+and takes the nearest cell at x + delta: what is seen moves by minus delta. Artists say where it shall go, so `deltas`
+turns that round.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ GRID = 512  # the picture's width and height in which delta is told
 
 
 def deltas(move: tuple[float, float], frames: int, size: tuple[int, int]) -> list[tuple[float, float]]:
-    """The paper's delta of every frame, (right, down), for something that moves by `move` from frame to frame; frame 0 stays.
+    """The paper's delta of every frame, (right, down), for something that moves by `move` from frame to frame; frame 0
+    stays.
 
     move: (right, down) in the unit in which `size` tells the picture's (height, width), px for instance.
     """

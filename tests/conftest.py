@@ -1,4 +1,7 @@
-"""Load the pack as ComfyUI does: a package whose folder is the repository root. The tiers comfy and golden get ComfyUI beside it."""
+"""Load the pack as ComfyUI does: a package whose folder is the repository root.
+
+The tiers comfy and golden get ComfyUI beside it.
+"""
 
 import importlib
 import importlib.util
@@ -14,7 +17,9 @@ sys.path.append(str(ROOT / "miniature"))  # world, measure, clips
 
 def load_package(name: str, folder: Path) -> None:
     """Make `folder` importable as package `name` without running its __init__.py, which may need ComfyUI."""
-    spec = importlib.util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
     sys.modules[name] = importlib.util.module_from_spec(spec)
 
 
@@ -24,7 +29,9 @@ load_package("dev", ROOT / "dev")
 
 def pytest_addoption(parser):
     fetched = ROOT / ".dev" / "ComfyUI"
-    parser.addoption("--comfyui", type=Path, default=fetched, metavar="DIR", help="ComfyUI for tests/comfy and tests/golden")
+    parser.addoption(
+        "--comfyui", type=Path, default=fetched, metavar="DIR", help="ComfyUI for tests/comfy and tests/golden"
+    )
 
 
 def has_comfyui(config) -> bool:
@@ -41,11 +48,19 @@ def pytest_configure(config):
 
 def pytest_report_header(config):
     there = has_comfyui(config)
-    return f"ComfyUI: {config.getoption('--comfyui')}" if there else "ComfyUI: none, so tests/comfy and tests/golden are left out"
+    return (
+        f"ComfyUI: {config.getoption('--comfyui')}"
+        if there
+        else "ComfyUI: none, so tests/comfy and tests/golden are left out"
+    )
 
 
 def pytest_ignore_collect(collection_path, config):
-    if collection_path.name in ("comfy", "golden") and collection_path.parent == ROOT / "tests" and not has_comfyui(config):
+    if (
+        collection_path.name in ("comfy", "golden")
+        and collection_path.parent == ROOT / "tests"
+        and not has_comfyui(config)
+    ):
         return True
     return None
 

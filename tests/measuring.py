@@ -5,12 +5,14 @@ import math
 import numpy as np
 import torch
 import transformers
-from few_shot_motion.nodes import clip_file
+from few_shot_motion.host.metrics import clip_file
 from few_shot_motion.nodes.clip_metrics import ClipVideoMetrics
 from safetensors.torch import save_file
 
 
-def clip_model(text: int = 128, vision: int = 128, patch: int = 32, layers: int = 3, act: str = "quick_gelu", projection: int = 64):
+def clip_model(
+    text: int = 128, vision: int = 128, patch: int = 32, layers: int = 3, act: str = "quick_gelu", projection: int = 64
+):
     torch.manual_seed(5)
     common = {"num_hidden_layers": layers, "hidden_act": act}
     words = {
@@ -21,9 +23,12 @@ def clip_model(text: int = 128, vision: int = 128, patch: int = 32, layers: int 
         "vocab_size": 49408,
         "eos_token_id": 49407,
     }
-    pixels = {**common, "hidden_size": vision, "intermediate_size": 2 * vision, "num_attention_heads": clip_file._HEADS.get(vision, vision // 64),
+    pixels = {**common, "hidden_size": vision, "intermediate_size": 2 * vision,
+              "num_attention_heads": clip_file._HEADS.get(vision, vision // 64),
               "patch_size": patch, "image_size": 224}  # fmt: skip
-    model = transformers.CLIPModel(transformers.CLIPConfig(text_config=words, vision_config=pixels, projection_dim=projection))
+    model = transformers.CLIPModel(
+        transformers.CLIPConfig(text_config=words, vision_config=pixels, projection_dim=projection)
+    )
     with torch.no_grad():
         for name, value in model.named_parameters():
             if not name.endswith("logit_scale"):
@@ -32,7 +37,11 @@ def clip_model(text: int = 128, vision: int = 128, patch: int = 32, layers: int 
 
 
 def saved(model, file, only=()) -> str:
-    tensors = {name: value.contiguous().clone() for name, value in model.state_dict().items() if not only or name.startswith(only)}
+    tensors = {
+        name: value.contiguous().clone()
+        for name, value in model.state_dict().items()
+        if not only or name.startswith(only)
+    }
     save_file(tensors, file)
     return file.name
 

@@ -8,12 +8,17 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from few_shot_motion.motion_modules.modelscope import ModelScopeLayers, modelscope_sites
 
 HEAD = 16
-_UNET = {**unets.TINY, "transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "image_size": 32, "in_channels": 4, "out_channels": 4,
-         "context_dim": 64, "num_head_channels": HEAD, "use_spatial_transformer": True, "legacy": False, "use_linear_in_transformer": True,
+_UNET = {**unets.TINY, "transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "image_size": 32,
+         "in_channels": 4, "out_channels": 4,
+         "context_dim": 64, "num_head_channels": HEAD, "use_spatial_transformer": True, "legacy": False,
+         "use_linear_in_transformer": True,
          "dtype": torch.float32}  # fmt: skip
 _OLD = (  # our names -> the original ones
     (r"temporal_conv\.(\d)\.norm", lambda found: f"temopral_conv.conv{int(found[1]) + 1}.0"),
-    (r"temporal_conv\.(\d)\.conv", lambda found: f"temopral_conv.conv{int(found[1]) + 1}.{2 if found[1] == '0' else 3}"),
+    (
+        r"temporal_conv\.(\d)\.conv",
+        lambda found: f"temopral_conv.conv{int(found[1]) + 1}.{2 if found[1] == '0' else 3}",
+    ),
     (r"attention_blocks\.(\d)", lambda found: f"attn{int(found[1]) + 1}"),
     (r"norms\.(\d)", lambda found: f"norm{int(found[1]) + 1}"),
     (r"ff_norm", "norm3"),

@@ -7,16 +7,22 @@ import comfy.ops
 import comfy.supported_models
 import torch
 
-# LAMP's golden UNets in ComfyUI's terms (../shared/golden/lamp/README.md): the tiny one, and SD 1.x's exact topology at a tenth of its width
-TINY = {"model_channels": 32, "channel_mult": [1, 2], "num_res_blocks": [1, 1], "transformer_depth": [1, 0], "transformer_depth_output": [1, 1, 0, 0],
+# LAMP's golden UNets in ComfyUI's terms (../shared/golden/lamp/README.md): the tiny one, and SD 1.x's exact topology at
+# a tenth of its width
+TINY = {"model_channels": 32, "channel_mult": [1, 2], "num_res_blocks": [1, 1], "transformer_depth": [1, 0],
+        "transformer_depth_output": [1, 1, 0, 0],
         "transformer_depth_middle": 1}  # fmt: skip
-SD1_TOPOLOGY = {"model_channels": 32, "channel_mult": [1, 2, 4, 4], "num_res_blocks": [2, 2, 2, 2], "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+SD1_TOPOLOGY = {"model_channels": 32, "channel_mult": [1, 2, 4, 4], "num_res_blocks": [2, 2, 2, 2],
+                "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
                 "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0], "transformer_depth_middle": 1}  # fmt: skip
-# The other families' ways, small: linear projections and heads 64 wide (SD 2.x); no attention on the first row, two blocks deep, pooled text (SDXL)
+# The other families' ways, small: linear projections and heads 64 wide (SD 2.x); no attention on the first row, two
+# blocks deep, pooled text (SDXL)
 SD2 = {**TINY, "model_channels": 64, "use_linear_in_transformer": True, "context_dim": 48}
-SDXL = {**SD2, "transformer_depth": [0, 2], "transformer_depth_output": [2, 2, 0, 0], "transformer_depth_middle": 2, "num_classes": "sequential",
+SDXL = {**SD2, "transformer_depth": [0, 2], "transformer_depth_output": [2, 2, 0, 0], "transformer_depth_middle": 2,
+        "num_classes": "sequential",
         "num_head_channels": 64, "adm_in_channels": 32 + 6 * 256}  # fmt: skip
-_COMMON = {"image_size": 32, "in_channels": 4, "out_channels": 4, "context_dim": 64, "use_spatial_transformer": True, "legacy": False,
+_COMMON = {"image_size": 32, "in_channels": 4, "out_channels": 4, "context_dim": 64, "use_spatial_transformer": True,
+           "legacy": False,
            "adm_in_channels": None, "use_linear_in_transformer": False, "use_temporal_attention": False}  # fmt: skip
 
 
@@ -35,11 +41,13 @@ class Golden3d(comfy.supported_models.SD15):
     custom_operations = EightGroups
 
 
-FOUR_LEVELS = {"model_channels": 16, "channel_mult": [1, 1, 2, 2], "num_res_blocks": [1, 1, 1, 1], "transformer_depth": [1, 1, 1, 0],
+FOUR_LEVELS = {"model_channels": 16, "channel_mult": [1, 1, 2, 2], "num_res_blocks": [1, 1, 1, 1],
+               "transformer_depth": [1, 1, 1, 0],
                "transformer_depth_output": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_middle": 1, "context_dim": 24}  # fmt: skip
 
 
-def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15, kind=comfy.model_base.BaseModel,
+def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15,
+             kind=comfy.model_base.BaseModel,
              disable_dynamic: bool = False):  # fmt: skip
     """A MODEL with this UNet, its weights given (ComfyUI's names) or random, in fp32 on the CPU."""
     config = family({**_COMMON, **unet})
@@ -74,7 +82,9 @@ def family_model(name: str, seed: int = 0):
 def prompt(name: str, seed: int = 0, frames: int = 1) -> list:
     """A random CONDITIONING for such a MODEL, of one prompt or one per frame."""
     generator, width = torch.Generator().manual_seed(seed), {**_COMMON, **FAMILIES[name][0]}["context_dim"]
-    drawn = [(torch.randn(1, 9, width, generator=generator), torch.randn(1, 32, generator=generator)) for _ in range(frames)]
+    drawn = [
+        (torch.randn(1, 9, width, generator=generator), torch.randn(1, 32, generator=generator)) for _ in range(frames)
+    ]
     text, pooled = map(torch.cat, zip(*drawn, strict=True))
     return [[text, {"pooled_output": pooled}]]
 
@@ -86,7 +96,9 @@ def random_weights(module: torch.nn.Module, seed: int) -> dict[str, torch.Tensor
     for name, value in module.state_dict().items():
         drawn = torch.randn(value.shape, generator=generator)
         is_norm = value.ndim == 1 and name.endswith("weight")
-        weights[name] = 1 + 0.1 * drawn if is_norm else 0.1 * drawn if value.ndim == 1 else drawn / value[0].numel() ** 0.5
+        weights[name] = (
+            1 + 0.1 * drawn if is_norm else 0.1 * drawn if value.ndim == 1 else drawn / value[0].numel() ** 0.5
+        )
     return weights
 
 
@@ -96,7 +108,11 @@ def base_weights(release: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
     added = (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.", ".memory_update_layer.")
     names = to_comfy(release)
-    return {names[name].replace(".conv2d.", "."): value for name, value in release.items() if not any(part in name for part in added)}
+    return {
+        names[name].replace(".conv2d.", "."): value
+        for name, value in release.items()
+        if not any(part in name for part in added)
+    }
 
 
 def load(model) -> None:
@@ -115,7 +131,9 @@ def call_options(model, chunks: int = 1) -> dict:
 
 
 def eps_of(model, latents: torch.Tensor, timesteps: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-    """A MODEL's raw UNet output for clips `b f c h w` that already are as the UNet sees them; timesteps `b` of the 1000, context `b l c`."""
+    """A MODEL's raw UNet output for clips `b f c h w` that already are as the UNet sees them; timesteps `b` of the
+    1000, context `b l c`.
+    """
     clips, frames = latents.shape[:2]
     sigma = model.model.model_sampling.sigma(timesteps.float()).repeat_interleave(frames)
     level = sigma.view(-1, 1, 1, 1)

@@ -41,7 +41,9 @@ class Run:
         for name, value in self.parameters.items():
             value.copy_(tensors[f"weights.{name}"])
             keys = ("step", "exp_avg", "exp_avg_sq")
-            self.optimizer.state[value] = {key: tensors[f"{key}.{name}"].to(value.device if key != "step" else "cpu") for key in keys}
+            self.optimizer.state[value] = {
+                key: tensors[f"{key}.{name}"].to(value.device if key != "step" else "cpu") for key in keys
+            }
 
 
 def new_run(parameters: Mapping[str, Tensor], learning_rate: float, rates: Mapping[str, float] | None = None) -> Run:
@@ -54,15 +56,20 @@ def new_run(parameters: Mapping[str, Tensor], learning_rate: float, rates: Mappi
         factor = next((factor for part, factor in (rates or {}).items() if part in name), 1.0)
         groups.setdefault(factor, []).append(value)
     optimizer = torch.optim.AdamW(
-        [{"params": values, "lr": rate, "full_rate": rate} for rate, values in ((learning_rate * f, v) for f, v in groups.items())],
+        [
+            {"params": values, "lr": rate, "full_rate": rate}
+            for rate, values in ((learning_rate * f, v) for f, v in groups.items())
+        ],
         weight_decay=0.01,
     )
     return Run(dict(parameters), optimizer, [])
 
 
-def train(run: Run, loss_at: Callable[[int, torch.Generator], Tensor], steps: int, seed: int, max_grad_norm: float = 1.0,
+def train(run: Run, loss_at: Callable[[int, torch.Generator], Tensor], steps: int, seed: int,
+          max_grad_norm: float = 1.0,
           rate: Callable[[int, int], float] = constant) -> Iterator[TrainStep]:  # fmt: skip
-    """Train up to `steps`, from wherever the run is. loss_at(step, generator) -> scalar with a gradient; rate: of schedule.py.
+    """Train up to `steps`, from wherever the run is. loss_at(step, generator) -> scalar with a gradient; rate: of
+    schedule.py.
 
     Every step has a generator of its own, so that a resumed run draws what an unbroken one would have drawn.
     Raises ValueError where the loss is no number any more.
@@ -74,7 +81,9 @@ def train(run: Run, loss_at: Callable[[int, torch.Generator], Tensor], steps: in
         run.optimizer.zero_grad()
         loss = loss_at(step, generator)
         if not torch.isfinite(loss):
-            raise ValueError(f"The loss became {loss.item()} at step {step + 1}: lower the learning rate, or train in fp32.")
+            raise ValueError(
+                f"The loss became {loss.item()} at step {step + 1}: lower the learning rate, or train in fp32."
+            )
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(run.parameters.values(), max_grad_norm)
         run.optimizer.step()

@@ -1,4 +1,6 @@
-"""Training objectives in the sigma space of any denoiser: LAMP's (arXiv 2310.10769, equations 3 and 4), and the one without a first frame."""
+"""Training objectives in the sigma space of any denoiser: LAMP's (arXiv 2310.10769, equations 3 and 4), and the one
+without a first frame.
+"""
 
 from collections.abc import Callable
 
@@ -8,19 +10,27 @@ from torch import Tensor
 Denoiser = Callable[[Tensor, Tensor], Tensor]  # model(x, sigma) -> denoised, x `b f c h w`, sigma `b`
 
 
-def lamp_loss(model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_scale: Tensor, power: float = 0.0) -> Tensor:
-    """Mean squared error of the predicted noise of frames 1 and on; frame 0 is a condition: clean in the input, absent from the loss.
+def lamp_loss(
+    model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_scale: Tensor, power: float = 0.0
+) -> Tensor:
+    """Mean squared error of the predicted noise of frames 1 and on; frame 0 is a condition: clean in the input, absent
+    from the loss.
 
-    x0, eps: `b f c h w`; sigma: `b`; input_scale: `b`, what the model multiplies its input by. The squared error is weighted by
-    (1 + sigma^2) ** power: 0 is the paper's, 1 the error of v = (eps - sigma x0) / sqrt(1 + sigma^2) for models that predict it.
+    x0, eps: `b f c h w`; sigma: `b`; input_scale: `b`, what the model multiplies its input by. The squared error is
+    weighted by (1 + sigma^2) ** power: 0 is the paper's, 1 the error of v = (eps - sigma x0) / sqrt(1 + sigma^2) for
+    models that predict it.
     """
     x = x0 + _level(sigma) * eps
     x = torch.cat([x0[:, :1] / _level(input_scale), x[:, 1:]], dim=1)  # the UNet sees z0 itself
     return _weighted(noise_error(model, x, x0, sigma)[:, 1:], sigma, power)
 
 
-def video_loss(model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_scale: Tensor, power: float = 0.0) -> Tensor:
-    """The same over all frames, frame 0 noised like the others: no first frame is given (Tune-A-Video, recurrent causal attention)."""
+def video_loss(
+    model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_scale: Tensor, power: float = 0.0
+) -> Tensor:
+    """The same over all frames, frame 0 noised like the others: no first frame is given (Tune-A-Video, recurrent causal
+    attention).
+    """
     return _weighted(noise_error(model, x0 + _level(sigma) * eps, x0, sigma), sigma, power)
 
 

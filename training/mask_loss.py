@@ -1,7 +1,7 @@
 """What masks add to a training objective (the mask-predictor paper): L = L_rec + alpha * L_mask, frame 0 in neither.
 
-Everything is in sigma space, x = x0 + sigma * eps, where a model's denoised is x0-hat whatever it predicts. With the paper's abar,
-sigma^2 = (1 - abar) / abar. No tensor is detached: the mask's error reaches the UNet.
+Everything is in sigma space, x = x0 + sigma * eps, where a model's denoised is x0-hat whatever it predicts. With the
+paper's abar, sigma^2 = (1 - abar) / abar. No tensor is detached: the mask's error reaches the UNet.
 """
 
 import math
@@ -36,15 +36,18 @@ class MaskSettings:
 
 
 def predictor_input(kind: str, x: Tensor, denoised: Tensor, sigma: Tensor) -> Tensor:
-    """What the predictor sees of a forward pass, `b f c h w`: x0-hat, or the predicted noise (x - x0-hat) / sigma; sigma `b`."""
+    """What the predictor sees of a forward pass, `b f c h w`: x0-hat, or the predicted noise (x - x0-hat) / sigma;
+    sigma `b`.
+    """
     return denoised if kind == "x0" else (x - denoised) / sigma.view(-1, 1, 1, 1, 1)
 
 
 def alpha_at(weighting: str, alpha: float, sigma: Tensor, step: int, steps: int) -> Tensor:
     """The mask loss's weight for clips at noise levels sigma `b`, in step `step` of `steps`, from 0 -> `b`.
 
-    constant: the paper's. noise level: alpha / (1 + sigma^2) = alpha * abar, since x0-hat's gradient grows with sigma. rising: nothing
-    for the first quarter, then linearly up to alpha at half. falling: a cosine from alpha to a hundredth of it at the end.
+    constant: the paper's. noise level: alpha / (1 + sigma^2) = alpha * abar, since x0-hat's gradient grows with sigma.
+    rising: nothing for the first quarter, then linearly up to alpha at half. falling: a cosine from alpha to a
+    hundredth of it at the end.
     """
     done = step / steps
     if weighting == "noise level":
@@ -57,7 +60,9 @@ def alpha_at(weighting: str, alpha: float, sigma: Tensor, step: int, steps: int)
 
 
 def mask_targets(masks: Tensor, targets: str) -> Tensor:
-    """What the predictor is to say, from masks at the latent's size; hard: 0 or 1, as the paper's y; soft: how much of a position is subject."""
+    """What the predictor is to say, from masks at the latent's size; hard: 0 or 1, as the paper's y; soft: how much of
+    a position is subject.
+    """
     return (masks >= 0.5).to(masks) if targets == "hard" else masks
 
 
@@ -68,9 +73,13 @@ def mask_loss(logits: Tensor, masks: Tensor, weight: Tensor) -> Tensor:
 
 
 def split_loss(gates: Sequence[Tensor], masks: Tensor) -> Tensor:
-    """Mean over split layers of the cross entropy between what each takes for the subject, logits `b f h w`, and the masks at its size."""
+    """Mean over split layers of the cross entropy between what each takes for the subject, logits `b f h w`, and the
+    masks at its size.
+    """
     everywhere = torch.ones(len(masks), device=masks.device)
-    return torch.stack([mask_loss(gate, resize_masks(masks, gate.shape[-2], gate.shape[-1]), everywhere) for gate in gates]).mean()
+    return torch.stack(
+        [mask_loss(gate, resize_masks(masks, gate.shape[-2], gate.shape[-1]), everywhere) for gate in gates]
+    ).mean()
 
 
 class MaskLearner(nn.Module):
@@ -84,10 +93,15 @@ class MaskLearner(nn.Module):
         self.mask_context = MaskContext(len(scale)) if is_baseline else None
 
     def watch(self, model: Callable[[Tensor, Tensor], Tensor], masks: Tensor, input_scale: Tensor) -> "Watched":
-        """The denoiser of a step, looked at: give it to the loss, then ask it for its own `loss`. Masks `b f h w` at the latents' size; input_scale `b`."""
+        """The denoiser of a step, looked at: give it to the loss, then ask it for its own `loss`.
+
+        Masks `b f h w` at the latents' size; input_scale `b`.
+        """
         return Watched(model, self, masks, input_scale)
 
-    def loss(self, x: Tensor, denoised: Tensor, sigma: Tensor, masks: Tensor, gates: Sequence[Tensor], step: int) -> Tensor:
+    def loss(
+        self, x: Tensor, denoised: Tensor, sigma: Tensor, masks: Tensor, gates: Sequence[Tensor], step: int
+    ) -> Tensor:
         """What masks `b f h w` add to the loss of a forward pass."""
         total = denoised.new_zeros(())
         if self.mask_predictor is not None:

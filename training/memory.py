@@ -7,7 +7,9 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes: the frozen model, the trained layers with gradients and AdamW's two moments, and what is kept for the backward pass."""
+    """Bytes: the frozen model, the trained layers with gradients and AdamW's two moments, and what is kept for the
+    backward pass.
+    """
 
     frozen: int
     trained: int
@@ -23,12 +25,19 @@ class Estimate:
 
 
 def estimate(
-    frozen: int, trained_parameters: int, latents: tuple[int, int, int], channels: int, itemsize: int, checkpointing: bool
+    frozen: int,
+    trained_parameters: int,
+    latents: tuple[int, int, int],
+    channels: int,
+    itemsize: int,
+    checkpointing: bool,
 ) -> Estimate:
-    """latents: frames in a batch, height and width; channels: the UNet's narrowest width; itemsize: bytes of a number in the forward pass.
+    """latents: frames in a batch, height and width; channels: the UNet's narrowest width; itemsize: bytes of a number
+    in the forward pass.
 
-    For its backward pass a UNet of SD 1.x's topology keeps 483 to 534 maps of that width at the latent's size, LAMP's layers included; with
-    checkpointing 51 to 56, and one block's worth on top while that is computed again (counted here as much again).
+    For its backward pass a UNet of SD 1.x's topology keeps 483 to 534 maps of that width at the latent's size, LAMP's
+    layers included; with checkpointing 51 to 56, and one block's worth on top while that is computed again (counted
+    here as much again).
     """
     batch, height, width = latents
     maps = 110 if checkpointing else 530
@@ -39,6 +48,7 @@ def check_memory(needed: Estimate, free: int, device: str) -> None:
     """Raise ValueError where a run cannot fit."""
     if needed.total > free:
         raise ValueError(
-            f"Training needs about {needed}, {device} has {free / _GIB:.2f} GiB free: use fewer frames, a smaller size, a smaller batch, a low rank, "
+            f"Training needs about {needed}, {device} has {free / _GIB:.2f} GiB free: use fewer frames, a smaller "
+            "size, a smaller batch, a low rank, "
             "or turn gradient checkpointing on."
         )

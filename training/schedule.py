@@ -10,7 +10,9 @@ def constant(step: int, steps: int) -> float:
 
 
 def warm_up_and_decay(step: int, steps: int) -> float:
-    """Linearly up to 1 over the first tenth of the steps, then linearly towards 0; steps count from 0, and none of them is lost to a factor of 0."""
+    """Linearly up to 1 over the first tenth of the steps, then linearly towards 0; steps count from 0, and none of them
+    is lost to a factor of 0.
+    """
     warm = max(1, round(_WARM_UP * steps))
     return (step + 1) / warm if step < warm else (steps - step) / (steps - warm)
 

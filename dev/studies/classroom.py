@@ -1,4 +1,6 @@
-"""The miniature in this process: eight clips of one motion with exact masks, adapters learnt from them, first frames that no clip has shown, animated."""
+"""The miniature in this process: eight clips of one motion with exact masks, adapters learnt from them, first frames
+that no clip has shown, animated.
+"""
 
 import asyncio
 from pathlib import Path
@@ -17,8 +19,10 @@ from ..interpreter import ROOT
 
 CLIPS, FRAMES, SEED = 8, 16, 1
 TRAINING = {
-    "method": "LAMP", "frames": FRAMES, "learning_rate": 1e-3, "rank": 0, "width": 0, "height": 0, "batch_size": 1, "query_rate": 0.1,
-    "frame_step": 1, "flip": False, "group_norm": "joint", "precision": machine.training_precision(), "gradient_checkpointing": False,
+    "method": "LAMP", "frames": FRAMES, "learning_rate": 1e-3, "rank": 0, "width": 0, "height": 0, "batch_size": 1,
+            "query_rate": 0.1,
+    "frame_step": 1, "flip": False, "group_norm": "joint", "precision": machine.training_precision(),
+            "gradient_checkpointing": False,
     "weighting": "balanced",
 }  # fmt: skip
 SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "statistics": "match at the end"}
@@ -49,7 +53,8 @@ class Classroom:
         masks, inputs = learning.pop("masks", []), {**TRAINING, "steps": steps, "seed": seed, **learning}
         with torch.inference_mode():
             return TrainMotionLoRA.execute(
-                [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions], [name], [50], [True],
+                [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions], [name], [50],
+                                           [True],
                 masks=masks, **{key: [value] for key, value in inputs.items()},
             ).args[:2]  # fmt: skip
 
@@ -60,7 +65,9 @@ class Classroom:
     def animate(self, model, positive: list, negative: list, first: dict, frames: int = FRAMES) -> dict:
         """The LATENT of a clip that goes on from a first frame's."""
         with self.precision():
-            return FirstFrameKSampler.execute(model, positive, negative, first, frames, SEED, noise=self.noise, **SAMPLING).args[0]
+            return FirstFrameKSampler.execute(
+                model, positive, negative, first, frames, SEED, noise=self.noise, **SAMPLING
+            ).args[0]
 
     def precision(self) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16")

@@ -1,7 +1,9 @@
-"""Masks on the miniature: the ablation of the mask-predictor paper, and motion layers split into subject and background.
+"""Masks on the miniature: the ablation of the mask-predictor paper, and motion layers split into subject and
+background.
 
-Every variant is trained on the same eight clips with several seeds and animates the same unseen first frames. One result file per variant and
-seed under `.dev/study/masks`: what is there is not made again, so a study may be cut and gone on with. It ends with the table of all there is.
+Every variant is trained on the same eight clips with several seeds and animates the same unseen first frames. One
+result file per variant and seed under `.dev/study/masks`: what is there is not made again, so a study may be cut and
+gone on with. It ends with the table of all there is.
 """
 
 import argparse
@@ -15,11 +17,11 @@ import measure
 import numpy as np
 import torch
 import world
+from few_shot_motion.host.metrics.clip_file import from_file as clip_from_file
+from few_shot_motion.host.patching.bridge import apply_adapter
+from few_shot_motion.host.sampling.clip_sampling import condition_model
 from few_shot_motion.metrics import clip_scores
 from few_shot_motion.motion_modules.mask_predictor import MaskPredictor, resize_masks
-from few_shot_motion.nodes.bridge import apply_adapter
-from few_shot_motion.nodes.clip_file import from_file as clip_from_file
-from few_shot_motion.nodes.clip_sampling import condition_model
 from few_shot_motion.nodes.masks import PredictMask
 
 from .. import contact_sheet, markdown
@@ -36,7 +38,8 @@ VARIANTS: dict[str, dict[str, Any] | None] = {  # None: without masks
     "split layers": {"mask_input": "x0", "split": True},
 }
 PROBE = 1.0  # sigma at which the noise variant's predictor looks at the predicted noise
-MEASURES = ("mask_iou", "mask_iou_px", "background_change", "alignment", "consistency", "diversity", "displacement_ratio", "direction_cosine",
+MEASURES = ("mask_iou", "mask_iou_px", "background_change", "alignment", "consistency", "diversity",
+            "displacement_ratio", "direction_cosine",
             "path_error", "shape_iou", "colour_kept")  # fmt: skip
 
 
@@ -54,9 +57,13 @@ class Miniature(Classroom):
         return self.train(_file(variant, seed, steps).stem, seed, steps, **masks)
 
     def clip_and_masks(self, adapter, scene: world.Scene, start: world.State) -> tuple[np.ndarray, torch.Tensor | None]:
-        """A first frame's clip uint8 `f h w 3`, and the masks at the latent's size `f h w` where the adapter has a predictor."""
+        """A first frame's clip uint8 `f h w 3`, and the masks at the latent's size `f h w` where the adapter has a
+        predictor.
+        """
         given = torch.from_numpy(world.subject_mask(scene.shape, start))[None].float()
-        model = apply_adapter(self.model, adapter, mask=given if adapter.metadata.get("mask_input") == "conditioned" else None)
+        model = apply_adapter(
+            self.model, adapter, mask=given if adapter.metadata.get("mask_input") == "conditioned" else None
+        )
         positive, negative = self.encode(scene.caption(MOTION)), self.encode("")
         latent = self.animate(model, positive, negative, self.first_frame(scene, start))
         picture = (self.vae.decode(latent["samples"].float()) * 255).round().byte().numpy()
@@ -68,7 +75,9 @@ class Miniature(Classroom):
         return picture, PredictMask.execute(adapter, latent, "latent").args[0] if has_predictor else None
 
     def measured(self, variant: str, seed: int, steps: int) -> dict[str, Any]:
-        """Train a variant with a seed, animate the unseen first frames, measure; leaves a contact sheet beside the figures."""
+        """Train a variant with a seed, animate the unseen first frames, measure; leaves a contact sheet beside the
+        figures.
+        """
         adapter, losses = self.variant(variant, seed, steps)
         groups, found, features = [], [], []
         for scene, start in self.unseen:
@@ -85,12 +94,21 @@ class Miniature(Classroom):
             found.append(figures)
             features.append(self.pair.embed_images(torch.from_numpy(picture).movedim(-1, 1).float() / 255))
             figures["alignment"] = clip_scores.alignment(features[-1], self.pair.embed_text(scene.caption(MOTION)))
-        np.savez_compressed(_file(variant, seed, steps).with_suffix(".npz"), clips=np.stack([group[variant] for group in groups]))
+        np.savez_compressed(
+            _file(variant, seed, steps).with_suffix(".npz"), clips=np.stack([group[variant] for group in groups])
+        )
         contact_sheet.sheet(groups).save(_file(variant, seed, steps).with_suffix(".png"))
         means = {key: round(float(np.mean([clip[key] for clip in found])), 4) for key in sorted(found[0])}
         means["consistency"] = round(float(np.mean([clip_scores.consistency(clip) for clip in features])), 4)
         means["diversity"] = round(clip_scores.diversity(features), 4)
-        return {"variant": variant, "seed": seed, "steps": steps, "means": means, "clips": found, "losses": losses["loss"]}
+        return {
+            "variant": variant,
+            "seed": seed,
+            "steps": steps,
+            "means": means,
+            "clips": found,
+            "losses": losses["loss"],
+        }
 
 
 def _predicted_noise(model, latent: dict, positive: list, noise) -> torch.Tensor:
@@ -103,17 +121,23 @@ def _predicted_noise(model, latent: dict, positive: list, noise) -> torch.Tensor
     guider.set_conds(positive, positive)
     guider.set_cfg(1.0)
     sigmas, sampler = torch.tensor([PROBE, 0.0]), comfy.samplers.KSAMPLER(probe)
-    return guider.sample(noise.generate_noise(latent), latent["samples"], sampler, sigmas, seed=SEED, disable_pbar=True).cpu()
+    return guider.sample(
+        noise.generate_noise(latent), latent["samples"], sampler, sigmas, seed=SEED, disable_pbar=True
+    ).cpu()
 
 
 def _subjects(picture: np.ndarray, shape: str) -> torch.Tensor:
     """Where the subject is in each frame as drawn, `f h w`."""
     found = [measure.find_subject(frame, (shape,)) for frame in picture]
-    return torch.stack([torch.zeros(picture.shape[1:3]) if s is None else torch.from_numpy(s.mask).float() for s in found])
+    return torch.stack(
+        [torch.zeros(picture.shape[1:3]) if s is None else torch.from_numpy(s.mask).float() for s in found]
+    )
 
 
 def _overlaps(masks: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
-    """IoU of masks at the latent's size with the subject in the pictures, frames 1 and on: at the latent's size, and in pixels."""
+    """IoU of masks at the latent's size with the subject in the pictures, frames 1 and on: at the latent's size, and in
+    pixels.
+    """
 
     def iou(a: torch.Tensor, b: torch.Tensor) -> float:
         both, either = (a & b).sum(dim=(1, 2)), (a | b).sum(dim=(1, 2))
@@ -151,7 +175,10 @@ def main() -> None:
     options = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
     missing = [
-        (variant, seed) for seed in options.seeds for variant in options.variants if not _file(variant, seed, options.steps).exists()
+        (variant, seed)
+        for seed in options.seeds
+        for variant in options.variants
+        if not _file(variant, seed, options.steps).exists()
     ]
     miniature = Miniature(options.unseen) if missing else None
     for variant, seed in missing:

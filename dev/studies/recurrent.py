@@ -1,7 +1,8 @@
-"""What the memory of recurrent causal attention is worth: learnt on the miniature, then taken away; the official form beside it.
+"""What the memory of recurrent causal attention is worth: learnt on the miniature, then taken away; the official form
+beside it.
 
-Adapters and clips are kept under `.dev`, so an interrupted study goes on where it stopped. `python3 dev study recurrent` prints the table and
-writes a contact sheet to `.dev/study/recurrent`.
+Adapters and clips are kept under `.dev`, so an interrupted study goes on where it stopped. `python3 dev study
+recurrent` prints the table and writes a contact sheet to `.dev/study/recurrent`.
 """
 
 import argparse
@@ -37,27 +38,39 @@ def main() -> None:
     options = parser.parse_args()
     rows: dict[str, dict[str, Any]] = {}
     with served("recurrent") as studio:
-        seen = demo.clips.write_training_set(studio.input / "clips" / "recurrent", MOTION, demo.CLIPS, demo.FRAMES, demo.SEED)
-        cases = [Case(scene, MOTION, []) for scene, _ in demo.clips.first_frames(MOTION, options.count, demo.SEED, exclude=seen)]
+        seen = demo.clips.write_training_set(
+            studio.input / "clips" / "recurrent", MOTION, demo.CLIPS, demo.FRAMES, demo.SEED
+        )
+        cases = [
+            Case(scene, MOTION, [])
+            for scene, _ in demo.clips.first_frames(MOTION, options.count, demo.SEED, exclude=seen)
+        ]
         groups: list[contact_sheet.Group] = [{} for _ in cases[:SHOWN]]
         for form in options.forms:
             with studio.phase(f"learn: {form}"):
                 learning = {"method": "Recurrent", "recurrence": form, "steps": options.steps,
-                            "motion_convolutions": True, "lr_schedule": "warm-up, linear decay", "save_every": 100, "resume": True}  # fmt: skip
-                adapter = studio.train("clips/recurrent", f"recurrent_{form}", prompt.load("train_motion_lamp"), **learning)
+                            "motion_convolutions": True, "lr_schedule": "warm-up, linear decay", "save_every": 100,
+                            "resume": True}  # fmt: skip
+                adapter = studio.train(
+                    "clips/recurrent", f"recurrent_{form}", prompt.load("train_motion_lamp"), **learning
+                )
             file = studio.input.with_name("output") / "motion_adapters" / adapter
             largest = _largest_memory_weight(file)
             adapters = {form: adapter} | ({f"{form}, memory zeroed": _without_memory(file).name} if largest else {})
             for row, name in adapters.items():
                 place = RESULTS / f"{row}, {options.steps} steps"
                 with studio.phase(f"sample: {row}"):
-                    drawn = [kept(place / f"{i:03}.npz", partial(_sample, studio, case.caption, name)) for i, case in enumerate(cases)]
+                    drawn = [
+                        kept(place / f"{i:03}.npz", partial(_sample, studio, case.caption, name))
+                        for i, case in enumerate(cases)
+                    ]
                 for group, clip in zip(groups, drawn, strict=False):
                     group[row] = clip
                 rows[row] = means([followed(clip, case) for clip, case in zip(drawn, cases, strict=True)])
                 rows[row]["largest_memory_weight"] = largest if row == form else 0.0
     contact_sheet.sheet(groups).save(RESULTS / "clips.png")
-    (RESULTS / "report.json").write_text(json.dumps({"steps": options.steps, "rows": rows, "seconds": studio.seconds}, indent=2) + "\n",
+    (RESULTS / "report.json").write_text(json.dumps({"steps": options.steps, "rows": rows, "seconds": studio.seconds},
+                                                    indent=2) + "\n",
                                          encoding="utf-8")  # fmt: skip
     print(f"\n{_table(rows)}\nPictures and figures are in {RESULTS}")
 
@@ -86,7 +99,9 @@ def _without_memory(file: Path) -> Path:
     """A copy of an adapter whose memory stays at zero."""
     with safe_open(file, framework="pt") as content:
         metadata = content.metadata()
-    tensors = {name: torch.zeros_like(value) if "memory_update" in name else value for name, value in load_file(file).items()}
+    tensors = {
+        name: torch.zeros_like(value) if "memory_update" in name else value for name, value in load_file(file).items()
+    }
     copy = file.with_name(f"zeroed_{file.name}")
     save_file(tensors, copy, metadata)
     return copy

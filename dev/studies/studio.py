@@ -1,4 +1,6 @@
-"""The miniature with its motion prior in this process: clips by repeat-and-slide and from words alone, kept on disk, measured."""
+"""The miniature with its motion prior in this process: clips by repeat-and-slide and from words alone, kept on disk,
+measured.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,7 +11,7 @@ import measure
 import numpy as np
 import torch
 import world
-from few_shot_motion.nodes import folders
+from few_shot_motion.host.files import folders
 from few_shot_motion.nodes.motion import LoadMotionAdapter
 from few_shot_motion.nodes.repeat_and_slide import PRESETS, RepeatAndSlideSampler
 from testset import Case
@@ -28,7 +30,10 @@ class Studio:
 
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
         if PRIOR not in folders.adapter_names():
-            raise SystemExit(f"error: there is no motion prior {PRIOR} yet: train it with `python3 dev train-miniature --stage prior`")
+            raise SystemExit(
+                f"error: there is no motion prior {PRIOR} yet: train it with `python3 dev train-miniature --stage "
+                "prior`"
+            )
         image_model, text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         self.image_model, self.text = nodes.LoraLoader().load_lora(image_model, text, WORDS, 1.0, 1.0)
         self.half = machine.training_precision() == "bf16"
@@ -56,14 +61,25 @@ class Studio:
         strength: float = 1.0,
         **settings,
     ) -> np.ndarray:
-        """A clip of which the exact frames `given` are known, by the node; settings as its own, steps 10 and no resampling by default."""
+        """A clip of which the exact frames `given` are known, by the node; settings as its own, steps 10 and no
+        resampling by default.
+        """
         exact = torch.from_numpy(case.draw()[:frames]).float() / 255
         known = torch.zeros(frames, 8, 8)
         known[list(given)] = 1
-        custom = {"steps": 10, "resample": 0, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "inversion": True, **settings}
+        custom = {
+            "steps": 10,
+            "resample": 0,
+            "resample_start": 0.0,
+            "resample_end": 1.0,
+            "new_frames": 1,
+            "inversion": True,
+            **settings,
+        }
         with torch.inference_mode(), self.precision():
             out = RepeatAndSlideSampler.execute(
-                self.moving(strength), self.words(case.caption), self.words(""), exact if len(given) > 1 else exact[:1], frames, preset, seed, cfg, window,
+                self.moving(strength), self.words(case.caption), self.words(""), exact if len(given) > 1 else exact[:1],
+                                                frames, preset, seed, cfg, window,
                 "latent", "euler", "ddim_uniform", context=0, end="clean", batch="frames of one clip", vae=self.vae,
                 known_frames=known if len(given) > 1 else None, **custom,
             )  # fmt: skip
@@ -74,7 +90,8 @@ class Studio:
         shape = (frames, 4, world.CELLS, world.CELLS)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         with torch.inference_mode(), self.precision():
-            latent = comfy.sample.sample(self.moving(), noise, 20, CFG, "euler", "ddim_uniform", self.words(case.caption), self.words(""),
+            latent = comfy.sample.sample(self.moving(), noise, 20, CFG, "euler", "ddim_uniform",
+                                         self.words(case.caption), self.words(""),
                                          torch.zeros(shape), disable_pbar=True, seed=seed)  # fmt: skip
             return _pixels(self.vae.decode(latent.float()))
 
@@ -101,7 +118,9 @@ def kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def followed(clip: np.ndarray, case: Case) -> dict[str, float]:
-    """How a clip without a given first frame follows its caption: held against the exact course from where its subject begins."""
+    """How a clip without a given first frame follows its caption: held against the exact course from where its subject
+    begins.
+    """
     begins = measure.find_subject(clip[0], (case.scene.shape,))
     if begins is None:
         return dict.fromkeys(MEASURES, 0.0)

@@ -1,7 +1,8 @@
-"""TI2V-Zero on the miniature: what inversion and resampling are good for, what the presets cost, how words are followed, gaps filled, long clips kept.
+"""TI2V-Zero on the miniature: what inversion and resampling are good for, what the presets cost, how words are
+followed, gaps filled, long clips kept.
 
-Every clip is kept under `.dev/study/ti2v`, so an interrupted study goes on where it stopped, and two may work side by side on different parts.
-`python3 dev study ti2v` writes docs/ti2v_zero.md out of all that is there.
+Every clip is kept under `.dev/study/ti2v`, so an interrupted study goes on where it stopped, and two may work side by
+side on different parts. `python3 dev study ti2v` writes docs/ti2v_zero.md out of all that is there.
 """
 
 import argparse
@@ -47,16 +48,20 @@ PARTS = (
 
 
 def ablation(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
-    """One row of the paper's ablation, without guidance: measures, and distances to the whole test set; beside it as many clips of the test set, and
-    the measures of every motion by itself."""
+    """One row of the paper's ablation, without guidance: measures, and distances to the whole test set; beside it as
+    many clips of the test set, and the measures of every motion by itself."""
     cases, settings = testset.test_set(count), ABLATION[part.removeprefix("ablation ")]
     clips = made(part, cases, lambda case, seed: studio.slide(case, [0], SHORT, NARROW, seed, cfg=1.0, **settings))
     states = kept(RESULTS / "exact states.npz", lambda: states_of(drawn(testset.test_set())))
     seen = kept(RESULTS / "exact features.npz", lambda: video_features(drawn(testset.test_set())))
     rows = measured(cases, clips)
-    of_motion = {motion: [row for row, case in zip(rows, cases, strict=True) if case.motion == motion] for motion in world.MOTIONS}
+    of_motion = {
+        motion: [row for row, case in zip(rows, cases, strict=True) if case.motion == motion]
+        for motion in world.MOTIONS
+    }
     return {
-        part: means(rows) | {"distance": distance(states_of(clips), states), "FVD": distance(video_features(clips), seen)},
+        part: means(rows)
+        | {"distance": distance(states_of(clips), states), "FVD": distance(video_features(clips), seen)},
         **{f"{part}, {motion}": {"clips": len(of_it), **means(of_it)} for motion, of_it in of_motion.items() if of_it},
         f"ablation drawn {count}": means(measured(cases, drawn(cases)))
         | {"distance": distance(states[:count], states), "FVD": distance(seen[:count], seen)},
@@ -80,7 +85,9 @@ def video_features(clips: Iterable[np.ndarray]) -> np.ndarray:
     """What DeepMind's I3D makes of clips uint8 (f, h, w, 3): a row of 400 numbers each."""
     network = load_i3d(load_file(i3d_weights.prepare()))
     with torch.inference_mode():
-        return torch.cat([network(to_input(torch.from_numpy(clip).movedim(-1, 1).float() / 255)) for clip in clips]).numpy()
+        return torch.cat(
+            [network(to_input(torch.from_numpy(clip).movedim(-1, 1).float() / 255)) for clip in clips]
+        ).numpy()
 
 
 def text(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
@@ -94,11 +101,15 @@ def preset(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]
     """The same captions from an exact first frame."""
     cases = testset.test_set(count, motions=world.STRAIGHT)
     name = part.removeprefix("preset ")
-    return {part: means(measured(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 16, 16, seed, name))))}
+    return {
+        part: means(measured(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 16, 16, seed, name))))
+    }
 
 
 def gaps(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
-    """The first and the last four of 16 frames are known; the eight between are measured, beside a straight line between the nearest known ones."""
+    """The first and the last four of 16 frames are known; the eight between are measured, beside a straight line
+    between the nearest known ones.
+    """
     cases, known = testset.test_set(count), [*range(4), *range(12, 16)]
     unknown = [i for i in range(16) if i not in known]
     clips = made(part, cases, lambda case, seed: studio.slide(case, known, 16, 16, seed, "balanced"))
@@ -115,7 +126,8 @@ def straight(states: Sequence[world.State], first: int, last: int) -> list[world
     course = list(states)
     for i in range(first + 1, last):
         x, y, size = (
-            np.interp(i, [first, last], [getattr(states[first], name), getattr(states[last], name)]) for name in ("x", "y", "size")
+            np.interp(i, [first, last], [getattr(states[first], name), getattr(states[last], name)])
+            for name in ("x", "y", "size")
         )
         course[i] = world.State(float(x), float(y), float(size), states[first].drops)
     return course
@@ -124,22 +136,32 @@ def straight(states: Sequence[world.State], first: int, last: int) -> list[world
 def long(studio: Studio, part: str, count: int) -> dict[str, dict[str, float]]:
     """64 new frames of motions without an end."""
     cases = testset.test_set(count, frames=65, motions=world.ENDLESS)
-    return {part: means(measured(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 65, 16, seed, "balanced"))))}
+    return {
+        part: means(
+            measured(cases, made(part, cases, lambda case, seed: studio.slide(case, [0], 65, 16, seed, "balanced")))
+        )
+    }
 
 
 def made(part: str, cases: Sequence[Case], make: Callable[[Case, int], np.ndarray]) -> list[np.ndarray]:
-    """A part's clips, each made unless it is there; the first eight under the exact ones, as a contact sheet and moving."""
+    """A part's clips, each made unless it is there; the first eight under the exact ones, as a contact sheet and
+    moving.
+    """
     clips = []
     for number, case in enumerate(cases):
         clips.append(kept(RESULTS / part / f"{number:03}.npz", partial(make, case, SEED + number)))
         print(f"{part} {number + 1}/{len(cases)}", flush=True)
-    groups = [{case.motion: case.draw()[: len(clip)], "made": clip} for case, clip in zip(cases[:8], clips, strict=False)]
+    groups = [
+        {case.motion: case.draw()[: len(clip)], "made": clip} for case, clip in zip(cases[:8], clips, strict=False)
+    ]
     contact_sheet.sheet(groups).save(RESULTS / f"{part}.png")
     contact_sheet.write_moving(RESULTS / f"{part}.webp", groups)
     return clips
 
 
-def measured(cases: Sequence[Case], clips: Sequence[np.ndarray], at: Sequence[int] | None = None) -> list[dict[str, float]]:
+def measured(
+    cases: Sequence[Case], clips: Sequence[np.ndarray], at: Sequence[int] | None = None
+) -> list[dict[str, float]]:
     """Measures of every clip against its exact course, at some of its frames or at all."""
     return [
         measure.measure_clip(clip[frames], case.scene, [case.states[i] for i in frames])
@@ -150,9 +172,13 @@ def measured(cases: Sequence[Case], clips: Sequence[np.ndarray], at: Sequence[in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument(
-        "--count", type=int, help="clips of each part, instead of " + ", ".join(f"{n} ({part})" for part, n in PARTS.items())
+        "--parts", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help=", ".join(PARTS)
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        help="clips of each part, instead of " + ", ".join(f"{n} ({part})" for part, n in PARTS.items()),
     )
     options = parser.parse_args()
     studio = Studio()

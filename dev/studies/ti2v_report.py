@@ -66,7 +66,8 @@ The row *inversion* above, every motion by itself.
 
 Straight motions, 16 frames: from an exact first frame, and from the caption alone (held against the exact course from where its subject begins).
 """,
-        {f"preset {name}": (name, calls_per_frame(name)) for name in ("fast", "balanced", "exact")} | {"text": ("words alone", None)},
+        {f"preset {name}": (name, calls_per_frame(name)) for name in ("fast", "balanced", "exact")}
+        | {"text": ("words alone", None)},
     ),
     Section(
         """## Gaps
@@ -99,7 +100,8 @@ def write(results: Path, measures: Sequence[str]) -> None:
         text += f"\n![Above the exact courses, below what the model makes of their first frames]({FILE.stem}.webp)\n"
     for section in _SECTIONS:
         rows = [
-            [name, f"{calls:g}" if calls else "", f"{values['clips']:g}", *(f"{values[key]:.1f}" for key in section.own),
+            [name, f"{calls:g}" if calls else "", f"{values['clips']:g}",
+             *(f"{values[key]:.1f}" for key in section.own),
              *(f"{values[key]:.2f}" for key in measures)]
             for row, (name, calls) in section.rows.items()
             if (values := found.get(row))

@@ -1,7 +1,9 @@
-"""One clip, its subject drawn anew in another colour: Tune-A-Video learnt from that clip alone, beside the same without what it learnt.
+"""One clip, its subject drawn anew in another colour: Tune-A-Video learnt from that clip alone, beside the same without
+what it learnt.
 
-The shipped workflow on a real server with the miniature. Edited clips are kept under `.dev`, so an interrupted study goes on where it stopped.
-`python3 dev study tune_a_video` writes docs/tune_a_video.md, and a contact sheet to `.dev/study/tune_a_video`.
+The shipped workflow on a real server with the miniature. Edited clips are kept under `.dev`, so an interrupted study
+goes on where it stopped. `python3 dev study tune_a_video` writes docs/tune_a_video.md, and a contact sheet to
+`.dev/study/tune_a_video`.
 """
 
 import argparse
@@ -64,7 +66,9 @@ def main() -> None:
             demo.clips.write_clip(studio.input / f"{edit.name}.mp4", edit.clip.draw())
             for row, (training, inverted_with) in _rows(options.steps).items():
                 with studio.phase(f"{edit.clip.caption}, {edit.colour}: {row}"):
-                    group[row] = kept(RESULTS / row / f"{edit.name}.npz", partial(_sample, studio, edit, training, inverted_with))
+                    group[row] = kept(
+                        RESULTS / row / f"{edit.name}.npz", partial(_sample, studio, edit, training, inverted_with)
+                    )
     groups = [{"the clip": edit.clip.draw(), **group} for edit, group in zip(edits, drawn, strict=True)]
     contact_sheet.sheet(groups).save(RESULTS / "clips.png")
     table = _table(edits, drawn)
@@ -81,7 +85,9 @@ def _rows(steps: Sequence[int]) -> dict[str, tuple[int, str]]:
 
 
 def _sample(studio: demo.Demo, edit: Edit, training: int, inverted_with: str) -> np.ndarray:
-    """The frames of the clip drawn anew, uint8 (f, h, w, 3); without any step of training there is no adapter, the rest is the same."""
+    """The frames of the clip drawn anew, uint8 (f, h, w, 3); without any step of training there is no adapter, the rest
+    is the same.
+    """
     graph = prompt.load("edit_video_tune_a_video")
     prompt.set_inputs(graph, "Checkpoint", ckpt_name=studio.checkpoint)
     prompt.set_inputs(graph, "Video", file=f"{edit.name}.mp4")
@@ -89,7 +95,11 @@ def _sample(studio: demo.Demo, edit: Edit, training: int, inverted_with: str) ->
     prompt.set_inputs(graph, "Frames", length=FRAMES)
     prompt.set_inputs(graph, "Caption", text=edit.clip.caption)
     prompt.set_inputs(graph, "Prompt", text=edit.wanted.caption)
-    prompt.set_inputs(graph, "Train", **{**studio.settings.train, **studio.size, "frames": FRAMES, "steps": training, "seed": demo.SEED})
+    prompt.set_inputs(
+        graph,
+        "Train",
+        **{**studio.settings.train, **studio.size, "frames": FRAMES, "steps": training, "seed": demo.SEED},
+    )
     prompt.set_inputs(graph, "Inversion", steps=STEPS, positive=[prompt.titled(graph, inverted_with), 0])
     prompt.set_inputs(graph, "Sampler", steps=STEPS, cfg=CFG)
     if not training:

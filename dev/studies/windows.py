@@ -1,7 +1,8 @@
 """64 frames by LAMP through core's context windows: is frame 0 kept exactly, and are there seams?
 
-A seam is where a window begins or ends; the step from a frame to the next there is held against the steps everywhere else, in brightness, colour and
-pixels. `python3 dev study windows` learns two motions (kept under `.dev/study/windows`, resumable), prints the table, writes contact sheets.
+A seam is where a window begins or ends; the step from a frame to the next there is held against the steps everywhere
+else, in brightness, colour and pixels. `python3 dev study windows` learns two motions (kept under `.dev/study/windows`,
+resumable), prints the table, writes contact sheets.
 """
 
 import argparse
@@ -9,8 +10,8 @@ import argparse
 import torch
 import world
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
+from few_shot_motion.host.patching.bridge import apply_adapter
 from few_shot_motion.metrics.first_frame import colour_means
-from few_shot_motion.nodes.bridge import apply_adapter
 
 from .. import contact_sheet, markdown
 from ..interpreter import STATE
@@ -28,7 +29,9 @@ def seams(length: int, overlap: int, window: int = FRAMES) -> set[int]:
 
 
 def ratios(picture: torch.Tensor, overlap: int) -> dict[str, float]:
-    """Mean step at the seams over the mean step elsewhere, of a clip `f h w 3` in [0, 1]; the step from frame 0 counts for neither."""
+    """Mean step at the seams over the mean step elsewhere, of a clip `f h w 3` in [0, 1]; the step from frame 0 counts
+    for neither.
+    """
     means = colour_means(picture.movedim(-1, 1)).diff(dim=0)
     steps = {
         "brightness": means[:, 0].abs(),
@@ -58,7 +61,9 @@ def long_clip(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2, help="clips of each motion")
-    parser.add_argument("--overlap", type=int, default=12, help="frames that a window of 16 has in common with the next")
+    parser.add_argument(
+        "--overlap", type=int, default=12, help="frames that a window of 16 has in common with the next"
+    )
     options = parser.parse_args()
     rows = []
     for motion, steps in MOTIONS.items():

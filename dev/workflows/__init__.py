@@ -1,4 +1,6 @@
-"""The shipped workflows, each described once and written twice: as a template for the browser, and in the form ComfyUI's API takes."""
+"""The shipped workflows, each described once and written twice: as a template for the browser, and in the form
+ComfyUI's API takes.
+"""
 
 import json
 from typing import Any
@@ -7,7 +9,8 @@ from ..interpreter import ROOT
 from . import editing, lamp, masks, metrics, recurrent, text_to_video_zero, ti2v_zero
 
 FOLDER = ROOT / "workflows"
-WORKFLOWS = (*lamp.WORKFLOWS, *recurrent.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS, *masks.WORKFLOWS, *editing.WORKFLOWS,
+WORKFLOWS = (*lamp.WORKFLOWS, *recurrent.WORKFLOWS, *ti2v_zero.WORKFLOWS, *text_to_video_zero.WORKFLOWS,
+             *masks.WORKFLOWS, *editing.WORKFLOWS,
              *metrics.WORKFLOWS)  # fmt: skip
 
 

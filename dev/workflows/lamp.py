@@ -8,12 +8,14 @@ def train_motion_lamp() -> Graph:
     g = Graph("train_motion_lamp")
     g.note((0, 30), (400, 200),
            CLIPS,
-           "**Checkpoint**: the image model that is to learn it: SD 1.x, SD 2.x or SDXL (for SDXL raise width and height in **Train**).",
+           "**Checkpoint**: the image model that is to learn it: SD 1.x, SD 2.x or SDXL (for SDXL raise width and "
+           "height in **Train**).",
            "**Save adapter**: the name under which *Load Motion Adapter* will list the motion.")  # fmt: skip
     checkpoint = g.add("CheckpointLoaderSimple", "Checkpoint", (0, 350), (400, 102))
     clips = g.add("LoadVideoTextDataSetFromFolder", "Clips", (0, 540), (400, 106))
     captions = g.add("CLIPTextEncode", "Captions", (480, 540), (320, 106), clip=checkpoint["CLIP"], text=clips["texts"])
-    train = g.add("FSM_TrainMotionLoRA", "Train", (900, 60), (400, 600), model=checkpoint["MODEL"], vae=checkpoint["VAE"],
+    train = g.add("FSM_TrainMotionLoRA", "Train", (900, 60), (400, 600), model=checkpoint["MODEL"],
+                  vae=checkpoint["VAE"],
                   clips=clips["videos"], positive=captions["CONDITIONING"], captions=clips["texts"])  # fmt: skip
     g.add("FSM_SaveMotionAdapter", "Save adapter", (1400, 60), (380, 160), adapter=train["adapter"])
     g.add("LossGraphNode", "Loss graph", (1400, 320), (380, 340), loss=train["loss_map"])
@@ -56,11 +58,14 @@ def sdxl_first_frame_lamp() -> Graph:
     g.note((0, 30), (380, 240),
            "**First-frame checkpoint**, **First-frame prompt**: who paints the picture, and what is on it.",
            ADAPTER,
-           "**Checkpoint**, **Prompt**: the model the motion was trained on, and the motion in the words of its captions.")  # fmt: skip
+           "**Checkpoint**, **Prompt**: the model the motion was trained on, and the motion in the words of its "
+           "captions.")  # fmt: skip
     painter = g.add("CheckpointLoaderSimple", "First-frame checkpoint", (0, 390), (380, 102), ckpt_name=SDXL)
     described = prompts_of(g, 480, 60, painter["CLIP"], "First-frame prompt", f"{PROMPT}, photo, morning light, sharp")
     painted = paint(g, 980, 60, painter["MODEL"], described, **SDXL_SIZE)
-    picture = g.add("VAEDecode", "Decode first frame", (1400, 60), (340, 60), samples=painted["LATENT"], vae=painter["VAE"])
+    picture = g.add(
+        "VAEDecode", "Decode first frame", (1400, 60), (340, 60), samples=painted["LATENT"], vae=painter["VAE"]
+    )
     scaled = g.add("ImageScale", "Scale", (1400, 260), (340, 146), image=picture["IMAGE"])
     checkpoint, model = motion_model(g, 0, 720)
     prompts = prompts_of(g, 480, 720, checkpoint["CLIP"])

@@ -7,16 +7,30 @@ from .parts import ADAPTER, PROMPT, motion_model, paint, prompts_of
 def measure_clip() -> Graph:
     g = Graph("measure_clip")
     g.note((0, 30), (400, 220),
-           "**Videos**: a folder in ComfyUI's *input* folder with the videos to measure, beside each a .txt file of the same name with its prompt.",
+           "**Videos**: a folder in ComfyUI's *input* folder with the videos to measure, beside each a .txt file of "
+           "the same name with its prompt.",
            "**CLIP**: a file with both towers of CLIP, in *models/clip_vision*.",
-           "**Optical flow**: RAFT, in *models/optical_flow*; delete the node, and a flow is computed that needs no model.")  # fmt: skip
+           "**Optical flow**: RAFT, in *models/optical_flow*; delete the node, and a flow is computed that needs no "
+           "model.")  # fmt: skip
     videos = g.add("LoadVideoTextDataSetFromFolder", "Videos", (0, 370), (400, 106))
     flow = g.add("OpticalFlowLoader", "Optical flow", (0, 560), (400, 60))
-    clip = g.add("FSM_ClipVideoMetrics", "CLIP", (480, 60), (400, 330), videos=videos["videos"], prompts=videos["texts"], table="clip")
-    warp = g.add("FSM_WarpingError", "Flicker", (480, 480), (400, 290), videos=videos["videos"], optical_flow=flow["OPTICAL_FLOW"],
+    clip = g.add(
+        "FSM_ClipVideoMetrics",
+        "CLIP",
+        (480, 60),
+        (400, 330),
+        videos=videos["videos"],
+        prompts=videos["texts"],
+        table="clip",
+    )
+    warp = g.add("FSM_WarpingError", "Flicker", (480, 480), (400, 290), videos=videos["videos"],
+                 optical_flow=flow["OPTICAL_FLOW"],
                  table="flicker")  # fmt: skip
-    jump = g.add("FSM_FirstFrameJump", "First frame", (480, 860), (400, 220), videos=videos["videos"], table="first_frame")
-    for y, title, source in ((60, "CLIP curves", clip["curves"]), (340, "Flow", warp["picture"]), (620, "Flicker curves", warp["curves"]),
+    jump = g.add(
+        "FSM_FirstFrameJump", "First frame", (480, 860), (400, 220), videos=videos["videos"], table="first_frame"
+    )
+    for y, title, source in ((60, "CLIP curves", clip["curves"]), (340, "Flow", warp["picture"]),
+                             (620, "Flicker curves", warp["curves"]),
                              (900, "First-frame curves", jump["curves"])):  # fmt: skip
         g.add("PreviewImage", title, (960, y), (420, 220), images=source)
     g.group("Videos and flow", -20, 290, 440, 380)
@@ -28,12 +42,15 @@ def measure_clip() -> Graph:
 def measure_fvd() -> Graph:
     g = Graph("measure_fvd")
     g.note((0, 30), (400, 220),
-           "**Generated** and **Real**: folders in ComfyUI's *input* folder, as many videos in either, 256 and more if you can.",
+           "**Generated** and **Real**: folders in ComfyUI's *input* folder, as many videos in either, 256 and more if "
+           "you can.",
            "**Distance**: I3D's weights, in *models/i3d*; and how many frames of every video are compared.",
-           "**Distance**: under *keep_reference_as* the real set's numbers are kept; next time choose them as *kept_reference*, without **Real**.")  # fmt: skip
+           "**Distance**: under *keep_reference_as* the real set's numbers are kept; next time choose them as "
+           "*kept_reference*, without **Real**.")  # fmt: skip
     generated = g.add("LoadVideoDataSetFromFolder", "Generated", (0, 370), (400, 60), folder="my_clips")
     real = g.add("LoadVideoDataSetFromFolder", "Real", (0, 510), (400, 60), folder="real_clips")
-    fvd = g.add("FSM_FrechetVideoDistance", "Distance", (480, 60), (420, 440), videos=generated["videos"], reference=real["videos"],
+    fvd = g.add("FSM_FrechetVideoDistance", "Distance", (480, 60), (420, 440), videos=generated["videos"],
+                reference=real["videos"],
                 table="fvd")  # fmt: skip
     g.add("PreviewImage", "Both sets", (980, 60), (480, 300), images=fvd["picture"])
     g.group("Two sets", -20, 290, 440, 300)
@@ -47,7 +64,8 @@ def compare_adapters() -> Graph:
     g = Graph("compare_adapters")
     g.note((0, 30), (380, 220), ADAPTER,
            "**Other motion adapter**: what it is compared with. Both get the same words, first frame, noise and seeds.",
-           "**Numbers**, **Other numbers**: a file with both towers of CLIP, in *models/clip_vision*. Every run adds lines to *output/metrics*.")  # fmt: skip
+           "**Numbers**, **Other numbers**: a file with both towers of CLIP, in *models/clip_vision*. Every run adds "
+           "lines to *output/metrics*.")  # fmt: skip
     checkpoint, first = motion_model(g, 0, 370)
     second = g.add("FSM_LoadMotionAdapter", "Other motion adapter", (0, 820), (380, 200), model=checkpoint["MODEL"])
     words = g.add("PrimitiveStringMultiline", "Words", (480, 60), (400, 160), value=PROMPT)
@@ -65,15 +83,32 @@ def compare_adapters() -> Graph:
     return g
 
 
-def _move_and_measure(g: Graph, y: int, other: str, model: Link, shared: dict[str, Link], vae: Link, words: Link) -> None:
+def _move_and_measure(
+    g: Graph, y: int, other: str, model: Link, shared: dict[str, Link], vae: Link, words: Link
+) -> None:
     title = lambda name: f"{other}{name.lower() if other else name}"  # noqa: E731
     sampler = g.add("FSM_FirstFrameKSampler", title("Sampler"), (1400, y), (340, 330), model=model, **shared)
     frames = g.add("VAEDecode", title("Decode"), (1800, y), (320, 60), samples=sampler["LATENT"], vae=vae)["IMAGE"]
     video = g.add("CreateVideo", title("Frame rate"), (1800, y + 140), (320, 110), images=frames)
     g.add("SaveVideo", title("Save video"), (1800, y + 330), (320, 126), video=video["VIDEO"])
-    g.add("FSM_ClipVideoMetrics", title("Numbers"), (2180, y), (400, 330), videos=frames, prompts=words, table="compare_clip")
+    g.add(
+        "FSM_ClipVideoMetrics",
+        title("Numbers"),
+        (2180, y),
+        (400, 330),
+        videos=frames,
+        prompts=words,
+        table="compare_clip",
+    )
     g.add("FSM_WarpingError", title("Flicker"), (2640, y), (400, 260), videos=frames, table="compare_flicker")
-    g.add("FSM_FirstFrameJump", title("First-frame jump"), (2640, y + 340), (400, 200), videos=frames, table="compare_first_frame")
+    g.add(
+        "FSM_FirstFrameJump",
+        title("First-frame jump"),
+        (2640, y + 340),
+        (400, 200),
+        videos=frames,
+        table="compare_first_frame",
+    )
 
 
 WORKFLOWS = (measure_clip, measure_fvd, compare_adapters)

@@ -4,7 +4,8 @@ from ..workflow_graph import Graph, Link, Node
 
 ADAPTER = "**Motion adapter**: the motion to use; train one with the template *train_motion_lamp*, then press R to refresh the list."
 CLIPS = (
-    "**Clips**: a folder in ComfyUI's *input* folder with 8 to 16 videos of one motion, beside each a .txt file of the same name "
+    "**Clips**: a folder in ComfyUI's *input* folder with 8 to 16 videos of one motion, beside each a .txt file of the "
+    "same name "
     "that says what is seen."
 )
 PROMPT = "a horse runs on the beach"
@@ -12,7 +13,9 @@ PROMPT = "a horse runs on the beach"
 
 def motion_model(g: Graph, x: int, y: int) -> tuple[Node, Node]:
     checkpoint = g.add("CheckpointLoaderSimple", "Checkpoint", (x, y), (380, 102))
-    return checkpoint, g.add("FSM_LoadMotionAdapter", "Motion adapter", (x, y + 180), (380, 134), model=checkpoint["MODEL"])
+    return checkpoint, g.add(
+        "FSM_LoadMotionAdapter", "Motion adapter", (x, y + 180), (380, 134), model=checkpoint["MODEL"]
+    )
 
 
 def prompts_of(g: Graph, x: int, y: int, clip: Link, title: str = "Prompt", text: str = PROMPT) -> dict[str, Link]:
@@ -24,13 +27,21 @@ def prompts_of(g: Graph, x: int, y: int, clip: Link, title: str = "Prompt", text
 def paint(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], **size: int) -> Node:
     empty = g.add("EmptyLatentImage", "Size", (x, y), (320, 120), **size)
     return g.add(
-        "KSampler", "First frame sampler", (x, y + 200), (320, 290), "randomize", model=model, **prompts, latent_image=empty["LATENT"]
+        "KSampler",
+        "First frame sampler",
+        (x, y + 200),
+        (320, 290),
+        "randomize",
+        model=model,
+        **prompts,
+        latent_image=empty["LATENT"],
     )
 
 
 def move(g: Graph, x: int, y: int, model: Link, prompts: dict[str, Link], first_frame: Link, vae: Link) -> None:
     noise = g.add("FSM_FrameNoise", "Noise", (x, y), (340, 214), "randomize")
-    sampler = g.add("FSM_FirstFrameKSampler", "Sampler", (x, y + 250), (340, 330), model=model, **prompts, first_frame=first_frame,
+    sampler = g.add("FSM_FirstFrameKSampler", "Sampler", (x, y + 250), (340, 330), model=model, **prompts,
+                    first_frame=first_frame,
                     noise=noise["NOISE"])  # fmt: skip
     decode(g, x + 440, y, sampler["LATENT"], vae)
 
@@ -47,6 +58,11 @@ def keep(g: Graph, x: int, y: int, frames: Link, fps: float | Link = 8.0) -> Non
 
 def five_columns(g: Graph) -> Graph:
     g.group("Model and motion", -20, 270, 420, 450)
-    for title, x, width in (("Prompt", 460, 440), ("First frame", 960, 360), ("Move it", 1380, 380), ("Video", 1820, 360)):
+    for title, x, width in (
+        ("Prompt", 460, 440),
+        ("First frame", 960, 360),
+        ("Move it", 1380, 380),
+        ("Video", 1820, 360),
+    ):
         g.group(title, x, -20, width, 740)
     return g

@@ -10,7 +10,9 @@ def folders(tmp_path, monkeypatch):
 
     for name in ("clip_vision", "text_encoders", "i3d", "optical_flow"):
         (tmp_path / name).mkdir()
-        monkeypatch.setitem(folder_paths.folder_names_and_paths, name, ([str(tmp_path / name)], {".safetensors", ".pt", ".pth"}))
+        monkeypatch.setitem(
+            folder_paths.folder_names_and_paths, name, ([str(tmp_path / name)], {".safetensors", ".pt", ".pth"})
+        )
     monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path / "output"))
     folder_paths.filename_list_cache.clear()
     yield tmp_path

@@ -1,4 +1,6 @@
-"""AnimateDiff inside ComfyUI's MODEL: exact at strength 0, stackable, its noise schedule set on the clip's model and on no other."""
+"""AnimateDiff inside ComfyUI's MODEL: exact at strength 0, stackable, its noise schedule set on the clip's model and on
+no other.
+"""
 
 import comfy.model_base
 import comfy.samplers
@@ -8,12 +10,14 @@ import torch
 import unets
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+from few_shot_motion.host.files import folders
+from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.training import model as training_host
 from few_shot_motion.motion_modules import animatediff, animatediff_file
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter, save_adapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformers
 from few_shot_motion.motion_modules.methods import MOTION_LORA
 from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.nodes import bridge, folders, training_host
 from few_shot_motion.nodes.motion import LoadMotionAdapter
 from safetensors.torch import save_file
 
@@ -96,7 +100,9 @@ def test_it_moves_the_model_and_leaves_nothing_behind(base, plain, version):
 def test_strength_scales_what_is_added(base):
     adapter = animatediff_for(base)
     halved = {name: value / 2 if ".proj_out." in name else value for name, value in adapter.tensors.items()}
-    expected = output(bridge.apply_adapter(base, MotionAdapter("animatediff", halved, joint_norm=False, schedule=adapter.schedule)))
+    expected = output(
+        bridge.apply_adapter(base, MotionAdapter("animatediff", halved, joint_norm=False, schedule=adapter.schedule))
+    )
     assert far(output(bridge.apply_adapter(base, adapter, 0.5)), expected) < 1e-5
 
 
@@ -107,7 +113,8 @@ def test_the_middle_block_is_version_2s_alone(base):
     quiet = {name: torch.zeros_like(value) if name.startswith("middle_block.") and ".proj_out." in name else value
              for name, value in v2.tensors.items()}  # fmt: skip
     outs = [
-        output(bridge.apply_adapter(base, MotionAdapter("animatediff", tensors, joint_norm=False))) for tensors in (v2.tensors, quiet, v3)
+        output(bridge.apply_adapter(base, MotionAdapter("animatediff", tensors, joint_norm=False)))
+        for tensors in (v2.tensors, quiet, v3)
     ]
     assert torch.equal(outs[1], outs[2]) and far(outs[0], outs[1]) > 0.01
 
@@ -148,7 +155,9 @@ def test_two_modules_add_up(base):
     both = output(bridge.apply_adapter(bridge.apply_adapter(base, one, 0.5), two, 0.3))
     assert far(both, output(bridge.apply_adapter(bridge.apply_adapter(base, two, 0.3), one, 0.5))) < 1e-5
     assert far(both, output(bridge.apply_adapter(base, one, 0.5))) > 0.01
-    assert torch.equal(output(bridge.apply_adapter(bridge.apply_adapter(base, one), two, 0.0)), output(bridge.apply_adapter(base, one)))
+    assert torch.equal(
+        output(bridge.apply_adapter(bridge.apply_adapter(base, one), two, 0.0)), output(bridge.apply_adapter(base, one))
+    )
 
 
 def test_stacking_with_lamp(base):
@@ -168,8 +177,12 @@ def test_lora_changes_the_module_and_only_there(base):
     merged = dict(adapter.tensors)
     for name, up in lora.tensors.items():
         if name.endswith(".up.weight"):
-            merged[name.replace(".up.", ".")] = merged[name.replace(".up.", ".")] + 0.7 * up @ lora.tensors[name.replace(".up.", ".down.")]
-    expected = output(bridge.apply_adapter(base, MotionAdapter("animatediff", merged, joint_norm=False, schedule=adapter.schedule)))
+            merged[name.replace(".up.", ".")] = (
+                merged[name.replace(".up.", ".")] + 0.7 * up @ lora.tensors[name.replace(".up.", ".down.")]
+            )
+    expected = output(
+        bridge.apply_adapter(base, MotionAdapter("animatediff", merged, joint_norm=False, schedule=adapter.schedule))
+    )
     without = output(model)
     with_lora = bridge.apply_adapter(model, lora, 0.7)
     assert far(output(with_lora), expected) < 1e-5 and far(without, expected) > 1e-3
@@ -182,7 +195,8 @@ def test_lora_without_its_module(base):
     lora = lora_for(adapter)
     for model in (base, bridge.apply_adapter(base, lamp_for(base))):
         with pytest.raises(
-            AdapterError, match="changes an AnimateDiff motion module, and this model has none: load the motion module first"
+            AdapterError,
+            match="changes an AnimateDiff motion module, and this model has none: load the motion module first",
         ):
             bridge.apply_adapter(model, lora)
     with pytest.raises(AdapterError, match="acts as long as its motion module does"):
@@ -190,18 +204,27 @@ def test_lora_without_its_module(base):
 
 
 def test_a_module_for_another_base_is_refused(base):
-    deeper = unets.sd_model({**unets.TINY, "channel_mult": [1, 2, 2], "num_res_blocks": [1, 1, 1], "transformer_depth": [1, 0, 0],
+    deeper = unets.sd_model({**unets.TINY, "channel_mult": [1, 2, 2], "num_res_blocks": [1, 1, 1],
+                             "transformer_depth": [1, 0, 0],
                              "transformer_depth_output": [1, 1, 0, 0, 0, 0]})  # fmt: skip
     wider = unets.sd_model({**unets.TINY, "model_channels": 64})
     adapter = animatediff_for(base)
-    part = MotionAdapter("animatediff", {name: value for name, value in adapter.tensors.items() if not name.startswith("input_")})
+    part = MotionAdapter(
+        "animatediff", {name: value for name, value in adapter.tensors.items() if not name.startswith("input_")}
+    )
     for module, model, reason in (
         (
             adapter,
             wider,
-            r"Stable Diffusion 1.x, the model is Stable Diffusion 1.x: its input_blocks.1.* is \(32,\), the model has \(64,\) there",
+            r"Stable Diffusion 1.x, the model is Stable Diffusion 1.x: its input_blocks.1.* is \(32,\), the model has "
+            r"\(64,\) there",
         ),
-        (adapter, deeper, r"its output_blocks.2.* is \(32,\), the model has \(64,\) there. Load the checkpoint family it was trained on"),
+        (
+            adapter,
+            deeper,
+            r"its output_blocks.2.* is \(32,\), the model has \(64,\) there. Load the checkpoint family it was trained "
+            r"on",
+        ),
         (animatediff_for(deeper), base, "the model has no such layer there"),
         (part, base, "it has no layer for 2 of the model's rows, input_blocks.1 for one. Load the checkpoint family"),
     ):
@@ -218,13 +241,26 @@ def sampled(model, steps: int = 2, frames: int = FRAMES) -> tuple[torch.Tensor, 
     generator, seen = torch.Generator().manual_seed(3), []
     watched = model.clone()
     watched.set_model_unet_function_wrapper(
-        lambda apply, call: seen.append(float(call["timestep"].max())) or apply(call["input"], call["timestep"], **call["c"])
+        lambda apply, call: (
+            seen.append(float(call["timestep"].max())) or apply(call["input"], call["timestep"], **call["c"])
+        )
     )
-    noise, conds = torch.randn(frames, 4, 8, 8, generator=generator), [[[torch.randn(1, 9, 64, generator=generator), {}]] for _ in range(2)]
+    noise, conds = (
+        torch.randn(frames, 4, 8, 8, generator=generator),
+        [[[torch.randn(1, 9, 64, generator=generator), {}]] for _ in range(2)],
+    )
     with torch.inference_mode():
-        sampler = comfy.samplers.KSampler(watched, steps, "cpu", "euler", "normal", 1.0, model_options=watched.model_options)
+        sampler = comfy.samplers.KSampler(
+            watched, steps, "cpu", "euler", "normal", 1.0, model_options=watched.model_options
+        )
         clip = sampler.sample(
-            noise, *conds, cfg=4.0, latent_image=torch.zeros_like(noise), force_full_denoise=True, disable_pbar=True, seed=3
+            noise,
+            *conds,
+            cfg=4.0,
+            latent_image=torch.zeros_like(noise),
+            force_full_denoise=True,
+            disable_pbar=True,
+            seed=3,
         )
     return clip, seen
 
@@ -239,7 +275,9 @@ def test_schedule_is_set_and_gone_afterwards(base):
     assert torch.equal(again, image) and levels_again == levels and base.model.model_sampling is original
 
 
-@pytest.mark.parametrize("sampling, zsnr", [("eps", False), ("v_prediction", False), ("v_prediction", True), ("lcm", False)])
+@pytest.mark.parametrize(
+    "sampling, zsnr", [("eps", False), ("v_prediction", False), ("v_prediction", True), ("lcm", False)]
+)
 def test_the_way_of_predicting_is_kept(base, sampling, zsnr):
     (other,) = ModelSamplingDiscrete().patch(base, sampling, zsnr)
     found = bridge.apply_adapter(other, animatediff_for(base)).get_model_object("model_sampling")
@@ -277,7 +315,9 @@ def files(base, tmp_path, monkeypatch):
     adapter = animatediff_for(base, "v1")
     for name in ("motion_adapters", "animatediff_models", "animatediff_motion_lora"):
         (tmp_path / name).mkdir()
-        monkeypatch.setitem(folder_paths.folder_names_and_paths, name, ([str(tmp_path / name)], {".safetensors", ".ckpt"}))
+        monkeypatch.setitem(
+            folder_paths.folder_names_and_paths, name, ([str(tmp_path / name)], {".safetensors", ".ckpt"})
+        )
     save_adapter(adapter, tmp_path / "motion_adapters" / "ours.safetensors", torch.float32)
     rows = {"input_blocks.1": "down_blocks.0.motion_modules.0", "input_blocks.3": "down_blocks.1.motion_modules.0"}
     rows |= {f"output_blocks.{i}": f"up_blocks.{i // 2}.motion_modules.{i % 2}" for i in range(4)}
@@ -287,9 +327,12 @@ def files(base, tmp_path, monkeypatch):
         return rows[row] + name.removeprefix(row)
 
     torch.save(
-        {"state_dict": {officially(name): value for name, value in adapter.tensors.items()}}, tmp_path / "animatediff_models" / "mm.ckpt"
+        {"state_dict": {officially(name): value for name, value in adapter.tensors.items()}},
+        tmp_path / "animatediff_models" / "mm.ckpt",
     )
-    lora = {officially(name).replace(".to_", ".processor.to_"): value for name, value in lora_for(adapter).tensors.items()}
+    lora = {
+        officially(name).replace(".to_", ".processor.to_"): value for name, value in lora_for(adapter).tensors.items()
+    }
     lora = {name.replace(".0.up.", ".up.").replace(".0.down.", ".down."): value for name, value in lora.items()}
     lora = {name.replace(".up.", "_lora.up.").replace(".down.", "_lora.down."): value for name, value in lora.items()}
     save_file(lora, tmp_path / "animatediff_motion_lora" / "zoom.safetensors")
@@ -313,12 +356,16 @@ def test_settings_of_the_loader(base, files):
     trained = LoadMotionAdapter.execute(base, "mm.ckpt", 1.0)
     diffusers = LoadMotionAdapter.execute(base, "mm.ckpt", 1.0, group_norm="diffusers", noise_schedule="the model's")
     assert (diffusers.args[1].joint_norm, diffusers.args[1].joint_own_norm) == (False, True)
-    assert sigma_max(trained.args[0]) == pytest.approx(25.146, abs=1e-3) and sigma_max(diffusers.args[0]) == sigma_max(base)
+    assert sigma_max(trained.args[0]) == pytest.approx(25.146, abs=1e-3) and sigma_max(diffusers.args[0]) == sigma_max(
+        base
+    )
     assert far(output(diffusers.args[0]), output(trained.args[0])) > 1e-3
 
 
 def test_a_fresh_module_can_be_trained(base):
-    """The same mechanism serves training: a gradient reaches every layer behind the zero output projection, and the base gets none."""
+    """The same mechanism serves training: a gradient reaches every layer behind the zero output projection, and the
+    base gets none.
+    """
     with torch.inference_mode(False), torch.enable_grad():
         own = training_host.trainable_model(base)
         module = TemporalTransformers(bridge.sites_of(own, "animatediff"))
@@ -326,5 +373,7 @@ def test_a_fresh_module_can_be_trained(base):
         options = training_host.attach(own, module, joint_norm=False, checkpointing=True)
         predict = training_host.denoiser(own, options, [{"c_crossattn": torch.randn(FRAMES, 9, 64)}], autocast=None)
         predict(torch.randn(1, FRAMES, 4, 8, 8), torch.tensor([2.0])).square().mean().backward()
-    assert all(value.grad is not None and value.grad.any() for name, value in module.named_parameters() if ".to_k." not in name)
+    assert all(
+        value.grad is not None and value.grad.any() for name, value in module.named_parameters() if ".to_k." not in name
+    )
     assert all(value.grad is None for value in own.model.parameters())

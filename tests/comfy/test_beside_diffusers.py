@@ -6,14 +6,16 @@ diffusers is fetched by `python3 dev test` into .dev; without it these tests are
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge, modelscope_model
 from few_shot_motion.motion_modules import animatediff_file
-from few_shot_motion.nodes import bridge, modelscope_model
 from safetensors.torch import save_file
 
 SIZE = {"block_out_channels": (32, 64), "layers_per_block": 1, "cross_attention_dim": 64}
 BLOCKS = {  # class of the whole UNet -> its blocks on the way down and up
-    "UNetMotionModel": {"down_block_types": ("CrossAttnDownBlockMotion", "DownBlockMotion"), "up_block_types": ("UpBlockMotion", "CrossAttnUpBlockMotion")},
-    "UNet3DConditionModel": {"down_block_types": ("CrossAttnDownBlock3D", "DownBlock3D"), "up_block_types": ("UpBlock3D", "CrossAttnUpBlock3D")},
+    "UNetMotionModel": {"down_block_types": ("CrossAttnDownBlockMotion", "DownBlockMotion"),
+                        "up_block_types": ("UpBlockMotion", "CrossAttnUpBlockMotion")},
+    "UNet3DConditionModel": {"down_block_types": ("CrossAttnDownBlock3D", "DownBlock3D"),
+                             "up_block_types": ("UpBlock3D", "CrossAttnUpBlock3D")},
 }  # fmt: skip
 
 
@@ -27,7 +29,9 @@ def peer(diffusers, kind: str, **settings):
 
 
 def inputs(frames: int) -> tuple[torch.Tensor, ...]:
-    """Two clips `b f c h w` with timesteps and texts; frames differ in mean and scale, so that it matters which of them a group norm sees."""
+    """Two clips `b f c h w` with timesteps and texts; frames differ in mean and scale, so that it matters which of them
+    a group norm sees.
+    """
     generator = torch.Generator().manual_seed(frames)
     x = torch.randn(2, frames, 4, 8, 8, generator=generator)
     scale = torch.linspace(0.5, 2, frames).view(1, frames, 1, 1, 1)

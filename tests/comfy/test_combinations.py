@@ -1,4 +1,6 @@
-"""Every kind of adapter together with what else people put on a model, on the miniature: it runs, frame 0 stays, nothing is left behind."""
+"""Every kind of adapter together with what else people put on a model, on the miniature: it runs, frame 0 stays,
+nothing is left behind.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -15,10 +17,10 @@ from comfy.ldm.modules.attention import optimized_attention
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_freelunch import FreeU
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
+from few_shot_motion.host.patching import bridge
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformers
 from few_shot_motion.motion_modules.methods import METHODS
-from few_shot_motion.nodes import bridge
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
 
 MINIATURE = Path(__file__).parents[2] / "miniature"
@@ -59,7 +61,10 @@ def adapter_for(model, method: str, seed: int = 3) -> MotionAdapter:
     else:
         settings = {"recurrence": "fixed"} if method == "recurrent" else {}
         module = METHODS[method].build(MotionAdapter(method, {}, **settings), sites, torch.nn)
-    tensors = {name: value if name.endswith(".pe") else 0.1 * value for name, value in unets.random_weights(module, seed).items()}
+    tensors = {
+        name: value if name.endswith(".pe") else 0.1 * value
+        for name, value in unets.random_weights(module, seed).items()
+    }
     return MotionAdapter(method, tensors, **({} if method == "animatediff" else settings))
 
 
@@ -77,7 +82,11 @@ def second_adapter(model, method):
 
 
 def lora(model, method):
-    keys = [key for key in model.model.state_dict() if key.endswith(("attn1.to_q.weight", "attn2.to_k.weight", "in_layers.2.weight"))]
+    keys = [
+        key
+        for key in model.model.state_dict()
+        if key.endswith(("attn1.to_q.weight", "attn2.to_k.weight", "in_layers.2.weight"))
+    ]
     patched = model.clone()
     patched.add_patches({key: ("diff", (0.05 * drawn(*model.model.state_dict()[key].shape),)) for key in keys}, 0.8)
     return {"model": patched}
@@ -115,7 +124,8 @@ def perturbed_attention(model, method):
 
 
 def context_windows(model, method):
-    return {"model": ContextWindowsManualNode.execute(model, FRAMES - 1, 1, "standard_static", 1, False, "pyramid", 0, False,
+    return {"model": ContextWindowsManualNode.execute(model, FRAMES - 1, 1, "standard_static", 1, False, "pyramid", 0,
+                                                      False,
                                                       latent_retain_index_list="0").args[0]}  # fmt: skip
 
 
@@ -146,13 +156,17 @@ BESIDE = (
 )
 
 
-PAIRS = [(beside, method) for beside in BESIDE for method in ADAPTERS if (beside, method) != (second_adapter, "recurrent")]
+PAIRS = [
+    (beside, method) for beside in BESIDE for method in ADAPTERS if (beside, method) != (second_adapter, "recurrent")
+]
 
 
 def test_two_memories_are_refused(base):
     """Each would have to be read by one self-attention."""
     model = bridge.apply_adapter(base, adapter_for(base, "recurrent"), 0.7)
-    with pytest.raises(AdapterError, match="and a memory of its own: a model can follow one of them, so take one adapter out"):
+    with pytest.raises(
+        AdapterError, match="and a memory of its own: a model can follow one of them, so take one adapter out"
+    ):
         second_adapter(model, "recurrent")
 
 
@@ -170,16 +184,22 @@ def test_an_adapter_and(base, still, beside: Callable, method: str):
 
 
 def test_every_window_of_a_long_clip_begins_with_the_clean_first_frame(base):
-    """With latent_retain_index_list 0 and causal_window_fix on: 64 frames through windows of 16 and the first frame before them."""
+    """With latent_retain_index_list 0 and causal_window_fix on: 64 frames through windows of 16 and the first frame
+    before them.
+    """
     model = bridge.apply_adapter(base, adapter_for(base, "lamp"))
     windows = ContextWindowsManualNode.execute(
         model, 16, 4, "standard_static", 1, False, "pyramid", 0, False, latent_retain_index_list="0"
     ).args[0]
     seen, sampling = [], base.get_model_object("model_sampling")
-    windows.set_model_unet_function_wrapper(lambda apply, call: seen.append(call) or apply(call["input"], call["timestep"], **call["c"]))
+    windows.set_model_unet_function_wrapper(
+        lambda apply, call: seen.append(call) or apply(call["input"], call["timestep"], **call["c"])
+    )
     first = {"samples": FIRST["samples"][..., :4, :4]}
     with torch.inference_mode():
-        made = FirstFrameKSampler.execute(windows, COND, UNCOND, first, 64, 7, 1, 1.0, "euler", "normal", "none").args[0]["samples"]
+        made = FirstFrameKSampler.execute(windows, COND, UNCOND, first, 64, 7, 1, 1.0, "euler", "normal", "none").args[
+            0
+        ]["samples"]
     assert made.shape[0] == 64 and torch.equal(made[:1], first["samples"]) and torch.isfinite(made).all()
     assert [len(call["input"]) for call in seen] == [16, 17, 17, 17, 17]
     for call in seen:
@@ -195,7 +215,9 @@ def test_low_memory_changes_nothing(base, method, monkeypatch):
     monkeypatch.setattr(comfy.model_patcher.ModelPatcher, "get_free_memory", lambda *_: 0)
     watched = model.clone()
     watched.set_model_unet_function_wrapper(
-        lambda apply, call: parts.append(len(call["cond_or_uncond"])) or apply(call["input"], call["timestep"], **call["c"])
+        lambda apply, call: (
+            parts.append(len(call["cond_or_uncond"])) or apply(call["input"], call["timestep"], **call["c"])
+        )
     )
     assert torch.allclose(clip(watched), together, atol=1e-3) and parts == [1, 1, 1, 1]
 
@@ -209,7 +231,12 @@ def test_every_family(family, method):
     with torch.inference_mode():
         plain, moved = (
             FirstFrameKSampler.execute(
-                there, unets.prompt(family), unets.prompt(family, 1), FIRST, FRAMES, 7, 2, 2.0, "euler", "normal", "none"
+                there, unets.prompt(family), unets.prompt(family, 1), FIRST, FRAMES, 7, 2, 2.0, "euler", "normal",
+                                       "none"
             ).args[0]["samples"] for there in (base, model)
         )  # fmt: skip
-    assert torch.isfinite(moved).all() and torch.equal(moved[:1], FIRST["samples"]) and (moved - plain)[1:].abs().max() > 1e-3
+    assert (
+        torch.isfinite(moved).all()
+        and torch.equal(moved[:1], FIRST["samples"])
+        and (moved - plain)[1:].abs().max() > 1e-3
+    )

@@ -9,9 +9,9 @@ import torch
 import unets
 from comfy_extras.nodes_custom_sampler import CFGGuider, DisableNoise, SamplerCustomAdvanced
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
+from few_shot_motion.host.patching import bridge
 from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.nodes import bridge
 from few_shot_motion.nodes.inversion import DDIMInversion
 from few_shot_motion.nodes.sampling import FirstFrameConditioning, FirstFrameKSampler
 from nodes import KSamplerAdvanced
@@ -35,7 +35,9 @@ def moving():
     return bridge.apply_adapter(base, MotionAdapter("lamp", {name: 0.1 * value for name, value in tensors.items()}))
 
 
-def invert(model, clip=CLIP, steps=10, scheduler="ddim_uniform", first_frame="inverted", cfg=1.0, negative=None, positive=COND):
+def invert(
+    model, clip=CLIP, steps=10, scheduler="ddim_uniform", first_frame="inverted", cfg=1.0, negative=None, positive=COND
+):
     with torch.inference_mode():
         latent, noise = DDIMInversion.execute(model, positive, clip, steps, scheduler, first_frame, cfg, negative).args
     return latent, noise
@@ -43,7 +45,9 @@ def invert(model, clip=CLIP, steps=10, scheduler="ddim_uniform", first_frame="in
 
 def sampled(model, latent, steps=10, scheduler="ddim_uniform", sampler="euler", cfg=1.0) -> torch.Tensor:
     with torch.inference_mode():
-        (out,) = KSamplerAdvanced().sample(model, "disable", 0, steps, cfg, sampler, scheduler, COND, OTHER, latent, 0, 10_000, "disable")
+        (out,) = KSamplerAdvanced().sample(
+            model, "disable", 0, steps, cfg, sampler, scheduler, COND, OTHER, latent, 0, 10_000, "disable"
+        )
     return out["samples"]
 
 
@@ -76,13 +80,18 @@ def test_guidance_is_the_samplers(moving):
 
 def test_noise_and_latent_are_one_thing(moving):
     empty = {"samples": torch.zeros_like(CLIP["samples"])}
-    for scheduler in ("ddim_uniform", "normal"):  # the second starts at the schedule's very top, where core scales noise otherwise
+    for scheduler in (
+        "ddim_uniform",
+        "normal",
+    ):  # the second starts at the schedule's very top, where core scales noise otherwise
         latent, noise = invert(moving, scheduler=scheduler)
         with torch.inference_mode():
             guider = CFGGuider.execute(moving, COND, COND, 1.0).args[0]
             sigmas = comfy.samplers.calculate_sigmas(moving.get_model_object("model_sampling"), scheduler, 10)
             found = [
-                SamplerCustomAdvanced.execute(source, guider, comfy.samplers.sampler_object("euler"), sigmas, given).args[0]["samples"]
+                SamplerCustomAdvanced.execute(
+                    source, guider, comfy.samplers.sampler_object("euler"), sigmas, given
+                ).args[0]["samples"]
                 for source, given in ((DisableNoise.execute().args[0], latent), (noise, empty))
             ]
         assert torch.allclose(*found, atol=1e-3)
@@ -100,13 +109,17 @@ def test_a_clean_first_frame_stays_and_conditions_the_others(moving):
         conditioned = FirstFrameConditioning.execute(moving, first, FRAMES).args[0]
     assert torch.equal(clip[:1], first["samples"])
     assert error(clip) < 0.1 and torch.allclose(sampled(conditioned, latent), clip, atol=1e-3)
-    assert error(sampled(moving, latent)) > 3 * error(clip), "a sampler that takes the clean frame for noise does not give the clip back"
+    assert error(sampled(moving, latent)) > 3 * error(clip), (
+        "a sampler that takes the clean frame for noise does not give the clip back"
+    )
 
 
 @pytest.mark.parametrize("family", unets.FAMILIES)
 def test_every_family_takes_one_prompt_or_one_per_frame(family):
     model = unets.family_model(family)
-    one, several = (invert(model, steps=3, positive=unets.prompt(family, frames=frames))[0]["samples"] for frames in (1, FRAMES))
+    one, several = (
+        invert(model, steps=3, positive=unets.prompt(family, frames=frames))[0]["samples"] for frames in (1, FRAMES)
+    )
     assert torch.isfinite(one).all() and torch.isfinite(several).all()
     assert torch.allclose(one[:1], several[:1], atol=1e-4) and not torch.allclose(one[1:], several[1:], atol=1e-2)
 
@@ -158,7 +171,9 @@ def test_other_models_are_refused(moving):
 
     flow = moving.clone()
     flow.add_object_patch("model_sampling", Flow())
-    with pytest.raises(ValueError, match="needs a model that predicts noise or v; this model is Stable Diffusion 1.x, which does not"):
+    with pytest.raises(
+        ValueError, match="needs a model that predicts noise or v; this model is Stable Diffusion 1.x, which does not"
+    ):
         invert(flow)
 
 

@@ -25,7 +25,10 @@ def edited_first_frame(client, prompt: dict) -> np.ndarray:
     picture = world.draw(dataclasses.replace(SCENE, colour="blue"), STATES[0])
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "png")
-    prompt["picture"] = {"class_type": "LoadImage", "inputs": {"image": client.upload("edited.png", content.getvalue())}}
+    prompt["picture"] = {
+        "class_type": "LoadImage",
+        "inputs": {"image": client.upload("edited.png", content.getvalue())},
+    }
     vae = prompt[workflows.titled(prompt, "Encode")]["inputs"]["vae"]
     prompt["encoded"] = {"class_type": "VAEEncode", "inputs": {"pixels": ["picture", 0], "vae": vae}}
     workflows.set_inputs(prompt, "Sampler", first_frame=["encoded", 0])
@@ -61,11 +64,15 @@ def test_edit_video_lamp(server):
     picture = edited_first_frame(server.client, prompt)
     frames = frames_of(server.client, prompt)
     assert frames.shape == (FRAMES, 128, 128, 3)
-    assert np.abs(frames[0] - picture).mean() < 5 < np.abs(frames[1:] - picture).mean((1, 2, 3)).min(), "frame 0 is the edited picture"
+    assert np.abs(frames[0] - picture).mean() < 5 < np.abs(frames[1:] - picture).mean((1, 2, 3)).min(), (
+        "frame 0 is the edited picture"
+    )
 
 
 def test_edit_video_tune_a_video(server):
-    """Sampled with the prompt of its inversion, an empty one, the clip comes back as far as so few steps can; with another it does not."""
+    """Sampled with the prompt of its inversion, an empty one, the clip comes back as far as so few steps can; with
+    another it does not.
+    """
     clip = world.draw_clip(SCENE, STATES).astype(float)
     back, other = (
         frames_of(server.client, editing(server, "edit_video_tune_a_video", wanted, 10, cfg=cfg))

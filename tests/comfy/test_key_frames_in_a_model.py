@@ -1,11 +1,13 @@
-"""Self-attention to other frames in ComfyUI's MODEL: a bare rule, rules that cannot act at once, blocks that another node has replaced."""
+"""Self-attention to other frames in ComfyUI's MODEL: a bare rule, rules that cannot act at once, blocks that another
+node has replaced.
+"""
 
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.module import MotionModule, initialise
-from few_shot_motion.nodes import bridge
 
 FRAMES = 4
 
@@ -41,7 +43,9 @@ def test_a_bare_rule_acts_in_its_range_only(base):
 
 def test_two_rules_cannot_act_at_once(base):
     with pytest.raises(
-        AdapterError, match="looks at the first frame, that of an adapter already in the model at the first frame and the former frame"
+        AdapterError,
+        match="looks at the first frame, that of an adapter already in the model at the first frame and the former "
+        "frame",
     ):
         bridge.apply_adapter(bridge.attend_to(base, ("first", "former")), an_adapter(base))
 

@@ -1,4 +1,6 @@
-"""The workflows with masks on one running ComfyUI: learn from a folder of masks, lay the moving subject over another background."""
+"""The workflows with masks on one running ComfyUI: learn from a folder of masks, lay the moving subject over another
+background.
+"""
 
 import io
 
@@ -37,7 +39,15 @@ def training(masks: str = "masks of clips", **inputs) -> dict:
     workflows.set_inputs(prompt, "Checkpoint", ckpt_name=CHECKPOINT)
     workflows.set_inputs(prompt, "Clips", folder="masked clips")
     workflows.set_inputs(prompt, "Masks", folder=masks)
-    settings = {"frames": FRAMES, "steps": 2, "width": 0, "height": 0, "rank": 4, "gradient_checkpointing": False, "split": True}
+    settings = {
+        "frames": FRAMES,
+        "steps": 2,
+        "width": 0,
+        "height": 0,
+        "rank": 4,
+        "gradient_checkpointing": False,
+        "split": True,
+    }
     workflows.set_inputs(prompt, "Train", **settings, **inputs)
     workflows.set_inputs(prompt, "Save adapter", filename_prefix="masked")
     return prompt
@@ -64,7 +74,10 @@ def test_a_subject_moves_over_another_background(client, server):
     workflows.set_inputs(prompt, "Sampler", length=FRAMES, steps=1)
     saver = workflows.add_frame_saver(prompt, "Save video", "laid")
     for key, source in (("clip", "Decode"), ("still", "As many frames")):
-        prompt[key] = {"class_type": "SaveImage", "inputs": {"images": [workflows.titled(prompt, source), 0], "filename_prefix": key}}
+        prompt[key] = {
+            "class_type": "SaveImage",
+            "inputs": {"images": [workflows.titled(prompt, source), 0], "filename_prefix": key},
+        }
     workflows.set_inputs(prompt, "Subject or not", value=0.4999)  # after two steps nearly all is as likely as not
     outputs = client.run(prompt)
     laid, clip, still = (frames_of(client, outputs[key]["images"]) for key in (saver, "clip", "still"))

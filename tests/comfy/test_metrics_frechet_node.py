@@ -8,8 +8,8 @@ import comfy.model_patcher
 import pytest
 import torch
 from comfy_api.latest import InputImpl, Types
+from few_shot_motion.host.metrics import video_features
 from few_shot_motion.metrics.i3d import I3D
-from few_shot_motion.nodes import video_features
 from few_shot_motion.nodes.frechet_metrics import FrechetVideoDistance
 from measuring import measured, pictures
 
@@ -45,7 +45,8 @@ def test_equal_sets_and_different_ones(folders, quick):
     assert fvd(videos=set_of(6), reference=set_of(6))[0] < 1e-6
     found = fvd(videos=set_of(6), reference=set_of(8, 1), resamples=20)
     assert found[0] > 0.01 and math.isnan(found[1]) and math.isnan(found[2])
-    for part in ("WARNING: 6 videos", "network: a.pt", "videos: 6 of 9 frames (the first 9 of each), 30x20", "reference videos: 8 of 9 frames",
+    for part in ("WARNING: 6 videos", "network: a.pt", "videos: 6 of 9 frames (the first 9 of each), 30x20",
+                 "reference videos: 8 of 9 frames",
                  "floor:", "20 bootstrap resamples", "differ in size"):  # fmt: skip
         assert part in found[3]
     assert found[4].shape[0] == 1
@@ -61,7 +62,13 @@ def test_groups_become_sfvd(folders, quick):
 
 
 def test_kept_features_give_the_same_distance(folders, quick):
-    first = fvd(videos=set_of(6), reference=set_of(6, 1), reference_groups=["a"] * 6, video_groups=["a"] * 6, keep_reference_as="real/set")
+    first = fvd(
+        videos=set_of(6),
+        reference=set_of(6, 1),
+        reference_groups=["a"] * 6,
+        video_groups=["a"] * 6,
+        keep_reference_as="real/set",
+    )
     assert video_features.kept_names() == ["real/set"]
     again = fvd(videos=set_of(6), kept_reference="real/set", video_groups=["a"] * 6)
     assert again[:3] == first[:3]
@@ -79,8 +86,14 @@ def test_kept_features_give_the_same_distance(folders, quick):
         ({"reference": set_of(3, frames=8)}, "Number 1 of the reference videos has 8 frames, 9 are needed"),
         ({"reference": set_of(3), "reference_groups": ["a", "b"]}, "3 reference videos and 2 groups"),
         ({"reference": [*set_of(2), pictures(10, 30, 30)]}, "reference videos have different sizes"),
-        ({"reference": [*set_of(2), set_of(1)[0] * math.nan]}, "Number 3 of the reference videos holds values that are no numbers"),
-        ({"reference": set_of(3), "video_groups": ["a"] * 3, "reference_groups": ["a", "a", "b"]}, "'b' is in one of the two sets"),
+        (
+            {"reference": [*set_of(2), set_of(1)[0] * math.nan]},
+            "Number 3 of the reference videos holds values that are no numbers",
+        ),
+        (
+            {"reference": set_of(3), "video_groups": ["a"] * 3, "reference_groups": ["a", "a", "b"]},
+            "'b' is in one of the two sets",
+        ),
         ({"reference": set_of(3), "keep_reference_as": "../../x"}, "is no name for features"),
         ({"kept_reference": "gone"}, "holds no features of this node"),
     ],
@@ -91,8 +104,10 @@ def test_distance_refuses_in_one_sentence(folders, quick, inputs, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("content, message", [("tensors", "no I3D of 400 classes"), ("bytes", "damaged or holds more than weights"),
-                                              ("module", "damaged or holds more than weights"), ("list", "no state dict of tensors")])  # fmt: skip
+@pytest.mark.parametrize("content, message",
+                         [("tensors", "no I3D of 400 classes"), ("bytes", "damaged or holds more than weights"),
+                                              ("module", "damaged or holds more than weights"),
+                          ("list", "no state dict of tensors")])  # fmt: skip
 def test_an_i3d_file_that_is_none_is_refused(folders, content, message):
     file = folders / "i3d" / "a.pt"
     if content == "bytes":
@@ -106,9 +121,16 @@ def test_an_i3d_file_that_is_none_is_refused(folders, content, message):
 
 def test_the_real_network_runs_and_warns_of_other_weights(folders):
     torch.manual_seed(0)
-    torch.save({name: value for name, value in I3D().state_dict().items() if "num_batches" not in name}, folders / "i3d" / "random.pt")
+    torch.save(
+        {name: value for name, value in I3D().state_dict().items() if "num_batches" not in name},
+        folders / "i3d" / "random.pt",
+    )
     found = fvd(videos=set_of(2), reference=set_of(2, 1), i3d="random.pt")
-    assert found[0] >= 0 and "OTHER weights than those of published distances" in found[3] and "random.pt, sha256 " in found[3]
+    assert (
+        found[0] >= 0
+        and "OTHER weights than those of published distances" in found[3]
+        and "random.pt, sha256 " in found[3]
+    )
 
 
 class Decoded(InputImpl.VideoFromComponents):
@@ -132,7 +154,8 @@ def test_many_videos_stream_through(folders, quick):
 
 def test_cancel_stops_at_the_next_video(folders, quick, monkeypatch):
     seen = []
-    monkeypatch.setattr(video_features, "_see", lambda model, video, device: seen.append(1) or comfy.model_management.interrupt_current_processing(True) or torch.zeros(1, 400))  # fmt: skip
+    monkeypatch.setattr(video_features, "_see", lambda model, video,
+                        device: seen.append(1) or comfy.model_management.interrupt_current_processing(True) or torch.zeros(1, 400))  # fmt: skip
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         fvd(videos=set_of(5), reference=set_of(5))
     comfy.model_management.interrupt_current_processing(False)
@@ -141,6 +164,8 @@ def test_cancel_stops_at_the_next_video(folders, quick, monkeypatch):
 
 def test_progress_counts_videos_and_resamples(folders, quick, monkeypatch):
     counts = []
-    monkeypatch.setattr("comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **_: counts.append((value, total)))
+    monkeypatch.setattr(
+        "comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **_: counts.append((value, total))
+    )
     fvd(videos=set_of(3), reference=set_of(4), resamples=5)
     assert counts[-1] == (12, 12)

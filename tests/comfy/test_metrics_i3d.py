@@ -1,4 +1,6 @@
-"""I3D: the published numbers with the published weights, the layouts of its files, and what the distance notices in videos."""
+"""I3D: the published numbers with the published weights, the layouts of its files, and what the distance notices in
+videos.
+"""
 
 import os
 import pickle
@@ -45,8 +47,8 @@ def test_published_logits_of_a_black_video(model):
 
 
 def test_published_distance_of_black_and_white(model):
-    """151.39244 by the original TensorFlow code, for 8 equal videos of 30 frames on either side; 152.918 for 16 frames by the TorchScript port,
-    whose numbers differ in the fourth digit."""
+    """151.39244 by the original TensorFlow code, for 8 equal videos of 30 frames on either side; 152.918 for 16 frames
+    by the TorchScript port, whose numbers differ in the fourth digit."""
     for frames, expected, tolerance in ((30, 151.39244, 0.01), (16, 152.918, 0.05)):
         black, white = (features(model, [torch.full((frames, 3, 64, 64), value)]).repeat(8, 1) for value in (0.0, 1.0))
         assert distance(black, white) == pytest.approx(expected, abs=tolerance)
@@ -58,7 +60,9 @@ def test_published_distance_of_random_sets(model):
     sets = []
     for seed in (1, 2):
         draw = np.random.RandomState(seed)
-        videos = (torch.from_numpy(draw.rand(16, 224, 224, 3).astype(np.float32)).movedim(-1, 0)[None] for _ in range(128))
+        videos = (
+            torch.from_numpy(draw.rand(16, 224, 224, 3).astype(np.float32)).movedim(-1, 0)[None] for _ in range(128)
+        )
         with torch.inference_mode():
             sets.append(torch.cat([model(video) for video in videos]))
     assert distance(*sets) == pytest.approx(10.138085, abs=0.001)
@@ -138,8 +142,10 @@ def test_padding_is_tensorflows(n, k, s, before, behind):
 def test_all_layouts_are_one_network(flax, model):
     own = model.state_dict()
     others = {name: value for name, value in own.items() if not name.endswith("num_batches_tracked")}
-    for ours, theirs in (("b0", "branch_0"), ("b1a", "branch_1.0"), ("b1b", "branch_1.1"), ("b2a", "branch_2.0"), ("b2b", "branch_2.1"),
-                         ("b3b", "branch_3.1"), ("Mixed", "mixed"), (".bn.", ".batch3d."), ("Conv3d", "conv3d"), ("logits", "conv3d_0c_1x1")):  # fmt: skip
+    for ours, theirs in (("b0", "branch_0"), ("b1a", "branch_1.0"), ("b1b", "branch_1.1"), ("b2a", "branch_2.0"),
+                         ("b2b", "branch_2.1"),
+                         ("b3b", "branch_3.1"), ("Mixed", "mixed"), (".bn.", ".batch3d."), ("Conv3d", "conv3d"),
+                         ("logits", "conv3d_0c_1x1")):  # fmt: skip
         others = {name.replace(ours, theirs): value for name, value in others.items()}
     assert "mixed_4b.branch_1.1.batch3d.running_mean" in others and "conv3d_1a_7x7.conv3d.weight" in others
     for layout in (own, {f"module.{name}": value for name, value in own.items()}, others):

@@ -12,10 +12,14 @@ from measuring import measured, moving, nan_frame, pictures
 
 
 def test_warping_error_without_a_model_says_so():
-    steady, motion, visible, report, picture, curves = measured(WarpingErrorNode, videos=[moving()], variant=metrics._LAI, table="")
+    steady, motion, visible, report, picture, curves = measured(
+        WarpingErrorNode, videos=[moving()], variant=metrics._LAI, table=""
+    )
     flicker = moving() * torch.tensor([1.0, 0.93, 1.0, 0.93]).view(-1, 1, 1, 1)
     assert measured(WarpingErrorNode, videos=[flicker], variant=metrics._LAI, table="")[0] > 10 * steady
-    assert measured(WarpingErrorNode, videos=[moving()], variant=metrics._LAI, table="")[0] == steady, "to the last digit"
+    assert measured(WarpingErrorNode, videos=[moving()], variant=metrics._LAI, table="")[0] == steady, (
+        "to the last digit"
+    )
     assert motion == pytest.approx(13**0.5, rel=0.1) and 0.7 < visible <= 1
     assert "Lucas-Kanade" in report and "1 of 4 frames, 96x96, RGB in [0, 1]" in report
     assert picture.shape[1:] == (2 * 96, 130 + 3 * 96, 3) and curves.shape[1:] == (2 * 240, 640, 3)
@@ -29,8 +33,13 @@ def test_warping_error_with_cores_raft(folders):
     flow = OpticalFlowLoader.execute("raft_large.pth").args[0]
     video = moving(2, 100)
     first = measured(WarpingErrorNode, videos=[video], variant=metrics._LAI, table="", optical_flow=[flow])
-    assert re.search("RAFT of 5[0-9]+ weights, their sha256 [0-9a-f]{16}, on the videos themselves", first[3]) and "100x100" in first[3]
-    assert first[1] == measured(WarpingErrorNode, videos=[video], variant=metrics._LAI, table="", optical_flow=[flow])[1]
+    assert (
+        re.search("RAFT of 5[0-9]+ weights, their sha256 [0-9a-f]{16}, on the videos themselves", first[3])
+        and "100x100" in first[3]
+    )
+    assert (
+        first[1] == measured(WarpingErrorNode, videos=[video], variant=metrics._LAI, table="", optical_flow=[flow])[1]
+    )
 
 
 def test_homography_variant_is_named():

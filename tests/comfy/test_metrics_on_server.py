@@ -1,4 +1,6 @@
-"""The measuring workflows on a running ComfyUI: lists go in whole, numbers and pictures come out; and `python3 dev compare`."""
+"""The measuring workflows on a running ComfyUI: lists go in whole, numbers and pictures come out; and `python3 dev
+compare`.
+"""
 
 import csv
 import json
@@ -45,7 +47,9 @@ def test_measure_clip(client, server):
         assert f"videos: 2 of {FRAMES} frames, 128x128" in found[title]["text"][0], title
     assert found["CLIP"]["numbers"][0]["alignment"] > 60, "these clips show their captions"
     assert "prompts: 2 different ones" in found["CLIP"]["text"][0]
-    assert all(len(found[title]["images"]) == 1 for title in ("CLIP curves", "Flow", "Flicker curves", "First-frame curves"))
+    assert all(
+        len(found[title]["images"]) == 1 for title in ("CLIP curves", "Flow", "Flicker curves", "First-frame curves")
+    )
     tables = server.base / "output" / "metrics"
     assert {file.name for file in tables.iterdir()} >= {
         f"{name}.{kind}" for name in ("clip", "flicker", "first_frame") for kind in ("csv", "json")
@@ -54,7 +58,9 @@ def test_measure_clip(client, server):
 
 def test_measure_fvd_and_its_kept_reference(client, server):
     graph = workflows.load("measure_fvd")
-    workflows.set_inputs(graph, "Distance", i3d="random.safetensors", frames=FRAMES, resamples=3, keep_reference_as="two")
+    workflows.set_inputs(
+        graph, "Distance", i3d="random.safetensors", frames=FRAMES, resamples=3, keep_reference_as="two"
+    )
     found = run(client, graph)
     first = found["Distance"]["numbers"][0]["fvd"]
     assert first > 0 and len(found["Both sets"]["images"]) == 1
@@ -79,7 +85,9 @@ def adapters(client) -> list[str]:
         graph = workflows.load("train_motion_lamp")
         workflows.set_inputs(graph, "Checkpoint", ckpt_name="miniature.safetensors")
         workflows.set_inputs(graph, "Clips", folder="my_clips")
-        workflows.set_inputs(graph, "Train", frames=FRAMES, width=0, height=0, rank=4, steps=steps, gradient_checkpointing=False)
+        workflows.set_inputs(
+            graph, "Train", frames=FRAMES, width=0, height=0, rank=4, steps=steps, gradient_checkpointing=False
+        )
         workflows.set_inputs(graph, "Save adapter", filename_prefix="compared")
         client.run(graph)
     return [name for name in client.choices("FSM_LoadMotionAdapter", "adapter") if name.startswith("compared")]
@@ -105,15 +113,22 @@ def test_compare_adapters(client, adapters):
 def test_the_dev_command_writes_one_table(client, adapters, tmp_path):
     small = ["Sampler.steps=2", f"Sampler.length={FRAMES}", "First frame sampler.steps=8"]
     settings = [
-        f"{name}={value}" for name, value in compare.MINIATURE.items() if name not in ("Sampler.steps", "First frame sampler.steps")
+        f"{name}={value}"
+        for name, value in compare.MINIATURE.items()
+        if name not in ("Sampler.steps", "First frame sampler.steps")
     ]
-    words = ["--server", client.url, "--adapters", adapters[0], "none", "--prompts", "a red ball on grass moves right", "a horse",
+    words = ["--server", client.url, "--adapters", adapters[0], "none", "--prompts", "a red ball on grass moves right",
+             "a horse",
              "--seeds", "3", "--set", *settings, *small, "--results", str(tmp_path)]  # fmt: skip
     compare.run(tmp_path, None, words)
     with (tmp_path / "table.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
-    assert [(row["adapter"], row["prompt"]) for row in rows] == [(a, p) for a in (adapters[0], "none") for p in words[6:8]]
-    assert all(float(row["alignment"]) and float(row["visible"]) and (tmp_path / row["video"]).stat().st_size for row in rows)
+    assert [(row["adapter"], row["prompt"]) for row in rows] == [
+        (a, p) for a in (adapters[0], "none") for p in words[6:8]
+    ]
+    assert all(
+        float(row["alignment"]) and float(row["visible"]) and (tmp_path / row["video"]).stat().st_size for row in rows
+    )
     judged = [row for row in rows if row["path_error"]]
     assert all(row["prompt"] != "a horse" for row in judged), "the world knows no horses"
     assert "sha256" in json.loads((tmp_path / "table.json").read_text())[0]["reports"][0]

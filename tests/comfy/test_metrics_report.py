@@ -8,7 +8,8 @@ import few_shot_motion.nodes
 import pytest
 import torch
 from comfy_api.latest import InputImpl, Types
-from few_shot_motion.nodes import metric_pictures, metrics
+from few_shot_motion.host.metrics import pictures as metric_pictures
+from few_shot_motion.nodes import metrics
 from few_shot_motion.nodes.clip_metrics import ClipVideoMetrics
 from few_shot_motion.nodes.metrics import FirstFrameJump, WarpingErrorNode
 from measuring import clip_metrics_of, clip_model, measured, moving, pictures, saved
@@ -37,13 +38,17 @@ def test_a_table_that_cannot_be_added_to_stays_as_it_was(folders):
     with pytest.raises(ValueError, match="jump.json in output/metrics is no table of this node") as error:
         measured(FirstFrameJump, videos=[moving()], table="jump")
     assert "\n" not in str(error.value) and (folder / "jump.csv").read_text() == before
-    assert sorted(file.name for file in folder.iterdir()) == ["jump.csv", "jump.json"], "nothing half written beside them"
+    assert sorted(file.name for file in folder.iterdir()) == ["jump.csv", "jump.json"], (
+        "nothing half written beside them"
+    )
 
 
 def test_whoever_queued_gets_the_numbers(folders):
     with torch.inference_mode():
         ui = WarpingErrorNode.execute(videos=[moving()], variant=[metrics._LAI], table=[""]).ui
-    assert ui["numbers"][0].keys() == {"error", "motion", "visible"} and ui["text"][0].startswith("Warping error (Lai et al.)\nerror ")
+    assert ui["numbers"][0].keys() == {"error", "motion", "visible"} and ui["text"][0].startswith(
+        "Warping error (Lai et al.)\nerror "
+    )
 
 
 def test_curves_show_each_video_and_leave_out_what_is_no_number():
@@ -52,7 +57,10 @@ def test_curves_show_each_video_and_leave_out_what_is_no_number():
     )
     assert picture.shape == (1, 480, 640, 3)
     drawn = (picture[0] * 255).round().int().flatten(0, 1).unique(dim=0).tolist()
-    assert all(list(colour) in drawn for colour in metric_pictures._COLOURS[:2]) and list(metric_pictures._COLOURS[2]) not in drawn
+    assert (
+        all(list(colour) in drawn for colour in metric_pictures._COLOURS[:2])
+        and list(metric_pictures._COLOURS[2]) not in drawn
+    )
 
 
 def test_flow_is_coloured_by_its_direction():
@@ -74,7 +82,10 @@ def test_cancel_is_heard_at_the_next_video(folders, node):
             return super().get_components()
 
     videos = [Video(Types.VideoComponents(images=moving(), frame_rate=8))] * 3
-    more = {ClipVideoMetrics: {"clip_file": name, "activation": "auto"}, WarpingErrorNode: {"variant": metrics._LAI}}.get(node, {})
+    more = {
+        ClipVideoMetrics: {"clip_file": name, "activation": "auto"},
+        WarpingErrorNode: {"variant": metrics._LAI},
+    }.get(node, {})
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         measured(node, videos=videos, table="", **more)
     comfy.model_management.interrupt_current_processing(False)
@@ -85,8 +96,13 @@ def test_cancel_is_heard_at_the_next_video(folders, node):
 def test_progress_counts_videos(folders, node, monkeypatch):
     name = saved(clip_model(layers=1), folders / "clip_vision" / "whole.safetensors")
     counts = []
-    monkeypatch.setattr("comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **_: counts.append((value, total)))
-    more = {ClipVideoMetrics: {"clip_file": name, "activation": "auto"}, WarpingErrorNode: {"variant": metrics._LAI}}.get(node, {})
+    monkeypatch.setattr(
+        "comfy.utils.PROGRESS_BAR_HOOK", lambda value, total, preview, **_: counts.append((value, total))
+    )
+    more = {
+        ClipVideoMetrics: {"clip_file": name, "activation": "auto"},
+        WarpingErrorNode: {"variant": metrics._LAI},
+    }.get(node, {})
     measured(node, videos=[moving(3, 32)] * 3, table="", **more)
     assert counts[0] == (1, 3) and counts[-1] == (3, 3), "core leaves out what comes too fast"
 

@@ -1,4 +1,6 @@
-"""The miniature's released weights inside ComfyUI: they load, the autoencoder is what it says, and the pictures show their captions."""
+"""The miniature's released weights inside ComfyUI: they load, the autoencoder is what it says, and the pictures show
+their captions.
+"""
 
 import asyncio
 from pathlib import Path
@@ -104,5 +106,7 @@ def test_pictures_show_their_captions(checkpoint):
     for at in range(0, CAPTIONS, BATCH):
         batch = drawn[at : at + BATCH]
         images = generate(*checkpoint, [scene.caption() for scene in batch], seed=at)
-        wrong += [scene.caption() for image, scene in zip(images, batch, strict=True) if not measure.shows(image, scene)]
+        wrong += [
+            scene.caption() for image, scene in zip(images, batch, strict=True) if not measure.shows(image, scene)
+        ]
     assert len(wrong) <= 0.1 * CAPTIONS, wrong

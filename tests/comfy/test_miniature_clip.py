@@ -6,7 +6,7 @@ import pytest
 import torch
 import train_clip
 import world
-from few_shot_motion.nodes import clip_file
+from few_shot_motion.host.metrics import clip_file
 from measuring import clip_metrics_of
 
 PER_SCENE = 4
@@ -34,7 +34,10 @@ def cosines(pair) -> torch.Tensor:
     rng = np.random.default_rng(5)
     images = torch.stack([still(scene, rng) for scene in train_clip.HELD_OUT for _ in range(PER_SCENE)])
     with torch.inference_mode():
-        seen, read = pair.embed_images(images), torch.stack([pair.embed_text(scene.caption()) for scene in train_clip.SCENES])
+        seen, read = (
+            pair.embed_images(images),
+            torch.stack([pair.embed_text(scene.caption()) for scene in train_clip.SCENES]),
+        )
     return torch.nn.functional.normalize(seen, dim=-1) @ torch.nn.functional.normalize(read, dim=-1).T
 
 
@@ -50,7 +53,10 @@ def test_every_word_is_among_the_scenes_left_out():
 def test_captions_of_unseen_scenes_are_found_among_all(cosines):
     found = cosines.argmax(dim=1)
     for name in ATTRIBUTES:
-        agree = [getattr(train_clip.SCENES[i], name) == getattr(train_clip.SCENES[j], name) for i, j in zip(found, RIGHT, strict=True)]
+        agree = [
+            getattr(train_clip.SCENES[i], name) == getattr(train_clip.SCENES[j], name)
+            for i, j in zip(found, RIGHT, strict=True)
+        ]
         assert np.mean(agree) >= (0.7 if name == "shape" else 0.98), name
     assert (found == RIGHT).float().mean() >= 0.7, "by chance 1 of 150"
 
@@ -81,8 +87,14 @@ def test_the_node_tells_a_video_from_its_wrong_captions():
 def test_a_video_that_changes_its_subject_is_less_consistent():
     a, b = world.Scene("red", "ball", "grass"), world.Scene("blue", "box", "grass")
     states = world.path("moves right", world.State(4.0, 8.0))
-    steady, changing = world.draw_clip(a, states), np.concatenate([world.draw_clip(a, states[:8]), world.draw_clip(b, states[8:])])
-    found = [clip_metrics_of(videos=[torch.from_numpy(clip).float() / 255], clip_file=train_clip.FILE.name) for clip in (steady, changing)]
+    steady, changing = (
+        world.draw_clip(a, states),
+        np.concatenate([world.draw_clip(a, states[:8]), world.draw_clip(b, states[8:])]),
+    )
+    found = [
+        clip_metrics_of(videos=[torch.from_numpy(clip).float() / 255], clip_file=train_clip.FILE.name)
+        for clip in (steady, changing)
+    ]
     assert found[0][2] > found[1][2] + 10 and found[0][1] > found[1][1]
 
 

@@ -10,10 +10,10 @@ import torch
 import unets
 from comfy.taesd.taesd import TAESD
 from comfy_execution.graph_utils import ExecutionBlocker
+from few_shot_motion.host.patching import bridge, modelscope_model
 from few_shot_motion.motion_modules import modelscope, modelscope_file
 from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformers
-from few_shot_motion.nodes import bridge, modelscope_model
 from few_shot_motion.nodes.modelscope import LoadModelScope
 from few_shot_motion.nodes.repeat_and_slide import RepeatAndSlideSampler
 from safetensors.torch import save_file
@@ -28,7 +28,9 @@ def folder(tmp_path_factory):
     save_file(modelscope_files.original_file(), place / "unet.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         for kind in ("diffusion_models", "vae"):
-            patch.setitem(folder_paths.folder_names_and_paths, kind, ([str(place)], folder_paths.supported_pt_extensions))
+            patch.setitem(
+                folder_paths.folder_names_and_paths, kind, ([str(place)], folder_paths.supported_pt_extensions)
+            )
         yield place
 
 
@@ -61,7 +63,9 @@ def clip_of(model, length: int, height: int = 4, width: int = 4, positive: list 
     """What KSampler makes of a batch of empty latents."""
     empty = {"samples": torch.zeros(length, 4, height, width)}
     with torch.inference_mode():
-        return core.KSampler().sample(model, 1, 2, 3.0, "euler", "normal", positive or text(1), text(2), empty)[0]["samples"]
+        return core.KSampler().sample(model, 1, 2, 3.0, "euler", "normal", positive or text(1), text(2), empty)[0][
+            "samples"
+        ]
 
 
 def output(model, latents: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
@@ -69,7 +73,10 @@ def output(model, latents: torch.Tensor, context: torch.Tensor | None = None) ->
     unets.load(model)
     clips = len(latents)
     return unets.eps_of(
-        model, latents, torch.full((clips,), 500.0), context if context is not None else text(3)[0][0].expand(clips, -1, -1)
+        model,
+        latents,
+        torch.full((clips,), 500.0),
+        context if context is not None else text(3)[0][0].expand(clips, -1, -1),
     )
 
 
@@ -81,7 +88,9 @@ def test_a_batch_of_latents_is_a_clip(model, vae):
     clip = clip_of(model, 16)
     assert clip.shape == (16, 4, 4, 4) and torch.isfinite(clip).all()
     assert core.VAEDecode().decode(vae, {"samples": clip})[0].shape == (16, 32, 32, 3)
-    assert (clip_of(model, 15) - clip[:15]).abs().amax((1, 2, 3)).min() > 1e-3  # what every frame is depends on the last one
+    assert (clip_of(model, 15) - clip[:15]).abs().amax(
+        (1, 2, 3)
+    ).min() > 1e-3  # what every frame is depends on the last one
 
 
 @pytest.mark.parametrize("length, height, width", [(1, 4, 4), (3, 5, 7)])
@@ -104,8 +113,10 @@ def test_a_picture_is_animated(model, vae):
     picture = torch.rand(1, 32, 32, 3, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         out = RepeatAndSlideSampler.execute(
-            model, text(1), text(2), picture, length=4, preset="custom", seed=1, cfg=2.0, window=3, queue="latent", sampler_name="euler",
-            scheduler="ddim_uniform", steps=2, resample=1, resample_start=0.0, resample_end=1.0, new_frames=1, context=0, inversion=True,
+            model, text(1), text(2), picture, length=4, preset="custom", seed=1, cfg=2.0, window=3, queue="latent",
+                                            sampler_name="euler",
+            scheduler="ddim_uniform", steps=2, resample=1, resample_start=0.0, resample_end=1.0, new_frames=1,
+                                            context=0, inversion=True,
             end="clean", batch="frames of one clip", vae=vae)  # fmt: skip
     latents, pictures = out.args[0]["samples"], out.args[1]
     assert latents.shape == (4, 4, 4, 4) and torch.isfinite(latents).all()
@@ -124,7 +135,9 @@ def test_a_second_copy_is_the_same_model(model):
 @torch.inference_mode()
 def test_half_precision(folder, model, monkeypatch):
     """The release is in half precision; where the device computes in it, so do the temporal layers."""
-    save_file({name: value.half() for name, value in modelscope_files.original_file().items()}, folder / "half.safetensors")
+    save_file(
+        {name: value.half() for name, value in modelscope_files.original_file().items()}, folder / "half.safetensors"
+    )
     monkeypatch.setattr(comfy.model_management, "unet_dtype", lambda **_: torch.float16)
     monkeypatch.setattr(comfy.model_management, "unet_manual_cast", lambda *_: None)
     half, latents = load("half.safetensors")[0], torch.randn(1, 4, 4, 8, 8)
@@ -135,7 +148,9 @@ def test_half_precision(folder, model, monkeypatch):
 
 def test_vae_of_the_release(folder, vae_weights, vae):
     """Its tensors are named as in a checkpoint."""
-    torch.save({"state_dict": {f"first_stage_model.{name}": value for name, value in vae_weights.items()}}, folder / "vae.pth")
+    torch.save(
+        {"state_dict": {f"first_stage_model.{name}": value for name, value in vae_weights.items()}}, folder / "vae.pth"
+    )
     loaded, latents = load("unet.safetensors", "vae.pth")[1], torch.randn(3, 4, 4, 4)
     assert torch.equal(loaded.decode(latents), vae.decode(latents))
 
@@ -154,12 +169,17 @@ def without(part: str):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (without("temopral_conv"), r"bad.safetensors is no ModelScope UNet, it holds \d+ tensors such as .+: choose ModelScope's or ZeroScope's UNet"),
-        (lambda tensors: {"lora_up.weight": torch.zeros(1)}, "is no ModelScope UNet, it holds 1 tensors such as lora_up.weight"),
+        (without("temopral_conv"), r"bad.safetensors is no ModelScope UNet, it holds \d+ tensors such as .+: choose "
+                                   r"ModelScope's or ZeroScope's UNet"),
+        (lambda tensors: {"lora_up.weight": torch.zeros(1)}, "is no ModelScope UNet, it holds 1 tensors such as "
+                                                             "lora_up.weight"),
         (without("middle_block.3.temopral_conv.conv4.3.bias"),
-         "no whole ModelScope UNet, 1 tensors are missing, foreign or of another shape, middle_block.2.temporal_conv.3.conv.bias for one"),
-        (lambda tensors: {**tensors, "init_attn.0.norm.weight": torch.zeros(3)}, "no whole ModelScope UNet, 1 tensors .+ init_attn.0.norm.weight"),
-        (lambda tensors: {**tensors, "out.2.bias": torch.zeros(7)}, "no whole ModelScope UNet, 1 tensors .+ out.2.bias for one"),
+         "no whole ModelScope UNet, 1 tensors are missing, foreign or of another shape, "
+         "middle_block.2.temporal_conv.3.conv.bias for one"),
+        (lambda tensors: {**tensors, "init_attn.0.norm.weight": torch.zeros(3)}, "no whole ModelScope UNet, 1 tensors "
+                                                                                 ".+ init_attn.0.norm.weight"),
+        (lambda tensors: {**tensors, "out.2.bias": torch.zeros(7)}, "no whole ModelScope UNet, 1 tensors .+ out.2.bias "
+                                                                    "for one"),
         (without("input_blocks.0.1."), "no whole ModelScope UNet, its tensors do not tell its size"),
         (without("input_blocks.0.0."), "no whole ModelScope UNet, its tensors do not tell its size"),
     ],
@@ -204,14 +224,17 @@ def test_any_missing_tensor_is_noticed():
 
 
 def test_text_of_another_encoder_is_refused(model):
-    with pytest.raises(ValueError, match="takes text of 64 channels, this prompt has 48: encode it with OpenCLIP ViT-H"):
+    with pytest.raises(
+        ValueError, match="takes text of 64 channels, this prompt has 48: encode it with OpenCLIP ViT-H"
+    ):
         clip_of(model, 2, positive=text(1, width=48))
 
 
 def test_video_latents_are_refused(model):
     video = {"samples": torch.zeros(1, 4, 3, 4, 4)}
     with pytest.raises(
-        ValueError, match=r"a batch of latents, one per frame, these have the shape \(1, 4, 3, 4, 4\): use Empty Latent Image"
+        ValueError,
+        match=r"a batch of latents, one per frame, these have the shape \(1, 4, 3, 4, 4\): use Empty Latent Image",
     ):
         core.KSampler().sample(model, 1, 2, 3.0, "euler", "normal", text(1), text(2), video)
 
@@ -220,7 +243,9 @@ def test_a_motion_module_of_another_family_is_refused(model):
     """AnimateDiff's for SD 1.x have the sizes of this UNet too."""
     tensors = TemporalTransformers(bridge.sites_of(model, "animatediff")).state_dict()
     bridge.apply_adapter(model, MotionAdapter("animatediff", tensors))
-    with pytest.raises(ValueError, match="made for Stable Diffusion 1.x, the model is ModelScope T2V: its layers have the right sizes"):
+    with pytest.raises(
+        ValueError, match="made for Stable Diffusion 1.x, the model is ModelScope T2V: its layers have the right sizes"
+    ):
         bridge.apply_adapter(model, MotionAdapter("animatediff", tensors, metadata={"base": "Stable Diffusion 1.x"}))
 
 
@@ -228,7 +253,8 @@ def test_a_file_that_is_no_vae_is_refused(folder):
     save_file({"some.weight": torch.zeros(2)}, folder / "novae.safetensors")
     with pytest.raises(
         ValueError,
-        match="novae.safetensors is no VAE that ComfyUI knows, it holds 1 tensors such as some.weight: choose ModelScope's VQGAN",
+        match="novae.safetensors is no VAE that ComfyUI knows, it holds 1 tensors such as some.weight: choose "
+        "ModelScope's VQGAN",
     ):
         load("unet.safetensors", "novae.safetensors")
 
@@ -236,7 +262,8 @@ def test_a_file_that_is_no_vae_is_refused(folder):
 def test_sites_are_those_of_the_family(model):
     assert bridge.family(model) == "ModelScope T2V"
     sites = bridge.sites_of(model, "modelscope")
-    assert {site.path for site in sites if site.is_block} == {"input_blocks.0.0", "input_blocks.1", "input_blocks.3", "middle_block",
+    assert {site.path for site in sites if site.is_block} == {"input_blocks.0.0", "input_blocks.1", "input_blocks.3",
+                                                              "middle_block",
                                                               *(f"output_blocks.{i}" for i in range(4))}  # fmt: skip
     assert len([site for site in sites if not site.is_block]) == 8
     assert all(modelscope.site_of(name) for name in model.get_additional_models()[0].model.state_dict())

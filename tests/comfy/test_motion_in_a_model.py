@@ -5,9 +5,10 @@ import comfy.samplers
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.sampling import clip_sampling
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.module import MotionModule, initialise
-from few_shot_motion.nodes import bridge, clip_sampling
 
 FRAMES = 5
 
@@ -60,14 +61,17 @@ def test_an_untrained_adapter_leaves_the_first_frame_alone(base, plain):
 
 
 def test_one_frame_of_an_untrained_adapter_is_the_image_model(base):
-    assert torch.allclose(output(bridge.apply_adapter(base, made_for(base, fresh=True)), frames=1), output(base, frames=1), atol=1e-5)
+    assert torch.allclose(
+        output(bridge.apply_adapter(base, made_for(base, fresh=True)), frames=1), output(base, frames=1), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("end", [0.0, 1.0])
 def test_strength_is_continuous_at_both_ends(base, end):
     near = abs(end - 1e-4)
     assert (
-        output(bridge.apply_adapter(base, made_for(base), near)) - output(bridge.apply_adapter(base, made_for(base), end))
+        output(bridge.apply_adapter(base, made_for(base), near))
+        - output(bridge.apply_adapter(base, made_for(base), end))
     ).abs().max() < 5e-3
 
 
@@ -85,7 +89,9 @@ def test_two_adapters_add_up(base):
     halves = bridge.apply_adapter(bridge.apply_adapter(base, made_for(base), 0.5), made_for(base, seed=2), 0.5)
     swapped = bridge.apply_adapter(bridge.apply_adapter(base, made_for(base, seed=2), 0.5), made_for(base), 0.5)
     found = output(halves)
-    assert torch.isfinite(found).all() and (found - output(swapped)).abs().max() < 0.5 * (found - output(base)).abs().max()
+    assert (
+        torch.isfinite(found).all() and (found - output(swapped)).abs().max() < 0.5 * (found - output(base)).abs().max()
+    )
     nothing = bridge.apply_adapter(bridge.apply_adapter(base, made_for(base)), made_for(base, fresh=True), 0.0)
     assert torch.equal(output(nothing), output(bridge.apply_adapter(base, made_for(base))))
 
@@ -127,12 +133,16 @@ def test_a_low_rank_adapter_is_its_products(base):
             whole[name] = value
         elif name.endswith("bias"):
             whole[name.replace(".up.", ".")] = value
-    thin_out, whole_out = (output(bridge.apply_adapter(base, adapter)) for adapter in (thin, MotionAdapter("lamp", whole)))
+    thin_out, whole_out = (
+        output(bridge.apply_adapter(base, adapter)) for adapter in (thin, MotionAdapter("lamp", whole))
+    )
     assert torch.allclose(thin_out, whole_out, atol=1e-4)
 
 
 def test_wrong_models_are_refused(base):
-    with pytest.raises(AdapterError, match="This adapter was made for another model, the model is Stable Diffusion 1.x"):
+    with pytest.raises(
+        AdapterError, match="This adapter was made for another model, the model is Stable Diffusion 1.x"
+    ):
         bridge.apply_adapter(unets.sd_model({**unets.TINY, "model_channels": 64}), made_for(base))
 
     class Flux:
@@ -154,11 +164,15 @@ def sampled(model, sampler: str, seen: list | None = None, sampler_object=None) 
     cond, uncond = ([[torch.randn(1, 9, 64, generator=generator), {}]] for _ in range(2))
     if seen is not None:
         model = model.clone()
-        model.set_model_unet_function_wrapper(lambda apply, call: seen.append(call) or apply(call["input"], call["timestep"], **call["c"]))
+        model.set_model_unet_function_wrapper(
+            lambda apply, call: seen.append(call) or apply(call["input"], call["timestep"], **call["c"])
+        )
     noise = torch.randn(latents.shape, generator=generator)
     sampler_object = sampler_object or comfy.samplers.sampler_object(sampler)
     with torch.inference_mode():
-        return first, clip_sampling.sample_clip(model, cond, uncond, latents, noise, 3, 3, 4.0, sampler_object, "normal")
+        return first, clip_sampling.sample_clip(
+            model, cond, uncond, latents, noise, 3, 3, 4.0, sampler_object, "normal"
+        )
 
 
 @pytest.mark.parametrize("sampler", ["euler", "ddim", "euler_ancestral", "dpmpp_2m", "dpmpp_2m_sde", "lcm"])
@@ -226,10 +240,14 @@ def test_first_frame_conditioning_serves_sampler_custom_advanced(base):
 
     first = torch.randn(1, 4, 8, 8) * 5
     cond = [[torch.randn(1, 9, 64), {}]]
-    model, latent = FirstFrameConditioning.execute(bridge.apply_adapter(base, made_for(base)), {"samples": first}, FRAMES).args
+    model, latent = FirstFrameConditioning.execute(
+        bridge.apply_adapter(base, made_for(base)), {"samples": first}, FRAMES
+    ).args
     noise = FrameNoise.execute(3, "autoregressive", 0.3, True).args[0]
     guider = CFGGuider.execute(model, cond, cond, 2.0).args[0]
     sigmas = comfy.samplers.calculate_sigmas(base.model.model_sampling, "normal", 3)
     with torch.inference_mode():
-        clip = SamplerCustomAdvanced.execute(noise, guider, comfy.samplers.sampler_object("dpmpp_2m"), sigmas, latent).args[0]["samples"]
+        clip = SamplerCustomAdvanced.execute(
+            noise, guider, comfy.samplers.sampler_object("dpmpp_2m"), sigmas, latent
+        ).args[0]["samples"]
     assert clip.shape[0] == FRAMES and torch.equal(clip[:1].cpu(), first) and torch.isfinite(clip).all()

@@ -81,8 +81,10 @@ def still(client) -> np.ndarray:
         "3": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["1", 1], "text": ""}},
         "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 128, "height": 128, "batch_size": 2}},
         "5": {"class_type": "KSampler", "inputs": {
-            "model": ["1", 0], "positive": ["2", 0], "negative": ["3", 0], "latent_image": ["4", 0], "seed": 4, "steps": 4, "cfg": 3.0,
-            "sampler_name": "euler", "scheduler": "normal", "denoise": 1 - 1e-6 * next(_again)}},  # all the same to core, but not to its cache
+            "model": ["1", 0], "positive": ["2", 0], "negative": ["3", 0], "latent_image": ["4", 0], "seed": 4,
+                                                   "steps": 4, "cfg": 3.0,
+            "sampler_name": "euler", "scheduler": "normal", "denoise": 1 - 1e-6 * next(_again)}},
+               # all the same to core, but not to its cache
         "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0], "vae": ["1", 2]}},
         "7": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "still"}},
     }  # fmt: skip
@@ -133,17 +135,26 @@ def test_a_plain_image_is_the_same_before_and_after_everything(client, adapter, 
         client.run(failing_in_the_middle(adapter))
     assert np.array_equal(still(client), before), "after an exception"
 
-    assert np.array_equal(frames_of(client, animation(adapter, seed=1, cfg=9.0 + 1e-9)), video), "and the video too is the same"
+    assert np.array_equal(frames_of(client, animation(adapter, seed=1, cfg=9.0 + 1e-9)), video), (
+        "and the video too is the same"
+    )
 
 
 def failing_in_the_middle(adapter: str) -> dict:
     """A second prompt from half-way on, for an area outside the picture: core fails on it in the middle of sampling."""
     prompt = animation(adapter, steps=6, seed=3)
     good = workflows.titled(prompt, "Prompt")
-    prompt["late"] = {"class_type": "ConditioningSetTimestepRange", "inputs": {"conditioning": [good, 0], "start": 0.5, "end": 1.0}}
+    prompt["late"] = {
+        "class_type": "ConditioningSetTimestepRange",
+        "inputs": {"conditioning": [good, 0], "start": 0.5, "end": 1.0},
+    }
     prompt["area"] = {"class_type": "ConditioningSetArea",
-                      "inputs": {"conditioning": ["late", 0], "width": 64, "height": 64, "x": 512, "y": 512, "strength": 1.0}}  # fmt: skip
-    prompt["both"] = {"class_type": "ConditioningCombine", "inputs": {"conditioning_1": [good, 0], "conditioning_2": ["area", 0]}}
+                      "inputs": {"conditioning": ["late", 0], "width": 64, "height": 64, "x": 512, "y": 512,
+                                 "strength": 1.0}}  # fmt: skip
+    prompt["both"] = {
+        "class_type": "ConditioningCombine",
+        "inputs": {"conditioning_1": [good, 0], "conditioning_2": ["area", 0]},
+    }
     workflows.set_inputs(prompt, "Sampler", positive=["both", 0])
     return prompt
 
@@ -152,7 +163,10 @@ def test_training_again_with_the_same_seed_gives_the_same_file(client, adapter, 
     client.run(training(name="shared again", steps=3))
     again = max(adapters.glob("shared again_?????_.safetensors"))
     assert torch.equal(
-        *(torch.frombuffer(bytearray(file.read_bytes()[-10_000:]), dtype=torch.uint8) for file in (again, adapters / adapter))
+        *(
+            torch.frombuffer(bytearray(file.read_bytes()[-10_000:]), dtype=torch.uint8)
+            for file in (again, adapters / adapter)
+        )
     )
 
 
@@ -220,7 +234,9 @@ def test_adapter_files_that_cannot_be_used(client, adapter, adapters, name, mess
             return (print, ("run",))
 
     wide = MotionModule([Site("input_blocks.1.0.in_layers.2", 320, is_block=False)])
-    save_adapter(MotionAdapter("lamp", dict(wide.state_dict()), metadata={"base": "SDXL"}), adapters / "other base.safetensors")
+    save_adapter(
+        MotionAdapter("lamp", dict(wide.state_dict()), metadata={"base": "SDXL"}), adapters / "other base.safetensors"
+    )
     (adapters / "truncated.safetensors").write_bytes((adapters / adapter).read_bytes()[:5000])
     (adapters / "picture.safetensors").write_bytes(b"\x89PNG" * 1000)
     (adapters / "code.bin").write_bytes(pickle.dumps(Code()))
@@ -236,7 +252,10 @@ def test_adapter_files_that_cannot_be_used(client, adapter, adapters, name, mess
         ({"frames": 12}, "Clip 1 has 8 frames, 12 are needed: use longer clips or fewer frames."),
         ({"folder": "mixed sizes"}, "The clips have different sizes (64x64, 128x128): set width and height"),
         ({"folder": "nothing"}, "No video files found"),
-        ({"captions of": "two clips"}, "There are 3 clips and 2 captions: give one caption per clip, or a single one for all."),
+        (
+            {"captions of": "two clips"},
+            "There are 3 clips and 2 captions: give one caption per clip, or a single one for all.",
+        ),
         ({"prefix": "taken/motion"}, "could not be written"),
     ],
 )
@@ -268,15 +287,25 @@ def make_video(file, side: int) -> None:
         stream = container.add_stream("h264", rate=8)
         stream.width = stream.height = side
         for i in range(FRAMES):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((side, side, 3), 20 * i, np.uint8), format="rgb24")))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.full((side, side, 3), 20 * i, np.uint8), format="rgb24"))
+            )
         container.mux(stream.encode())
 
 
 @pytest.mark.parametrize(
     "node, inputs, message",
     [
-        ("EmptyLatentImage", {"width": 128, "height": 128, "batch_size": 2}, "One first frame is wanted, the latent holds 2"),
-        ("EmptySD3LatentImage", {"width": 128, "height": 128, "batch_size": 1}, "this model's latents are (1, 4, height, width)"),
+        (
+            "EmptyLatentImage",
+            {"width": 128, "height": 128, "batch_size": 2},
+            "One first frame is wanted, the latent holds 2",
+        ),
+        (
+            "EmptySD3LatentImage",
+            {"width": 128, "height": 128, "batch_size": 1},
+            "this model's latents are (1, 4, height, width)",
+        ),
     ],
 )
 def test_latents_that_are_no_first_frame(client, adapter, node, inputs, message):
@@ -313,7 +342,11 @@ def test_the_pack_loads_fast_and_says_nothing(server):
     }
     assert times["few-shot-motion"] < 0.2
     startup = log.split("To see the GUI go to")[0]
-    ours = [line for line in startup.splitlines() if "few" in line.lower() and "motion" in line.lower() and "seconds" not in line]
+    ours = [
+        line
+        for line in startup.splitlines()
+        if "few" in line.lower() and "motion" in line.lower() and "seconds" not in line
+    ]
     assert [line for line in ours if str(server.base) not in line] == []
 
 

@@ -4,11 +4,11 @@ import comfy.supported_models
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.methods import METHODS
 from few_shot_motion.motion_modules.module import initialise
 from few_shot_motion.motion_modules.recurrent import FORMS
-from few_shot_motion.nodes import bridge
 
 FRAMES = 4
 KINDS = ["tune-a-video", *FORMS]
@@ -23,7 +23,11 @@ def made_for(model, kind: str, fresh: bool = False, joint_norm: bool = True) -> 
     method, form = (kind, "") if kind in METHODS else ("recurrent", kind)
     adapter = MotionAdapter(method, {}, joint_norm=joint_norm, recurrence=form)
     module = METHODS[method].build(adapter, bridge.sites_of(model, method), torch.nn)
-    tensors = dict(initialise(module).state_dict()) if fresh else {k: 0.3 * v for k, v in unets.random_weights(module, 1).items()}
+    tensors = (
+        dict(initialise(module).state_dict())
+        if fresh
+        else {k: 0.3 * v for k, v in unets.random_weights(module, 1).items()}
+    )
     return MotionAdapter(method, tensors, joint_norm=joint_norm, recurrence=form)
 
 
@@ -56,9 +60,13 @@ def test_a_fresh_fixed_memory_is_the_base_method(base):
 
 def test_two_memories_cannot_act_at_once(base):
     one = bridge.apply_adapter(base, made_for(base, "fixed"))
-    with pytest.raises(AdapterError, match="already in the model at the first frame and the former frame and a memory of its own"):
+    with pytest.raises(
+        AdapterError, match="already in the model at the first frame and the former frame and a memory of its own"
+    ):
         bridge.apply_adapter(one, made_for(base, "fixed"))
-    halves = bridge.apply_adapter(bridge.apply_adapter(base, made_for(base, "tune-a-video"), 0.5), made_for(base, "tune-a-video"), 0.5)
+    halves = bridge.apply_adapter(
+        bridge.apply_adapter(base, made_for(base, "tune-a-video"), 0.5), made_for(base, "tune-a-video"), 0.5
+    )
     assert torch.isfinite(output(halves)).all()
 
 

@@ -1,4 +1,6 @@
-"""Repeat-and-slide in ComfyUI: its samplers, masks, guiders and VAE around a small UNet whose frames see each other, and a small video model."""
+"""Repeat-and-slide in ComfyUI: its samplers, masks, guiders and VAE around a small UNet whose frames see each other,
+and a small video model.
+"""
 
 import comfy.latent_formats
 import comfy.model_base
@@ -13,10 +15,12 @@ import torch
 import unets
 from comfy.taesd.taesd import TAESD
 from comfy_execution.graph_utils import ExecutionBlocker
+from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.sampling import sliding
+from few_shot_motion.host.sampling.given_frames import PixelQueue
 from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.nodes import bridge, repeat_and_slide, sliding
-from few_shot_motion.nodes.given_frames import PixelQueue
+from few_shot_motion.nodes import repeat_and_slide
 from few_shot_motion.nodes.repeat_and_slide import PRESETS, RepeatAndSlideSampler, SamplerRepeatAndSlide
 
 
@@ -78,8 +82,10 @@ def latents(frames: int, seed: int = 3, size: int = 8) -> dict:
     return {"samples": torch.randn(frames, 4, size, size, generator=torch.Generator().manual_seed(seed)) * 5}
 
 
-CUSTOM = {"length": 5, "preset": "custom", "seed": 1, "cfg": 2.0, "window": 4, "queue": "latent", "sampler_name": "euler", "scheduler": "ddim_uniform",
-          "steps": 2, "resample": 1, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0, "inversion": True, "end": "clean",
+CUSTOM = {"length": 5, "preset": "custom", "seed": 1, "cfg": 2.0, "window": 4, "queue": "latent",
+          "sampler_name": "euler", "scheduler": "ddim_uniform",
+          "steps": 2, "resample": 1, "resample_start": 0.0, "resample_end": 1.0, "new_frames": 1, "context": 0,
+          "inversion": True, "end": "clean",
           "batch": "frames of one clip"}  # fmt: skip
 
 
@@ -95,7 +101,8 @@ def counting(model) -> tuple:
     model, calls = model.clone(), []
     model.set_model_unet_function_wrapper(
         lambda apply, call: (
-            calls.append((call["input"].shape, call["cond_or_uncond"])) or apply(call["input"], call["timestep"], **call["c"])
+            calls.append((call["input"].shape, call["cond_or_uncond"]))
+            or apply(call["input"], call["timestep"], **call["c"])
         )
     )
     return model, calls
@@ -110,7 +117,9 @@ def test_a_picture_is_animated(moving):
     clip, pictures, said = run(model, first)
     assert clip.shape == (5, 4, 8, 8) and torch.equal(clip[:1], first["samples"])
     assert torch.isfinite(clip).all() and (clip[1:] - clip[:1]).abs().amax((1, 2, 3)).min() > 0.1
-    assert len(calls) == 2 + 4 * 2 * 2  # asked twice whether its frames meet; steps times repeats and one, for every new frame
+    assert (
+        len(calls) == 2 + 4 * 2 * 2
+    )  # asked twice whether its frames meet; steps times repeats and one, for every new frame
     assert {shape[0] for shape, _ in calls} == {8} and {tuple(sorted(parts)) for _, parts in calls} == {
         (0, 1)
     }  # cond and uncond in one call
@@ -179,7 +188,9 @@ def test_a_long_clip(moving):
 def test_samplers_without_memory(moving, sampler):
     clip, _, _ = run(moving, latents(1), sampler_name=sampler, length=3, end="smallest sigma (official)")
     assert torch.isfinite(clip).all()
-    assert torch.equal(run(moving, latents(1), sampler_name=sampler, length=3, end="smallest sigma (official)")[0], clip)
+    assert torch.equal(
+        run(moving, latents(1), sampler_name=sampler, length=3, end="smallest sigma (official)")[0], clip
+    )
 
 
 def test_ddim_is_euler(moving):
@@ -188,7 +199,9 @@ def test_ddim_is_euler(moving):
 
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun", "uni_pc", "dpm_adaptive", "dpmpp_2m_sde"])
 def test_samplers_with_memory_are_refused(moving, sampler):
-    with pytest.raises(ValueError, match=f"{sampler} remembers earlier steps or looks between them: choose euler, ddim"):
+    with pytest.raises(
+        ValueError, match=f"{sampler} remembers earlier steps or looks between them: choose euler, ddim"
+    ):
         run(moving, latents(1), sampler_name=sampler)
 
 
@@ -289,7 +302,15 @@ def advanced(model, latent: dict, sigmas=None, **changed) -> tuple[torch.Tensor,
     from comfy_extras.nodes_custom_sampler import CFGGuider, SamplerCustomAdvanced
     from few_shot_motion.nodes.frame_noise import FrameNoise
 
-    settings = {"window": 4, "context": 0, "new_frames": 1, "resample": 1, "resample_start": 0.0, "resample_end": 1.0, "inversion": True}
+    settings = {
+        "window": 4,
+        "context": 0,
+        "new_frames": 1,
+        "resample": 1,
+        "resample_start": 0.0,
+        "resample_end": 1.0,
+        "inversion": True,
+    }
     sampler = SamplerRepeatAndSlide.execute(**{**settings, "sampler_name": "euler", **changed}).args[0]
     guider = CFGGuider.execute(model, text(1), text(2), 2.0).args[0]
     if sigmas is None:
@@ -333,7 +354,9 @@ def test_as_a_sampler_it_says_where_a_flow_starts(caplog):
 
 def test_a_model_whose_frames_do_not_meet_is_refused(base):
     model, calls = counting(base)
-    with pytest.raises(ValueError, match="This model makes each frame for itself: .* Give it motion with Load Motion Adapter"):
+    with pytest.raises(
+        ValueError, match="This model makes each frame for itself: .* Give it motion with Load Motion Adapter"
+    ):
         run(model, latents(1))
     assert len(calls) == 4
     with pytest.raises(ValueError, match="makes each frame for itself"):
@@ -349,7 +372,9 @@ def test_a_video_model_of_single_frames_is_refused():
 
 
 def test_layers_that_act_late_are_found(base, moving):
-    adapter = MotionAdapter("lamp", {k: v.clone() for k, v in moving.get_additional_models()[0].model.state_dict().items()})
+    adapter = MotionAdapter(
+        "lamp", {k: v.clone() for k, v in moving.get_additional_models()[0].model.state_dict().items()}
+    )
     still = {name: torch.zeros_like(value) if ".delta." in name else value for name, value in adapter.tensors.items()}
     late = bridge.apply_adapter(base, MotionAdapter("lamp", still), 1.0, start_percent=0.4)
     assert torch.isfinite(run(late, latents(1), length=2, steps=4)[0]).all()
@@ -364,7 +389,11 @@ def test_layers_that_act_late_are_found(base, moving):
         (latents(5), {}, "All 5 frames are known already: ask for a longer clip"),
         (latents(6), {}, "6 frames are given for a clip of 5: set length to more than that"),
         (latents(1), {"window": 1}, "A window of 1 frames has no room"),
-        (latents(1), {"end_frames": latents(1, size=6)}, "different sizes, in latents 8x8 at the start and 6x6 at the end"),
+        (
+            latents(1),
+            {"end_frames": latents(1, size=6)},
+            "different sizes, in latents 8x8 at the start and 6x6 at the end",
+        ),
         (latents(5), {"known_frames": torch.zeros(5, 8, 8)}, "No frame of the clip is known"),
         (latents(5), {"known_frames": torch.zeros(4, 8, 8)}, "The mask has 4 frames and 5 are given for a clip of 5"),
         (latents(5), {"known_frames": torch.eye(8).expand(5, 8, 8)}, "Frame 0 of the mask is marked in part"),
@@ -373,7 +402,11 @@ def test_layers_that_act_late_are_found(base, moving):
             {"known_frames": torch.ones(5, 8, 8), "end_frames": latents(1)},
             "A mask of known frames and end frames were both given",
         ),
-        ({"samples": torch.zeros(1, 16, 8, 8)}, {}, r"shape \(1, 16, 8, 8\), this model's are \(frames, 4, height, width\)"),
+        (
+            {"samples": torch.zeros(1, 16, 8, 8)},
+            {},
+            r"shape \(1, 16, 8, 8\), this model's are \(frames, 4, height, width\)",
+        ),
         ({"samples": torch.full((1, 4, 8, 8), float("nan"))}, {}, "hold values that are no numbers"),
         (torch.rand(1, 64, 64, 3), {}, "A VAE is needed, pictures were given: connect"),
         (latents(1), {"queue": "pixel"}, "A VAE is needed, the queue is of pixels: connect"),
@@ -419,7 +452,8 @@ def test_widgets_keep_their_places():
     """Workflows store widgets by position: new ones go to the end."""
     inputs = RepeatAndSlideSampler.define_schema().inputs
     widgets = [item.id for item in inputs if hasattr(item, "default")]
-    assert widgets == ["length", "preset", "seed", "cfg", "window", "queue", "sampler_name", "scheduler", "steps", "resample", "resample_start",
+    assert widgets == ["length", "preset", "seed", "cfg", "window", "queue", "sampler_name", "scheduler", "steps",
+                       "resample", "resample_start",
                        "resample_end", "new_frames", "context", "inversion", "end", "batch"]  # fmt: skip
     assert all(item.tooltip for item in inputs)
     assert list(repeat_and_slide.PRESETS) == ["exact", "balanced", "fast"]

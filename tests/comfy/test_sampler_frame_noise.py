@@ -38,7 +38,9 @@ def test_frames_share_every_step_or_the_sampler_is_refused(base, name):
     sampler = comfy.samplers.sampler_object(name)
     if same(clip(base, sampler, 1, seed=5), clip(base, sampler, 1, seed=6)):
         with pytest.raises(
-            ValueError, match="draws no noise in its steps, so there is none to share: connect one that does, for example euler_anc"
+            ValueError,
+            match="draws no noise in its steps, so there is none to share: connect one that does, for example "
+            "euler_anc",
         ):
             sharing(sampler)
         return
@@ -49,7 +51,9 @@ def test_frames_share_every_step_or_the_sampler_is_refused(base, name):
 
 @pytest.mark.parametrize("name", ["euler_ancestral", "dpmpp_2m_sde"])
 def test_noise_does_not_depend_on_the_number_of_frames(base, name):
-    long, short = (clip(base, sharing(comfy.samplers.sampler_object(name), "autoregressive", 0.5), frames) for frames in (4, 2))
+    long, short = (
+        clip(base, sharing(comfy.samplers.sampler_object(name), "autoregressive", 0.5), frames) for frames in (4, 2)
+    )
     assert same(long[:2], short)
 
 
@@ -63,7 +67,9 @@ def test_the_noise_of_every_step_has_variance_one():
     wide, sigmas = torch.zeros(4, 4, 96, 96), torch.tensor([9.0, 4.0, 1.0, 0.0])
     for strategy in ("independent", "shared", "autoregressive", "warped"):
         drawn.clear()
-        sharing(comfy.samplers.KSAMPLER(spy), strategy, 0.6, move=(16.0, 8.0)).sampler_function(None, wide, sigmas, extra_args={"seed": 1})
+        sharing(comfy.samplers.KSAMPLER(spy), strategy, 0.6, move=(16.0, 8.0)).sampler_function(
+            None, wide, sigmas, extra_args={"seed": 1}
+        )
         variances = torch.stack(drawn).var((2, 3, 4))
         assert variances.shape == (2, 4) and (variances - 1).abs().max() < 0.03
         assert abs(float(torch.corrcoef(torch.stack([drawn[0][0].flatten(), drawn[1][0].flatten()]))[0, 1])) < 0.02
@@ -83,4 +89,6 @@ def test_other_kinds_of_samplers_are_refused():
 def test_video_latents_have_their_frames_behind_the_channels():
     noise = FrameNoise.execute(3, "shared", 1.0, True).args[0].generate_noise({"samples": torch.zeros(2, 4, 5, 8, 8)})
     assert noise.shape == (2, 4, 5, 8, 8)
-    assert torch.equal(noise[:, :, 1:], noise[:, :, :1].expand(-1, -1, 4, -1, -1)) and not torch.equal(noise[0], noise[1])
+    assert torch.equal(noise[:, :, 1:], noise[:, :, :1].expand(-1, -1, 4, -1, -1)) and not torch.equal(
+        noise[0], noise[1]
+    )

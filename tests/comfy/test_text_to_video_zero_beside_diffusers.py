@@ -1,4 +1,6 @@
-"""Text2Video-Zero beside diffusers' TextToVideoZeroPipeline, both run here on the same random weights; skipped where diffusers is not in .dev."""
+"""Text2Video-Zero beside diffusers' TextToVideoZeroPipeline, both run here on the same random weights; skipped where
+diffusers is not in .dev.
+"""
 
 import comfy.samplers
 import pytest
@@ -11,7 +13,8 @@ FRAMES, STEPS, GUIDANCE, SEED = 4, 10, 7.5, 8
 HEIGHT, WIDTH = 64, 96  # px
 DELTA = (60.0, -90.0)  # large, for so small a picture to move at all
 SIZE = {"block_out_channels": (32, 64), "layers_per_block": 1, "cross_attention_dim": 64,
-        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"), "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D")}  # fmt: skip
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D")}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,8 @@ def peer(diffusers):
 
     unet = diffusers.UNet2DConditionModel(**SIZE).eval()
     unet.load_state_dict(unets.random_weights(unet, 0))
-    scheduler = diffusers.DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, clip_sample=False,
+    scheduler = diffusers.DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
+                                        steps_offset=1, clip_sample=False,
                                         set_alpha_to_one=False)  # fmt: skip
     pipeline = WithoutText(None, None, None, unet, scheduler, None, None, requires_safety_checker=False)
     pipeline.set_progress_bar_config(disable=True)
@@ -36,7 +40,9 @@ def ours(pipeline, texts, start: torch.Tensor, eps: torch.Tensor, t0: int, t1: i
     """The node, core's guider and core's euler on ddim_uniform's steps; final latents in the UNet's scale."""
     model = unets.sd_model(unets.TINY, unets.base_weights(pipeline.unet.state_dict()))
     schedule = model.get_model_object("model_sampling")
-    moving = text_to_video_zero.TextToVideoZero.execute(model, -DELTA[0] * WIDTH / 512, -DELTA[1] * HEIGHT / 512, t0, t1, 0.6).args[0]
+    moving = text_to_video_zero.TextToVideoZero.execute(
+        model, -DELTA[0] * WIDTH / 512, -DELTA[1] * HEIGHT / 512, t0, t1, 0.6
+    ).args[0]
     sigmas = comfy.samplers.calculate_sigmas(schedule, "ddim_uniform", STEPS)
     assert [round(float(schedule.timestep(sigma))) for sigma in sigmas[:-1]] == pipeline.scheduler.timesteps.tolist()
     sigmas[-1] = schedule.sigmas[0]  # theirs ends at the first entry of the table
@@ -46,7 +52,9 @@ def ours(pipeline, texts, start: torch.Tensor, eps: torch.Tensor, t0: int, t1: i
     guider.set_cfg(GUIDANCE)
     noise = torch.cat([start * (1 + 1 / sigmas[0] ** 2).sqrt(), eps])
     with torch.inference_mode():
-        out = guider.sample(noise, torch.zeros_like(noise), comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0)
+        out = guider.sample(
+            noise, torch.zeros_like(noise), comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0
+        )
     return out * 0.18215 / (1 + sigmas[-1] ** 2).sqrt()
 
 
@@ -57,13 +65,17 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def test_the_whole_pipeline(peer, monkeypatch):
-    """1e-4 for all frames once the noise is added between diffusers' levels, one timestep below those of its latents; without, 2e-3."""
+    """1e-4 for all frames once the noise is added between diffusers' levels, one timestep below those of its latents;
+    without, 2e-3.
+    """
     pipeline, texts = peer
     generator = torch.Generator().manual_seed(SEED)
     start = torch.randn(1, 4, HEIGHT // 8, WIDTH // 8, generator=generator)
     eps = torch.randn(FRAMES - 1, *start.shape[1:], generator=torch.Generator().manual_seed(SEED + 1))
-    expected = pipeline("", FRAMES, HEIGHT, WIDTH, STEPS, GUIDANCE, latents=start, generator=torch.Generator().manual_seed(SEED + 1),
-                        motion_field_strength_x=DELTA[0], motion_field_strength_y=DELTA[1], output_type="latent", t0=6, t1=8).images  # fmt: skip
+    expected = pipeline("", FRAMES, HEIGHT, WIDTH, STEPS, GUIDANCE, latents=start,
+                        generator=torch.Generator().manual_seed(SEED + 1),
+                        motion_field_strength_x=DELTA[0], motion_field_strength_y=DELTA[1], output_type="latent", t0=6,
+                        t1=8).images  # fmt: skip
     assert pipeline.scheduler.timesteps[[-9, -7]].tolist() == [801, 601]
     alphas, branch = pipeline.scheduler.alphas_cumprod, text_to_video_zero.branch
 

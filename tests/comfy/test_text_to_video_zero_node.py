@@ -1,13 +1,15 @@
-"""Text2Video-Zero inside ComfyUI: any sampler, SD 1.x, 2.x and SDXL, masks, what is refused, and a model as clean as before."""
+"""Text2Video-Zero inside ComfyUI: any sampler, SD 1.x, 2.x and SDXL, masks, what is refused, and a model as clean as
+before.
+"""
 
 import comfy.samplers
 import comfy.supported_models
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.sampling.clip_sampling import condition_model
 from few_shot_motion.motion_modules.adapter import AdapterError
-from few_shot_motion.nodes import bridge
-from few_shot_motion.nodes.clip_sampling import condition_model
 from few_shot_motion.nodes.text_to_video_zero import TextToVideoZero
 
 FRAMES = 3
@@ -25,21 +27,36 @@ def moving(model, move=(16.0, 0.0), **inputs):
 
 
 def sample(
-    model, sampler="euler", steps=4, frames=FRAMES, seed=3, cfg=2.0, scheduler="normal", denoise=1.0, latents=None, mask=None, callback=None
+    model,
+    sampler="euler",
+    steps=4,
+    frames=FRAMES,
+    seed=3,
+    cfg=2.0,
+    scheduler="normal",
+    denoise=1.0,
+    latents=None,
+    mask=None,
+    callback=None,
 ):
     generator = torch.Generator().manual_seed(1)
     cond, uncond = (
-        [[torch.randn(1, 9, 64, generator=generator), {"pooled_output": torch.randn(1, 1280, generator=generator)}]] for _ in range(2)
+        [[torch.randn(1, 9, 64, generator=generator), {"pooled_output": torch.randn(1, 1280, generator=generator)}]]
+        for _ in range(2)
     )
     noise = torch.stack([torch.randn(4, *SIZE, generator=generator.manual_seed(seed + i)) for i in range(frames)])
     latents = torch.zeros_like(noise) if latents is None else latents
     sampler = comfy.samplers.sampler_object(sampler) if isinstance(sampler, str) else sampler
-    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), scheduler, round(steps / denoise))[-steps - 1 :]
+    sigmas = comfy.samplers.calculate_sigmas(
+        model.get_model_object("model_sampling"), scheduler, round(steps / denoise)
+    )[-steps - 1 :]
     guider = comfy.samplers.CFGGuider(model)
     guider.set_conds(cond, uncond)
     guider.set_cfg(cfg)
     with torch.inference_mode():
-        return guider.sample(noise, latents, sampler, sigmas, denoise_mask=mask, callback=callback, disable_pbar=True, seed=seed)
+        return guider.sample(
+            noise, latents, sampler, sigmas, denoise_mask=mask, callback=callback, disable_pbar=True, seed=seed
+        )
 
 
 @pytest.mark.parametrize("sampler", comfy.samplers.KSampler.SAMPLERS)
@@ -93,8 +110,10 @@ def test_the_same_seed_makes_the_same_clip_and_parts_draw_their_own_noise(base, 
 
 # ------------------------------------------------------------------------------------------------ families
 
-SDXL = {**unets.TINY, "context_dim": 64, "num_head_channels": 16, "use_linear_in_transformer": True, "num_classes": "sequential",
-        "adm_in_channels": 2816, "transformer_depth": [1, 2], "transformer_depth_output": [1, 1, 2, 2], "transformer_depth_middle": 2}  # fmt: skip
+SDXL = {**unets.TINY, "context_dim": 64, "num_head_channels": 16, "use_linear_in_transformer": True,
+        "num_classes": "sequential",
+        "adm_in_channels": 2816, "transformer_depth": [1, 2], "transformer_depth_output": [1, 1, 2, 2],
+        "transformer_depth_middle": 2}  # fmt: skip
 SD2 = {**unets.TINY, "use_linear_in_transformer": True}
 
 
@@ -129,7 +148,10 @@ def test_what_a_noise_mask_holds_stays(base):
     latents, mask = torch.randn(FRAMES, 4, *SIZE, generator=torch.Generator().manual_seed(9)), torch.ones(1, 1, *SIZE)
     mask[..., :4] = 0
     clip = sample(moving(base), latents=latents, mask=mask)
-    assert torch.allclose(clip[..., :4], latents[..., :4], atol=1e-5) and (clip - latents)[..., 4:].abs().amax((1, 2, 3)).min() > 0.1
+    assert (
+        torch.allclose(clip[..., :4], latents[..., :4], atol=1e-5)
+        and (clip - latents)[..., 4:].abs().amax((1, 2, 3)).min() > 0.1
+    )
 
 
 def test_the_model_is_as_before(base):
@@ -156,7 +178,10 @@ def test_masks_smooth_what_they_do_not_cover(base):
     "shape, message",
     [
         ((2, 64, 64), "The clip has 3 frames, 2 masks were given: give one per frame, or the first frame's alone."),
-        ((3, 64, 40), "The masks are 40x64 px, which is not the shape of a clip of 8x8 cells: draw them on its frames."),
+        (
+            (3, 64, 40),
+            "The masks are 40x64 px, which is not the shape of a clip of 8x8 cells: draw them on its frames.",
+        ),
     ],
 )
 def test_masks_that_do_not_fit(base, shape, message):
@@ -175,7 +200,8 @@ def test_noise_is_added_upwards(base, t0, t1):
 
 def test_half_a_sampling_is_refused(base):
     with pytest.raises(
-        ValueError, match="use one that starts from pure noise, with all its steps in one sampler and denoise 1, or a lower t0"
+        ValueError,
+        match="use one that starts from pure noise, with all its steps in one sampler and denoise 1, or a lower t0",
     ):
         sample(moving(base), denoise=0.5)
 
@@ -191,6 +217,8 @@ def test_other_models_are_refused():
 
 def test_a_rule_of_its_own_is_told_from_other_rules(base):
     with pytest.raises(
-        AdapterError, match="looks at the first frame, that of an adapter already in the model at the first frame and the former frame"
+        AdapterError,
+        match="looks at the first frame, that of an adapter already in the model at the first frame and the former "
+        "frame",
     ):
         moving(bridge.attend_to(base, ("first", "former")))

@@ -23,23 +23,33 @@ def zero(**motion) -> dict:
 
 @pytest.mark.parametrize("cells", [(1.0, 0.0), (-1.0, -1.0)])
 def test_the_picture_moves_by_the_shift_asked_for(server, cells):
-    """Three steps of a cell: the length within 20 %, the direction within 15 degrees, every frame within half a cell of its place."""
+    """Three steps of a cell: the length within 20 %, the direction within 15 degrees, every frame within half a cell of
+    its place.
+    """
     clip = of_saved_video(server.client, zero(move_x=cells[0] * CELL, move_y=cells[1] * CELL, t0=300, t1=400))
     first = measure.find_subject(clip[0])
     assert first is not None and (first.colour, first.shape, first.background) == ("blue", "box", "sand")
     course = [world.State(first.x + k * cells[0], first.y + k * cells[1], first.size) for k in range(FRAMES)]
     found = measure.measure_clip(clip, world.Scene("blue", "box", "sand"), course)
-    assert found["displacement_ratio"] == pytest.approx(1, abs=0.2) and found["direction_cosine"] > 0.966 and found["path_error"] < 0.5
+    assert (
+        found["displacement_ratio"] == pytest.approx(1, abs=0.2)
+        and found["direction_cosine"] > 0.966
+        and found["path_error"] < 0.5
+    )
     assert found["colour_kept"] == 1 and found["shape_iou"] > 0.9
 
 
 def test_levels_the_wrong_way_round_are_told(server):
-    with pytest.raises(PromptFailed, match="t0 is 941 and t1 is 881, but noise is added from t0 up to t1: set t1 above t0"):
+    with pytest.raises(
+        PromptFailed, match="t0 is 941 and t1 is 881, but noise is added from t0 up to t1: set t1 above t0"
+    ):
         server.client.run(zero(t0=941, t1=881))
 
 
 def test_half_a_sampling_is_told(server):
     prompt = zero()
     workflows.set_inputs(prompt, "Sampler", denoise=0.5)
-    with pytest.raises(PromptFailed, match="use one that starts from pure noise, with all its steps in one sampler and denoise 1"):
+    with pytest.raises(
+        PromptFailed, match="use one that starts from pure noise, with all its steps in one sampler and denoise 1"
+    ):
         server.client.run(prompt)

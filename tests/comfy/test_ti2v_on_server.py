@@ -34,7 +34,9 @@ def prepared(server, name: str, length: int, known: dict[str, int]) -> dict:
 
 def keeps_its_subject(clip: np.ndarray) -> bool:
     found = [measure.find_subject(frame) for frame in clip]
-    return sum(there is not None and (there.colour, there.background) == ("red", "grass") for there in found) >= 0.75 * len(clip)
+    return sum(
+        there is not None and (there.colour, there.background) == ("red", "grass") for there in found
+    ) >= 0.75 * len(clip)
 
 
 @pytest.mark.parametrize("name, length", [("image_to_video_ti2v_zero", 8), ("long_video_ti2v_zero", 12)])
@@ -46,7 +48,9 @@ def test_a_picture_moves(server, name, length):
 
 
 def test_a_gap_is_filled(server):
-    clip = of_saved_video(server.client, prepared(server, "infill_video_ti2v_zero", 8, {"First picture": 0, "Last picture": 7}))
+    clip = of_saved_video(
+        server.client, prepared(server, "infill_video_ti2v_zero", 8, {"First picture": 0, "Last picture": 7})
+    )
     last = measure.find_subject(clip[-1])
     assert keeps_its_subject(clip) and np.hypot(last.x - STATES[7].x, last.y - STATES[7].y) < 0.5
 

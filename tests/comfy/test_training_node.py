@@ -6,9 +6,11 @@ import folder_paths
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.training import run as training_run
 from few_shot_motion.motion_modules.adapter import save_adapter
 from few_shot_motion.motion_modules.released import load_adapter
-from few_shot_motion.nodes import bridge, training, training_run
+from few_shot_motion.nodes import training
 from few_shot_motion.training.loss import lamp_loss, video_loss
 from safetensors import safe_open
 
@@ -48,8 +50,10 @@ def cancel_at(monkeypatch):
 CLIPS = [torch.rand(5, 64, 48, 3, generator=torch.Generator().manual_seed(i)) for i in range(2)]
 CAPTIONS = [[[torch.randn(1, 9, 64, generator=torch.Generator().manual_seed(i)), {}]] for i in range(2)]
 SETTINGS = {
-    "method": "LAMP", "frames": 4, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0, "height": 0, "batch_size": 1,
-    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32", "gradient_checkpointing": False,
+    "method": "LAMP", "frames": 4, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0, "height": 0,
+            "batch_size": 1,
+    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32",
+            "gradient_checkpointing": False,
     "weighting": "uniform",
 }  # fmt: skip
 
@@ -58,14 +62,18 @@ def run(model=None, clips=CLIPS, captions=CAPTIONS, name="run", save_every=0, re
     settings = {key: [value] for key, value in {**SETTINGS, **changes}.items()}
     model = model or unets.sd_model(unets.TINY)
     with torch.inference_mode():  # as the executor
-        return training.TrainMotionLoRA.execute([model], [MeanVae()], clips, captions, [name], [save_every], [resume], **settings).args[:2]
+        return training.TrainMotionLoRA.execute(
+            [model], [MeanVae()], clips, captions, [name], [save_every], [resume], **settings
+        ).args[:2]
 
 
 def same(a, b) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("changes", [{}, {"rank": 3, "batch_size": 2}, {"gradient_checkpointing": True, "flip": True, "group_norm": "per frame"},
+@pytest.mark.parametrize("changes",
+                         [{}, {"rank": 3, "batch_size": 2},
+                          {"gradient_checkpointing": True, "flip": True, "group_norm": "per frame"},
                                      {"precision": "bf16", "weighting": "balanced", "width": 32, "height": 32}])  # fmt: skip
 def test_it_learns_and_leaves_the_model_alone(changes):
     model = unets.sd_model(unets.TINY)
@@ -78,20 +86,29 @@ def test_it_learns_and_leaves_the_model_alone(changes):
     bridge.apply_adapter(model, adapter)
 
 
-@pytest.mark.parametrize("method, recurrence, convolutions", [("Tune-A-Video", "fixed", False), ("Recurrent", "fixed", False),
-                                                              ("Recurrent", "fixed", True), ("Recurrent", "paper", False)])  # fmt: skip
+@pytest.mark.parametrize("method, recurrence, convolutions",
+                         [("Tune-A-Video", "fixed", False), ("Recurrent", "fixed", False),
+                                                              ("Recurrent", "fixed", True),
+                          ("Recurrent", "paper", False)])  # fmt: skip
 @pytest.mark.parametrize("rank", [0, 3])
 def test_methods_without_a_first_frame(method, recurrence, convolutions, rank):
     """They learn, their file is an adapter of that method, and a memory's form stays with it."""
     model = unets.sd_model(unets.TINY)
-    adapter, losses = run(model, method=method, recurrence=recurrence, motion_convolutions=convolutions, rank=rank, steps=3)
+    adapter, losses = run(
+        model, method=method, recurrence=recurrence, motion_convolutions=convolutions, rank=rank, steps=3
+    )
     assert all(0 < loss < 10 for loss in losses["loss"])
     assert adapter.method == method.lower() and adapter.recurrence == (recurrence if method == "Recurrent" else "")
-    touched = {part for part in ("attn1.to_q", "attn2.to_q", "memory_", "attn_temp.to_out", "conv1d") for name in adapter.tensors
+    touched = {part for part in ("attn1.to_q", "attn2.to_q", "memory_", "attn_temp.to_out",
+                                 "conv1d") for name in adapter.tensors
                if part in name and ".down." not in name and adapter.tensors[name].abs().max() > 1e-4}  # fmt: skip
-    assert touched >= {"attn1.to_q", "attn2.to_q", "attn_temp.to_out"} and ("memory_" in touched) == (method == "Recurrent")
+    assert touched >= {"attn1.to_q", "attn2.to_q", "attn_temp.to_out"} and ("memory_" in touched) == (
+        method == "Recurrent"
+    )
     assert ("conv1d" in touched) == convolutions == ("with motion convolutions" in adapter.describe())
-    again = load_adapter(save_adapter(adapter, training_run.Keeper("a", "", 0, False).file.with_name("a.safetensors")), None)
+    again = load_adapter(
+        save_adapter(adapter, training_run.Keeper("a", "", 0, False).file.with_name("a.safetensors")), None
+    )
     assert (again.method, again.recurrence) == (adapter.method, adapter.recurrence)
     bridge.apply_adapter(model, again)
 
@@ -100,13 +117,17 @@ def sampled(model, positive) -> torch.Tensor:
     """A short clip from noise, frame by frame the same for every model."""
     noise = torch.randn(4, 4, 8, 6, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
-        return comfy.sample.sample(model, noise, 2, 2.0, "euler", "normal", positive, positive, torch.zeros_like(noise), disable_pbar=True)
+        return comfy.sample.sample(
+            model, noise, 2, 2.0, "euler", "normal", positive, positive, torch.zeros_like(noise), disable_pbar=True
+        )
 
 
 @pytest.mark.parametrize("method", training_run.METHODS)
 @pytest.mark.parametrize("family", ["SD 2.x", "SDXL"])
 def test_every_family_learns(family, method):
-    """Linear projections, heads 64 wide, two blocks in a transformer, v, pooled text: every site learns, and what is learnt moves a clip."""
+    """Linear projections, heads 64 wide, two blocks in a transformer, v, pooled text: every site learns, and what is
+    learnt moves a clip.
+    """
     model, captions = unets.family_model(family), [unets.prompt(family, seed) for seed in range(2)]
     before = {name: value.clone() for name, value in model.model.state_dict().items()}
     adapter, losses = run(model, captions=captions, method=method, motion_convolutions=True, steps=3, batch_size=2)
@@ -120,7 +141,9 @@ def test_every_family_learns(family, method):
 
 
 def test_a_model_of_v_learns_the_error_of_v(monkeypatch):
-    """The first loss of a fresh adapter, which adds nothing, is the mean squared error of the model's own v, whatever the weighting."""
+    """The first loss of a fresh adapter, which adds nothing, is the mean squared error of the model's own v, whatever
+    the weighting.
+    """
     model, seen = unets.family_model("SD 2.x"), []
     original = model.model.diffusion_model.__class__.forward
 
@@ -131,12 +154,17 @@ def test_a_model_of_v_learns_the_error_of_v(monkeypatch):
     monkeypatch.setattr(model.model.diffusion_model.__class__, "forward", watched)
     drawn = []
     monkeypatch.setattr(training_run, "video_loss", lambda *a: drawn.append(a[1:4]) or video_loss(*a))
-    losses = [run(model, captions=[unets.prompt("SD 2.x")], method="Recurrent", steps=1, weighting=weighting)[1]["loss"][0]
+    losses = [run(model, captions=[unets.prompt("SD 2.x")], method="Recurrent", steps=1,
+                  weighting=weighting)[1]["loss"][0]
               for weighting in ("uniform", "balanced")]  # fmt: skip
     (x0, eps, sigma), (x, v) = drawn[0], seen[0]
     scale = (1 + sigma**2).sqrt()
     assert torch.allclose(x, ((x0 + sigma * eps) / scale).flatten(0, 1), atol=1e-5)
-    assert losses[0] == losses[1] == pytest.approx((v - (eps - sigma * x0).flatten(0, 1) / scale).square().mean().item(), rel=1e-3)
+    assert (
+        losses[0]
+        == losses[1]
+        == pytest.approx((v - (eps - sigma * x0).flatten(0, 1) / scale).square().mean().item(), rel=1e-3)
+    )
 
 
 def test_pooled_text_and_size_reach_sdxl():
@@ -144,11 +172,16 @@ def test_pooled_text_and_size_reach_sdxl():
 
     def first_loss(**changes) -> float:
         text, pooled = unets.prompt("SDXL")[0]
-        return run(unets.family_model("SDXL"), captions=[[[text, {**pooled, **changes}]]], method="Tune-A-Video", steps=1)[1]["loss"][0]
+        return run(
+            unets.family_model("SDXL"), captions=[[[text, {**pooled, **changes}]]], method="Tune-A-Video", steps=1
+        )[1]["loss"][0]
 
     plain = first_loss()
     assert first_loss() == plain
-    assert all(abs(first_loss(**changes) / plain - 1) > 1e-4 for changes in ({"pooled_output": torch.zeros(1, 32)}, {"width": 1024}))
+    assert all(
+        abs(first_loss(**changes) / plain - 1) > 1e-4
+        for changes in ({"pooled_output": torch.zeros(1, 32)}, {"width": 1024})
+    )
 
 
 def test_the_official_memory_stays_dead():
@@ -193,7 +226,10 @@ def test_cancel_keeps_what_is_learnt_and_resuming_goes_on_bit_for_bit(output_fol
     cancel_at(3)
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         run(name="cut")
-    assert sorted(file.name for file in output_folder.iterdir()) == ["cut.resume.safetensors", "cut_3_steps.safetensors"]
+    assert sorted(file.name for file in output_folder.iterdir()) == [
+        "cut.resume.safetensors",
+        "cut_3_steps.safetensors",
+    ]
     kept = load_adapter(output_folder / "cut_3_steps.safetensors", None)
     assert kept.metadata["steps"] == "3"
     cancel_at(-1)

@@ -5,10 +5,12 @@ import folder_paths
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.training import run as training_run
 from few_shot_motion.motion_modules.adapter import AdapterError, save_adapter
 from few_shot_motion.motion_modules.mask_predictor import resize_masks
 from few_shot_motion.motion_modules.released import load_adapter
-from few_shot_motion.nodes import bridge, masks, motion, sampling, training, training_run
+from few_shot_motion.nodes import masks, motion, sampling, training
 from few_shot_motion.training.mask_loss import predictor_input
 
 FRAMES = 4
@@ -31,12 +33,15 @@ def subject(seed: int) -> torch.Tensor:
 
 
 MASKS = [subject(i) for i in range(2)]
-CLIPS = [(0.2 + 0.6 * mask[..., None] + 0.05 * torch.rand(5, 64, 48, 3, generator=torch.Generator().manual_seed(i))).clamp(0, 1)
+CLIPS = [(0.2 + 0.6 * mask[..., None] + 0.05 * torch.rand(5, 64, 48, 3,
+                                                          generator=torch.Generator().manual_seed(i))).clamp(0, 1)
          for i, mask in enumerate(MASKS)]  # fmt: skip
 CAPTIONS = [[[torch.randn(1, 9, 64, generator=torch.Generator().manual_seed(i)), {}]] for i in range(2)]
 SETTINGS = {
-    "method": "LAMP", "frames": FRAMES, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0, "height": 0, "batch_size": 1,
-    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32", "gradient_checkpointing": False,
+    "method": "LAMP", "frames": FRAMES, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0,
+            "height": 0, "batch_size": 1,
+    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32",
+            "gradient_checkpointing": False,
     "weighting": "uniform",
 }  # fmt: skip
 
@@ -51,7 +56,15 @@ def run(clips=CLIPS, given=MASKS, name="run", save_every=0, resume=False, **chan
     settings = {key: [value] for key, value in {**SETTINGS, **changes}.items()}
     with torch.inference_mode():  # as the executor
         return training.TrainMotionLoRA.execute(
-            [unets.sd_model(unets.TINY)], [MeanVae()], clips, CAPTIONS, [name], [save_every], [resume], masks=given, **settings
+            [unets.sd_model(unets.TINY)],
+            [MeanVae()],
+            clips,
+            CAPTIONS,
+            [name],
+            [save_every],
+            [resume],
+            masks=given,
+            **settings,
         ).args
 
 
@@ -61,7 +74,9 @@ def same(a, b) -> bool:
 
 @pytest.mark.parametrize("prediction", ["EPS", "V_PREDICTION"])
 def test_denoised_is_the_papers_x0_hat(prediction):
-    """x0 = (x_t - sqrt(1 - ab) eps) / sqrt(ab), or sqrt(ab) x_t - sqrt(1 - ab) v: what ComfyUI gives as denoised, and its noise."""
+    """x0 = (x_t - sqrt(1 - ab) eps) / sqrt(ab), or sqrt(ab) x_t - sqrt(1 - ab) v: what ComfyUI gives as denoised, and
+    its noise.
+    """
     kind = type("Kind", (comfy.model_sampling.ModelSamplingDiscrete, getattr(comfy.model_sampling, prediction)), {})()
     torch.manual_seed(0)
     z, eps, said, step = torch.randn(1, 3, 4, 5, 5), torch.randn(1, 3, 4, 5, 5), torch.randn(3, 4, 5, 5), 600
@@ -78,7 +93,8 @@ def test_denoised_is_the_papers_x0_hat(prediction):
     assert torch.allclose(predictor_input("noise", x, denoised, sigma), noise, atol=1e-3)
 
 
-@pytest.mark.parametrize("changes", [{}, {"mask_input": "noise", "batch_size": 2, "flip": True}, {"mask_input": "conditioned"},
+@pytest.mark.parametrize("changes",
+                         [{}, {"mask_input": "noise", "batch_size": 2, "flip": True}, {"mask_input": "conditioned"},
                                      {"split": True, "rank": 3, "mask_targets": "soft", "mask_weighting": "falling"},
                                      {"split": True, "gradient_checkpointing": True, "width": 32, "height": 32}])  # fmt: skip
 def test_it_learns_from_masks_and_keeps_it_in_the_adapter(changes, tmp_path):
@@ -94,7 +110,9 @@ def test_it_learns_from_masks_and_keeps_it_in_the_adapter(changes, tmp_path):
 
 
 def test_masks_of_weight_nothing_change_nothing():
-    without, nothing, some = (run(given=given, mask_weight=alpha, steps=3)[1]["loss"] for given, alpha in (([], 1), (MASKS, 0), (MASKS, 1)))
+    without, nothing, some = (
+        run(given=given, mask_weight=alpha, steps=3)[1]["loss"] for given, alpha in (([], 1), (MASKS, 0), (MASKS, 1))
+    )
     assert nothing == pytest.approx(without, rel=1e-5)
     assert min(b - a for a, b in zip(without, some, strict=True)) > 0.01
 
@@ -102,7 +120,9 @@ def test_masks_of_weight_nothing_change_nothing():
 def test_the_masks_error_alone_reaches_motion_layers_and_queries(monkeypatch):
     """With the noise loss taken out, and then with alpha 0 too."""
     monkeypatch.setattr(
-        training_run, "lamp_loss", lambda model, x0, eps, sigma, scale, power: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum()
+        training_run,
+        "lamp_loss",
+        lambda model, x0, eps, sigma, scale, power: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum(),
     )
     # AdamW moves whatever has a gradient by the whole rate; it decays whatever is not zero, and these start at zero
     fed = run(mask_weighting="constant", query_rate=1.0)[0].tensors
@@ -213,7 +233,11 @@ def predicted(adapter, strength=1.0, mask=None, frames=FRAMES, clips=1):
 def test_a_users_mask_overrides_the_split(split_adapter):
     mask = torch.zeros(1, 64, 64)
     mask[:, :32] = 1
-    free, given, everywhere = predicted(split_adapter), predicted(split_adapter, mask=mask), predicted(split_adapter, mask=mask * 0 + 1)
+    free, given, everywhere = (
+        predicted(split_adapter),
+        predicted(split_adapter, mask=mask),
+        predicted(split_adapter, mask=mask * 0 + 1),
+    )
     assert not torch.allclose(free, given, atol=1e-3) and not torch.allclose(given, everywhere, atol=1e-3)
     assert torch.allclose(predicted(split_adapter, mask=mask.repeat(FRAMES, 1, 1)), given, atol=1e-5)
     assert torch.allclose(predicted(split_adapter, mask=mask, clips=2)[0], given[0], atol=1e-4)
@@ -270,4 +294,8 @@ def test_latents_of_another_model_are_refused():
     predictor = run(steps=1)[2]
     with pytest.raises(ValueError, match=r"The latent has the shape \(2, 16, 8, 8\)"):
         masks.PredictMask.execute(predictor, {"samples": torch.zeros(2, 16, 8, 8)}, "latent")
-    assert masks.PredictMask.execute(predictor, {"samples": torch.zeros(1, 4, 3, 8, 8)}, "picture").args[0].shape == (3, 64, 64)
+    assert masks.PredictMask.execute(predictor, {"samples": torch.zeros(1, 4, 3, 8, 8)}, "picture").args[0].shape == (
+        3,
+        64,
+        64,
+    )

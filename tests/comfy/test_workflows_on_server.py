@@ -1,4 +1,6 @@
-"""The shipped workflows against a real server: node types, inputs, widget values and their order are those of /object_info."""
+"""The shipped workflows against a real server: node types, inputs, widget values and their order are those of
+/object_info.
+"""
 
 import json
 from pathlib import Path
@@ -47,11 +49,17 @@ def is_widget(kind, options: dict) -> bool:
 
 def fits(value, name: str, kind, options: dict) -> bool:
     if isinstance(kind, list) or kind == "COMBO":
-        return isinstance(value, str) and (name in FILES or value in (kind if isinstance(kind, list) else options["options"]))
+        return isinstance(value, str) and (
+            name in FILES or value in (kind if isinstance(kind, list) else options["options"])
+        )
     if kind == "COMFY_DYNAMICCOMBO_V3":  # an option with inputs of its own would have its widgets behind this one
         return any(option["key"] == value and not any(option["inputs"].values()) for option in options["options"])
     if kind in ("INT", "FLOAT"):
-        right = isinstance(value, (int, float)) and not isinstance(value, bool) and (kind == "FLOAT" or isinstance(value, int))
+        right = (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and (kind == "FLOAT" or isinstance(value, int))
+        )
         return right and options.get("min", value) <= value <= options.get("max", value)
     return isinstance(value, {"STRING": str, "BOOLEAN": bool}[kind])
 
@@ -108,4 +116,6 @@ def test_server_misses_nothing_but_files(server, name):
     for key, node in refused.value.answer["node_errors"].items():
         for error in node["errors"]:
             assert error["type"] in ("value_not_in_list", "custom_validation_failed"), error
-            assert any(prompt[key]["inputs"].get(file) is not None and file in error["details"] for file in FILES), error
+            assert any(prompt[key]["inputs"].get(file) is not None and file in error["details"] for file in FILES), (
+                error
+            )

@@ -1,6 +1,8 @@
-"""AnimateDiff against numbers of its official implementation and of diffusers: modules 1e-5, whole UNets and motion LoRA 1e-4.
+"""AnimateDiff against numbers of its official implementation and of diffusers: modules 1e-5, whole UNets and motion
+LoRA 1e-4.
 
-SDXL's scope of the group norms is diffusers' for every version (../shared/golden/animatediff/README.md), so its numbers stand for both.
+SDXL's scope of the group norms is diffusers' for every version (../shared/golden/animatediff/README.md), so its numbers
+stand for both.
 """
 
 import dataclasses
@@ -12,24 +14,41 @@ import torch
 import unets
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from einops import rearrange
+from few_shot_motion.host.patching import bridge
 from few_shot_motion.motion_modules import animatediff, animatediff_file, released
 from few_shot_motion.motion_modules.adapter import check_fits
-from few_shot_motion.nodes import bridge
 from safetensors.torch import load_file, save_file
 
-TWO_PER_LEVEL = {**unets.TINY, "num_res_blocks": [2, 2], "transformer_depth": [1, 1, 0, 0], "transformer_depth_output": [1, 1, 1, 0, 0, 0]}
+TWO_PER_LEVEL = {
+    **unets.TINY,
+    "num_res_blocks": [2, 2],
+    "transformer_depth": [1, 1, 0, 0],
+    "transformer_depth_output": [1, 1, 1, 0, 0, 0],
+}
 UNETS = {"nomid": unets.TINY, "mid": TWO_PER_LEVEL}
 SCOPES = {  # output of the fixture -> group norms of the UNet, group norms of the motion module: over all frames?
-    "out_official_v1_joint_resnorm": (True, False), "out_official_v2v3_perframe": (False, False), "out_diffusers": (False, True),
+    "out_official_v1_joint_resnorm": (True, False), "out_official_v2v3_perframe": (False, False),
+          "out_diffusers": (False, True),
 }  # fmt: skip
-_SD = {"image_size": 32, "in_channels": 4, "out_channels": 4, "dtype": torch.float32, "use_spatial_transformer": True, "legacy": False}
+_SD = {
+    "image_size": 32,
+    "in_channels": 4,
+    "out_channels": 4,
+    "dtype": torch.float32,
+    "use_spatial_transformer": True,
+    "legacy": False,
+}
 FULL_SIZE = {
-    "Stable Diffusion 1.x": {**_SD, "model_channels": 320, "channel_mult": [1, 2, 4, 4], "num_res_blocks": [2, 2, 2, 2], "num_heads": 8,
-                             "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_output": [1] * 9 + [0] * 3,
+    "Stable Diffusion 1.x": {**_SD, "model_channels": 320, "channel_mult": [1, 2, 4, 4], "num_res_blocks": [2, 2, 2, 2],
+                             "num_heads": 8,
+                             "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+                             "transformer_depth_output": [1] * 9 + [0] * 3,
                              "transformer_depth_middle": 1, "context_dim": 768},
-    "SDXL": {**_SD, "model_channels": 320, "channel_mult": [1, 2, 4], "num_res_blocks": [2, 2, 2], "num_head_channels": 64,
+    "SDXL": {**_SD, "model_channels": 320, "channel_mult": [1, 2, 4], "num_res_blocks": [2, 2, 2],
+             "num_head_channels": 64,
              "transformer_depth": [0, 0, 2, 2, 10, 10], "transformer_depth_output": [0, 0, 0, 2, 2, 2, 10, 10, 10],
-             "transformer_depth_middle": 10, "context_dim": 2048, "use_linear_in_transformer": True, "num_classes": "sequential",
+             "transformer_depth_middle": 10, "context_dim": 2048, "use_linear_in_transformer": True,
+             "num_classes": "sequential",
              "adm_in_channels": 2816},
 }  # fmt: skip
 V1, V2, V3, XL = "v1_mm_sd_v14_v15", "v2_mm_sd_v15_v2", "v3_sd15_mm", "sdxl_mm_sdxl_v10_beta"
@@ -38,7 +57,8 @@ RELEASES = {
     V1: ("v1", 24, (True, False), LINEAR), "diffusers_MotionAdapter_v1": ("v1", 24, (True, False), LINEAR),
     V2: ("v2", 32, PER_FRAME, LINEAR), "diffusers_MotionAdapter_v2": ("v2", 32, PER_FRAME, LINEAR),
     V3: ("v3", 32, PER_FRAME, LINEAR), "diffusers_MotionAdapter_v3": ("v3", 32, PER_FRAME, LINEAR),
-    XL: ("SDXL", 32, (False, True), SDXL_BETAS), "diffusers_MotionAdapter_sdxl": ("SDXL", 32, (False, True), SDXL_BETAS),
+    XL: ("SDXL", 32, (False, True), SDXL_BETAS),
+            "diffusers_MotionAdapter_sdxl": ("SDXL", 32, (False, True), SDXL_BETAS),
 }  # fmt: skip
 
 
@@ -51,7 +71,9 @@ def weights_of(tensors: dict) -> dict[str, torch.Tensor]:
 
 
 def original_names(tensors: dict) -> dict[str, torch.Tensor]:
-    """The motion modules of a UNet in diffusers' names as AnimateDiff's own files have them: two tables of positions per module."""
+    """The motion modules of a UNet in diffusers' names as AnimateDiff's own files have them: two tables of positions
+    per module.
+    """
     found = {}
     for name, value in tensors.items():
         if ".motion_modules." not in name:
@@ -59,7 +81,9 @@ def original_names(tensors: dict) -> dict[str, torch.Tensor]:
         for a in (0, 1) if name.endswith(".pe") else (0,):
             new = re.sub(r"(motion_modules\.\d+)\.", r"\1.temporal_transformer.", name)
             new = re.sub(r"attn([12])", lambda match: f"attention_blocks.{int(match[1]) - 1}", new)
-            new = re.sub(r"norm([12])\.", lambda match: f"norms.{int(match[1]) - 1}.", new).replace("norm3.", "ff_norm.")
+            new = re.sub(r"norm([12])\.", lambda match: f"norms.{int(match[1]) - 1}.", new).replace(
+                "norm3.", "ff_norm."
+            )
             found[new.replace("pos_embed.pe", f"attention_blocks.{a}.pos_encoder.pe")] = value.clone()
     return found
 
@@ -113,19 +137,32 @@ def version_2(golden, tmp_path):
     """A MODEL with a version 2 module, the fixture, and a motion LoRA for it."""
     tensors = load_file(golden / "animatediff/unet_sd15mini_mid.safetensors")
     weights = weights_of(tensors)
-    model = unets.sd_model(TWO_PER_LEVEL, unets.base_weights({name: value for name, value in weights.items() if ".motion_" not in name}))
+    model = unets.sd_model(
+        TWO_PER_LEVEL, unets.base_weights({name: value for name, value in weights.items() if ".motion_" not in name})
+    )
     save_file(original_names(weights), tmp_path / "motion.safetensors")
     file = load_file(golden / "animatediff/motion_lora_for_unet_sd15mini_mid.safetensors")
     expected = file.pop("out_official_v2v3_perframe_lora0.8")
-    return bridge.apply_adapter(model, released.load_adapter(tmp_path / "motion.safetensors", None)), tensors, file, expected
+    return (
+        bridge.apply_adapter(model, released.load_adapter(tmp_path / "motion.safetensors", None)),
+        tensors,
+        file,
+        expected,
+    )
 
 
 def in_diffusers_names(name: str) -> str:
-    return "unet." + re.sub(r"attention_blocks\.(\d)", lambda match: f"attn{int(match[1]) + 1}", name.replace("temporal_transformer.", ""))
+    return "unet." + re.sub(
+        r"attention_blocks\.(\d)", lambda match: f"attn{int(match[1]) + 1}", name.replace("temporal_transformer.", "")
+    )
 
 
 def in_pefts_names(name: str) -> str:
-    name = re.sub(r"processor\.(to_\w+)_lora", lambda match: "to_out.0" if match[1] == "to_out" else match[1], in_diffusers_names(name))
+    name = re.sub(
+        r"processor\.(to_\w+)_lora",
+        lambda match: "to_out.0" if match[1] == "to_out" else match[1],
+        in_diffusers_names(name),
+    )
     return name.replace("down.weight", "lora_A.weight").replace("up.weight", "lora_B.weight")
 
 
@@ -138,7 +175,10 @@ def in_kohyas_names(name: str) -> str:
 @torch.inference_mode()
 def test_motion_lora(version_2, tmp_path, renamed):
     model, tensors, file, expected = version_2
-    torch.save({"state_dict": {renamed(name): value for name, value in file.items()}, "animatediff_config": {}}, tmp_path / "lora.ckpt")
+    torch.save(
+        {"state_dict": {renamed(name): value for name, value in file.items()}, "animatediff_config": {}},
+        tmp_path / "lora.ckpt",
+    )
     lora = released.load_adapter(tmp_path / "lora.ckpt", None)
     assert lora.rank == 4 and len(lora.tensors) == len(file) == 176
     assert off(output(bridge.apply_adapter(model, lora, 0.8), tensors), expected) < 1e-4
@@ -147,7 +187,9 @@ def test_motion_lora(version_2, tmp_path, renamed):
     assert off(output(model, tensors), tensors["out_official_v2v3_perframe"]) < 1e-4  # and gone without it
 
 
-@pytest.mark.parametrize("schedule, top, middle", [(LINEAR, 25.146, 2.285), (SDXL_BETAS, 65.929, 2.218), ({}, 14.615, 1.618)])
+@pytest.mark.parametrize(
+    "schedule, top, middle", [(LINEAR, 25.146, 2.285), (SDXL_BETAS, 65.929, 2.218), ({}, 14.615, 1.618)]
+)
 def test_noise_schedule(fixture, schedule, top, middle):
     """sigma_max and sigma[500] of the official configurations; sigma_min is the same in all."""
     model, tensors = fixture
@@ -161,7 +203,9 @@ def test_noise_schedule(fixture, schedule, top, middle):
 def test_releases_are_recognised_and_fit_their_base_only(golden, release):
     """Every tensor of the released files finds its place in ComfyUI's full-size UNets."""
     shapes = json.loads((golden / "animatediff/real_keys.json").read_text())[release]
-    adapter = animatediff_file.read(release, {name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
+    adapter = animatediff_file.read(
+        release, {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    )
     version, frames, scope, schedule = RELEASES[release]
     assert (adapter.metadata["version"], int(adapter.metadata["frames"])) == (version, frames)
     assert (adapter.joint_norm, adapter.joint_own_norm) == scope and adapter.schedule == schedule
@@ -170,15 +214,24 @@ def test_releases_are_recognised_and_fit_their_base_only(golden, release):
     assert parameters == {"v2": 453_209_280, "SDXL": 236_779_200}.get(version, 417_137_600)
     for base, settings in FULL_SIZE.items():
         with torch.device("meta"):
-            sites = animatediff.animatediff_sites({name: value.shape for name, value in UNetModel(**settings).state_dict().items()})
+            sites = animatediff.animatediff_sites(
+                {name: value.shape for name, value in UNetModel(**settings).state_dict().items()}
+            )
         assert len(sites) == {"SDXL": 16}.get(base, 21)
         if base == adapter.metadata["base"]:
             check_fits(adapter, sites, base)
-            for other in ("Stable Diffusion 2.x", "ModelScope T2V") if version != "SDXL" else ():  # UNets of the same sizes
+            for other in (
+                ("Stable Diffusion 2.x", "ModelScope T2V") if version != "SDXL" else ()
+            ):  # UNets of the same sizes
                 with pytest.raises(
-                    ValueError, match=f"made for {base}, the model is {other}: its layers have the right sizes, but were trained on"
+                    ValueError,
+                    match=f"made for {base}, the model is {other}: its layers have the right sizes, but were trained "
+                    "on",
                 ):
                     check_fits(adapter, sites, other)
         else:
-            with pytest.raises(ValueError, match=f"made for {adapter.metadata['base']}, the model is {base}: .*Load the checkpoint family"):
+            with pytest.raises(
+                ValueError,
+                match=f"made for {adapter.metadata['base']}, the model is {base}: .*Load the checkpoint family",
+            ):
                 check_fits(adapter, sites, base)

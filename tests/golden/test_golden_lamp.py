@@ -1,4 +1,6 @@
-"""LAMP against numbers of its official implementation: modules 1e-5, forward passes 1e-4, sampling 1e-3 relative, training steps."""
+"""LAMP against numbers of its official implementation: modules 1e-5, forward passes 1e-4, sampling 1e-3 relative,
+training steps.
+"""
 
 import comfy.samplers
 import pytest
@@ -6,10 +8,12 @@ import torch
 import unets
 from comfy.k_diffusion import sampling as k_diffusion
 from einops import rearrange
+from few_shot_motion.host.patching import bridge, image_model
+from few_shot_motion.host.sampling import clip_sampling
+from few_shot_motion.host.training import model as training_host
 from few_shot_motion.motion_modules import layers, released
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.nodes import bridge, clip_sampling, image_model, training_host
 from few_shot_motion.samplers import noise, statistics
 from few_shot_motion.samplers.first_frame import ADAIN_TO_FIRST_FRAME, sample_stepwise
 from few_shot_motion.training.loop import new_run, train
@@ -30,7 +34,11 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def weights_of(tensors: dict, case: str) -> dict:
-    return {key.removeprefix(f"{case}.weight."): value for key, value in tensors.items() if key.startswith(f"{case}.weight.")}
+    return {
+        key.removeprefix(f"{case}.weight."): value
+        for key, value in tensors.items()
+        if key.startswith(f"{case}.weight.")
+    }
 
 
 @pytest.mark.parametrize("case", ["k3", "down", "k1", "out4", "f1", "f2"])
@@ -38,7 +46,9 @@ def test_motion_conv(golden, case):
     tensors = load_file(golden / "lamp/module_motion_conv.safetensors")
     y = frames_first(tensors[f"{case}.conv2d_out"])
     layer = layers.MotionConv(y.shape[2])
-    layer.load_state_dict({key: value for key, value in weights_of(tensors, case).items() if not key.startswith("conv2d")})
+    layer.load_state_dict(
+        {key: value for key, value in weights_of(tensors, case).items() if not key.startswith("conv2d")}
+    )
     out = y + layer(y.flatten(0, 1), y.shape[1]).view_as(y)
     assert off(frames_last(out), tensors[f"{case}.output"]) < 1e-5
 
@@ -97,7 +107,9 @@ def test_release_stores_its_queries_whole(golden):
 @pytest.mark.parametrize("name, topology", [("tiny", unets.TINY), ("sd1topo", unets.SD1_TOPOLOGY)])
 @torch.inference_mode()
 def test_sampling(golden, name, topology):
-    """The official four-step pipeline: guidance, clean first frame, statistics after every step, through ComfyUI's guider."""
+    """The official four-step pipeline: guidance, clean first frame, statistics after every step, through ComfyUI's
+    guider.
+    """
     release = load_file(golden / f"lamp/{name}_unet.safetensors")
     model = with_release(unets.sd_model(topology, unets.base_weights(release)), golden, name)
     run = load_file(golden / f"lamp/sampling_{name}_4step.safetensors")
@@ -107,9 +119,13 @@ def test_sampling(golden, name, topology):
 
 
 def official_sampling(model, run: dict) -> torch.Tensor:
-    """LAMP's released sampling of one clip `f c h w`, on the recorded noise and first frame, scaled as its VAE wants it times 0.18215."""
+    """LAMP's released sampling of one clip `f c h w`, on the recorded noise and first frame, scaled as its VAE wants it
+    times 0.18215.
+    """
     schedule = model.get_model_object("model_sampling")
-    levels = [schedule.sigma(timestep.float()) for timestep in run["timesteps"]] + [schedule.sigmas[0]]  # DDIM ends at abar_0, not at 1
+    levels = [schedule.sigma(timestep.float()) for timestep in run["timesteps"]] + [
+        schedule.sigmas[0]
+    ]  # DDIM ends at abar_0, not at 1
     sigmas = torch.stack([level.reshape(()) for level in levels])
     noise_shared, z0 = frames_first(run["noise_shared"])[0], run["first_frame_latent"][:, :, 0]
     noise = noise_shared * (1 + sigmas[0] ** 2).sqrt() / sigmas[0]  # the release starts from the noise itself, unscaled
@@ -118,7 +134,14 @@ def official_sampling(model, run: dict) -> torch.Tensor:
     def sample(denoise, x, sigmas, extra_args=None, callback=None, disable=None):
         clean = extra_args["model_options"][clip_sampling.FIRST_FRAME]
         return sample_stepwise(
-            k_diffusion.sample_euler, denoise, x, sigmas, clean, ADAIN_TO_FIRST_FRAME, extra_args=extra_args, disable=True
+            k_diffusion.sample_euler,
+            denoise,
+            x,
+            sigmas,
+            clean,
+            ADAIN_TO_FIRST_FRAME,
+            extra_args=extra_args,
+            disable=True,
         )
 
     guider = comfy.samplers.CFGGuider(clip_sampling.condition_model(model))

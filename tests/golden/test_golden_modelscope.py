@@ -1,4 +1,6 @@
-"""ModelScope's UNet against numbers of its official implementation and of diffusers: 1e-4 through the node, in both layouts."""
+"""ModelScope's UNet against numbers of its official implementation and of diffusers: 1e-4 through the node, in both
+layouts.
+"""
 
 import json
 
@@ -6,8 +8,8 @@ import folder_paths
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import modelscope_model
 from few_shot_motion.motion_modules import modelscope, modelscope_file
-from few_shot_motion.nodes import modelscope_model
 from few_shot_motion.nodes.modelscope import LoadModelScope
 from safetensors.torch import load_file
 
@@ -15,7 +17,9 @@ from safetensors.torch import load_file
 @pytest.fixture
 def files(golden, tmp_path, monkeypatch):
     """A folder of UNets that the node sees."""
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "diffusion_models", ([str(tmp_path)], folder_paths.supported_pt_extensions))
+    monkeypatch.setitem(
+        folder_paths.folder_names_and_paths, "diffusion_models", ([str(tmp_path)], folder_paths.supported_pt_extensions)
+    )
     return tmp_path
 
 
@@ -88,4 +92,7 @@ def test_release_is_whole(golden, release, layout):
     assert (config["model_channels"], config["num_head_channels"], config["context_dim"]) == (320, 64, 1024)
     sites = modelscope.modelscope_sites({name: value.shape for name, value in content.image.items()})
     assert [sum(site.is_block for site in sites), sum(not site.is_block for site in sites)] == [17, 22]
-    assert sum(value.numel() for part in (content.image, content.motion.tensors) for value in part.values()) == 1_411_233_860
+    assert (
+        sum(value.numel() for part in (content.image, content.motion.tensors) for value in part.values())
+        == 1_411_233_860
+    )

@@ -6,13 +6,14 @@ import unets
 from comfy.ldm.modules.attention import BasicTransformerBlock, SpatialTransformer
 from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock
 from einops import rearrange
+from few_shot_motion.host.patching import bridge, image_model
+from few_shot_motion.host.training import model as training_host
 from few_shot_motion.motion_modules import released, unet
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.key_frames import key_tokens
 from few_shot_motion.motion_modules.methods import METHODS
 from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.motion_modules.sites import Site
-from few_shot_motion.nodes import bridge, image_model, training_host
 from few_shot_motion.training.loss import video_loss
 from safetensors.torch import load_file, save_file
 
@@ -36,15 +37,22 @@ def test_attention(golden):
     case = load_file(golden / "tav/sc_attn.safetensors")
     w, x = parts(case), case["x"]
     keys = key_tokens(x, RULE, frames=5)
-    q, k, v = (rearrange(t @ w[f"to_{n}.weight"].T, "b l (n d) -> b n l d", n=4) for t, n in ((x, "q"), (keys, "k"), (keys, "v")))
+    q, k, v = (
+        rearrange(t @ w[f"to_{n}.weight"].T, "b l (n d) -> b n l d", n=4)
+        for t, n in ((x, "q"), (keys, "k"), (keys, "v"))
+    )
     out = rearrange(torch.nn.functional.scaled_dot_product_attention(q, k, v), "b n l d -> b l (n d)")
     assert off(out @ w["to_out.0.weight"].T + w["to_out.0.bias"], case["y"]) < 1e-5
 
 
 def a_call(weights: dict, path: str, frames: int, names: dict, **design) -> tuple[dict, unet.Call]:
-    """The options and the call with which a layer of width 32 runs, its motion layers out of `weights`; their names are at `path`."""
+    """The options and the call with which a layer of width 32 runs, its motion layers out of `weights`; their names are
+    at `path`.
+    """
     module = MotionModule([Site("layer.transformer_blocks.0", 32, is_block=True)], tuned=("attn1", "attn2"), **design)
-    state = {name: torch.zeros_like(value) for name, value in module.state_dict().items()}  # the queries are whole in the layer itself
+    state = {
+        name: torch.zeros_like(value) for name, value in module.state_dict().items()
+    }  # the queries are whole in the layer itself
     state |= {f"layer.{path}{name}": value for name, value in weights.items() if f"layer.{path}{name}" in state}
     module.load_state_dict(state)
     call = unet.Call(frames, names, [(module, 1.0)], joint_norm=1, key_frames=module.key_frames)
@@ -53,7 +61,11 @@ def a_call(weights: dict, path: str, frames: int, names: dict, **design) -> tupl
 
 
 def image_weights(weights: dict) -> dict:
-    return {name: value for name, value in weights.items() if not any(part in name for part in ("_temp.", "memory_update_layer"))}
+    return {
+        name: value
+        for name, value in weights.items()
+        if not any(part in name for part in ("_temp.", "memory_update_layer"))
+    }
 
 
 @torch.inference_mode()
@@ -91,7 +103,9 @@ def test_res_block_with_norms_over_all_frames(golden):
     layer = ResBlock(16, 20, 0, out_channels=24, operations=unets.EightGroups)
     prefix = "down_blocks.0.resnets.0."
     names = to_comfy(prefix + name for name in parts(case))
-    layer.load_state_dict({names[prefix + name].removeprefix("input_blocks.1.0."): value for name, value in parts(case).items()})
+    layer.load_state_dict(
+        {names[prefix + name].removeprefix("input_blocks.1.0."): value for name, value in parts(case).items()}
+    )
     call = unet.Call(3, {id(layer): "layer"}, [], joint_norm=1)
     out = unet.res_block(layer, frames_first(case["x"]).flatten(0, 1), case["temb"].repeat_interleave(3, dim=0), call)
     assert off(rearrange(out, "(b f) c h w -> b c f h w", f=3), case["y"]) < 1e-5
@@ -133,13 +147,17 @@ def test_inflating_an_image_model(golden, tmp_path):
     assert off(unets.eps_of(base, image, case["timestep"], case["ctx"])[:, 0], case["y2d"]) < 1e-5
 
     save_file(parts(case, "w3d."), tmp_path / "tav.safetensors")
-    official = bridge.apply_adapter(base, released.load_adapter(tmp_path / "tav.safetensors", image_model.base_query(base)))
+    official = bridge.apply_adapter(
+        base, released.load_adapter(tmp_path / "tav.safetensors", image_model.base_query(base))
+    )
     unets.load(official)
     for clip, expected in ((image, "y3d_f1"), (frames_first(case["video"]), "y3d_video")):
         assert off(unets.eps_of(official, clip, case["timestep"], case["ctx"]), frames_first(case[expected])) < 1e-5
 
     fresh = bridge.MotionAdapter("tune-a-video", {})
-    tensors = initialise(METHODS["tune-a-video"].build(fresh, bridge.sites_of(base, "tune-a-video"), torch.nn)).state_dict()
+    tensors = initialise(
+        METHODS["tune-a-video"].build(fresh, bridge.sites_of(base, "tune-a-video"), torch.nn)
+    ).state_dict()
     ours = bridge.apply_adapter(base, bridge.MotionAdapter("tune-a-video", dict(tensors)))
     unets.load(ours)
     out = unets.eps_of(ours, image, case["timestep"], case["ctx"])
@@ -151,7 +169,10 @@ def test_inflating_an_image_model(golden, tmp_path):
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_training_step(golden, checkpointing):
     """The official loss over all frames, and the gradient of everything trained."""
-    release, case = parts(load_file(golden / "tav/unet_small.safetensors")), load_file(golden / "tav/train_step.safetensors")
+    release, case = (
+        parts(load_file(golden / "tav/unet_small.safetensors")),
+        load_file(golden / "tav/train_step.safetensors"),
+    )
     model = a_model(release)
     adapter = released.from_release("tune-a-video", release, image_model.base_query(model))
     module = METHODS["tune-a-video"].build(adapter, bridge.sites_of(model, "tune-a-video"), torch.nn)
@@ -162,7 +183,10 @@ def test_training_step(golden, checkpointing):
     schedule = model.model.model_sampling
     sigma = schedule.sigma(case["timestep"].float())
     scale = schedule.calculate_input(sigma, torch.ones(2))
-    assert off((latents + sigma.view(-1, 1, 1, 1, 1) * eps) * scale.view(-1, 1, 1, 1, 1), frames_first(case["noisy"])) < 1e-5
+    assert (
+        off((latents + sigma.view(-1, 1, 1, 1, 1) * eps) * scale.view(-1, 1, 1, 1, 1), frames_first(case["noisy"]))
+        < 1e-5
+    )
     loss = video_loss(training_host.denoiser(model, options, texts, autocast=None), latents, eps, sigma, scale)
     loss.backward()
     assert loss.item() == pytest.approx(case["loss"].item(), abs=1e-5)
@@ -183,10 +207,15 @@ def test_layout_of_stable_diffusion(golden):
     """SD 1.4's size: the 112 tensors of 16 blocks, and what is trained of them."""
     import json
 
-    shapes = {name: torch.Size(shape) for name, shape in json.loads((golden / "tav/sd14_unet3d_keys.json").read_text()).items()}
+    shapes = {
+        name: torch.Size(shape)
+        for name, shape in json.loads((golden / "tav/sd14_unet3d_keys.json").read_text()).items()
+    }
     base = {new: shapes[old] for old, new in to_comfy(shapes).items() if "_temp." not in old}
     with torch.device("meta"):
-        module = METHODS["tune-a-video"].build(bridge.MotionAdapter("tune-a-video", {}), METHODS["tune-a-video"].sites(base), torch.nn)
+        module = METHODS["tune-a-video"].build(
+            bridge.MotionAdapter("tune-a-video", {}), METHODS["tune-a-video"].sites(base), torch.nn
+        )
     found = {name: value.shape for name, value in module.state_dict().items() if "_temp." in name}
     assert found == {new: shapes[old] for old, new in to_comfy(shapes).items() if "_temp." in old} and len(found) == 112
     assert sum(value.numel() for name, value in module.named_parameters() if "norm_temp" not in name) == 74_354_880

@@ -1,6 +1,8 @@
-"""TI2V-Zero's sampling against its release, every random draw given: 1e-4 relative, through pixels and back, to the final frames.
+"""TI2V-Zero's sampling against its release, every random draw given: 1e-4 relative, through pixels and back, to the
+final frames.
 
-The loop alone takes the UNet's outputs from the record, for every recorded setting; through the nodes the UNet is the file's and runs live.
+The loop alone takes the UNet's outputs from the record, for every recorded setting; through the nodes the UNet is the
+file's and runs live.
 """
 
 import json
@@ -12,11 +14,11 @@ import folder_paths
 import pytest
 import torch
 from comfy.k_diffusion.sampling import sample_euler
-from few_shot_motion.nodes import slide_samplers
-from few_shot_motion.nodes.given_frames import PixelQueue
+from few_shot_motion.host.sampling import slide_samplers
+from few_shot_motion.host.sampling.given_frames import PixelQueue
+from few_shot_motion.host.sampling.sliding import noising_of
 from few_shot_motion.nodes.modelscope import LoadModelScope
 from few_shot_motion.nodes.repeat_and_slide import RepeatAndSlideSampler
-from few_shot_motion.nodes.sliding import noising_of
 from few_shot_motion.samplers.repeat_and_slide import calls_per_slide, repeat_and_slide, repeats_at, sample_slide
 from few_shot_motion.samplers.slides import plan_slides
 from safetensors import safe_open
@@ -41,7 +43,9 @@ def vae(golden):
     with safe_open(file, "pt") as opened:
         config = json.loads(opened.metadata()["config"])
     weights = {name: value.float() for name, value in load_file(file).items()}
-    return comfy.sd.VAE(sd=weights, config={"params": {"embed_dim": config["z_channels"], "ddconfig": config}}, dtype=torch.float32)
+    return comfy.sd.VAE(
+        sd=weights, config={"params": {"embed_dim": config["z_channels"], "ddconfig": config}}, dtype=torch.float32
+    )
 
 
 def off(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -75,12 +79,18 @@ class Replay:
     def __init__(self, run: dict, slide: int, schedule, inversion: bool):
         self.schedule, self.run, self.prefix = schedule, run, f"slide{slide}."
         names = sorted(name for name in run if name.startswith(f"{self.prefix}noise."))
-        self.draws = {role: iter([run[name] for name in names if name.endswith(recorded)]) for role, recorded in ROLES.items()}
+        self.draws = {
+            role: iter([run[name] for name in names if name.endswith(recorded)]) for role, recorded in ROLES.items()
+        }
         self.inversion, self.calls, self.worst = inversion, 0, 0.0
 
     def noise(self, role: str, like: torch.Tensor) -> torch.Tensor:
         if role == "start":
-            return torch.cat(list(self.draws[role])) if self.inversion else frames_first(self.run[f"{self.prefix}noise.000.init_full"])
+            return (
+                torch.cat(list(self.draws[role]))
+                if self.inversion
+                else frames_first(self.run[f"{self.prefix}noise.000.init_full"])
+            )
         return frames_first(next(self.draws[role])).to(like)
 
     def model(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
@@ -117,9 +127,11 @@ def test_loop(golden, schedule, vae, case):
         replay = next(replays)
         shown = replay.run[f"{replay.prefix}cond_latents"]
         worst["context"] = max(worst["context"], off(q[:context], frames_first(shown)))
-        x = sample_slide(lambda model, x, sigmas: sample_euler(model, x, sigmas, disable=True), replay.model, q, slide.known, sigmas, repeats,
+        x = sample_slide(lambda model, x, sigmas: sample_euler(model, x, sigmas, disable=True), replay.model, q,
+                         slide.known, sigmas, repeats,
                          noising, replay.noise, config["ddpm_inversion"])  # fmt: skip
-        assert replay.calls == calls_per_slide(repeats) and all(next(left, None) is None for role, left in replay.draws.items()
+        assert replay.calls == calls_per_slide(repeats) and all(next(left, None) is None for role,
+                                                                left in replay.draws.items()
                                                                 if role in ("context", "again"))  # fmt: skip
         out = noising.settle(x, sigmas[-1])
         worst["input"] = max(worst["input"], replay.worst)
@@ -129,18 +141,24 @@ def test_loop(golden, schedule, vae, case):
     queue = PixelQueue(vae)  # pixels `f h w c`, black 0 and white 1
     images = run["images_uint8"].float() / 255
     given = dict(enumerate(queue.encode(images) * SCALE))
-    made = list(repeat_and_slide(slides, given, solve, lambda z: queue.decode(z / SCALE), lambda p: queue.encode(p) * SCALE))
+    made = list(
+        repeat_and_slide(slides, given, solve, lambda z: queue.decode(z / SCALE), lambda p: queue.encode(p) * SCALE)
+    )
     video = torch.cat([pixels[context - 1 : context], *(frames.pixels.movedim(-1, 1) * 2 - 1 for frames in made)])
     assert off(video, pixels[context - 1 :]) < 1e-4
     assert worst["input"] < 1e-4 and worst["output"] < 1e-4 and worst["context"] < 1e-4
     final = ((video.clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8).movedim(1, -1)
-    assert (final.int() - run["video_uint8"].int()).abs().max() <= 1  # the release truncates, so a rounding may step over
+    assert (
+        final.int() - run["video_uint8"].int()
+    ).abs().max() <= 1  # the release truncates, so a rounding may step over
 
 
 @pytest.mark.parametrize("case", ["r0", "r2"])
 @torch.inference_mode()
 def test_through_the_node(golden, schedule, vae, case, monkeypatch):
-    """From UNet file and picture to the last frame, live, with the nodes' own settings: only the random draws are the recorded ones."""
+    """From UNet file and picture to the last frame, live, with the nodes' own settings: only the random draws are the
+    recorded ones.
+    """
     file = golden / f"ti2v/loop_{case}.safetensors"
     run = load_file(file)
     with safe_open(file, "pt") as opened:
@@ -158,13 +176,17 @@ def test_through_the_node(golden, schedule, vae, case, monkeypatch):
         return noise
 
     monkeypatch.setattr(slide_samplers, "seeded_noise", recorded_noise)
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "diffusion_models", ([str(golden / "ti2v")], {".safetensors"}))
+    monkeypatch.setitem(
+        folder_paths.folder_names_and_paths, "diffusion_models", ([str(golden / "ti2v")], {".safetensors"})
+    )
     model = LoadModelScope.execute("unet_tiny.safetensors").args[0]
     positive, negative = ([[run[name], {}]] for name in ("text_emb", "text_emb_zero"))
     picture = run["images_uint8"][-1:].float() / 255
     out = RepeatAndSlideSampler.execute(
-        model, positive, negative, picture, length=4, preset="custom", seed=0, cfg=config["guide_scale"], window=4, queue="pixel",
-        sampler_name="euler", scheduler="ddim_uniform", steps=4, resample=config["resample_iter"], resample_start=0.0, resample_end=1.0,
+        model, positive, negative, picture, length=4, preset="custom", seed=0, cfg=config["guide_scale"], window=4,
+                                        queue="pixel",
+        sampler_name="euler", scheduler="ddim_uniform", steps=4, resample=config["resample_iter"], resample_start=0.0,
+                                        resample_end=1.0,
         new_frames=1, context=0, inversion=True, end="smallest sigma (official)", batch="frames of one clip", vae=vae)  # fmt: skip
     latents, pictures = out.args[0]["samples"], out.args[1]
     assert next(slide, None) is None and all(next(replay.draws["again"], None) is None for replay in replays)

@@ -12,7 +12,10 @@ from few_shot_motion.motion_modules.released import first_and_memory, load_adapt
 from few_shot_motion.motion_modules.sites import Site
 from safetensors.torch import save_file
 
-SITES = [Site("input_blocks.1.0.in_layers.2", 8, is_block=False), Site("input_blocks.1.1.transformer_blocks.0", 8, is_block=True)]
+SITES = [
+    Site("input_blocks.1.0.in_layers.2", 8, is_block=False),
+    Site("input_blocks.1.1.transformer_blocks.0", 8, is_block=True),
+]
 
 
 def no_base(*_):
@@ -21,7 +24,9 @@ def no_base(*_):
 
 @pytest.fixture
 def adapter():
-    return MotionAdapter("lamp", dict(MotionModule(SITES, rank=2).state_dict()), 2, False, {"base": "a test", "prompts": '["a"]'})
+    return MotionAdapter(
+        "lamp", dict(MotionModule(SITES, rank=2).state_dict()), 2, False, {"base": "a test", "prompts": '["a"]'}
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
@@ -102,7 +107,8 @@ def test_adapter_that_fits_by_its_sizes_only(adapter, made_for, model, fits):
     if fits:
         return files.check_fits(adapter, SITES, model)
     with pytest.raises(
-        AdapterError, match=f"made for {made_for}, the model is {model}: its layers have the right sizes, but were trained on other"
+        AdapterError,
+        match=f"made for {made_for}, the model is {model}: its layers have the right sizes, but were trained on other",
     ):
         files.check_fits(adapter, SITES, model)
 
@@ -116,7 +122,9 @@ def test_nothing_half_written_stays(adapter, tmp_path):
         part.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(AdapterError, match="a.safetensors could not be written.*No space left on device.*free some space"):
+    with pytest.raises(
+        AdapterError, match="a.safetensors could not be written.*No space left on device.*free some space"
+    ):
         files.write_whole(file, full_disk)
     assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
 
@@ -145,9 +153,12 @@ def test_lamps_released_folder_and_file_are_the_same_adapter(tmp_path):
     torch.save(release, tmp_path / "run" / "unet" / "diffusion_pytorch_model.bin")
     save_file(release, tmp_path / "lamp.safetensors")
     base = torch.randn(8, 8)
-    found = [load_adapter(tmp_path / name, lambda name, shape: base) for name in ("run", "run/unet", "lamp.safetensors")]
+    found = [
+        load_adapter(tmp_path / name, lambda name, shape: base) for name in ("run", "run/unet", "lamp.safetensors")
+    ]
     for adapter in found:
-        assert set(adapter.tensors) == {"input_blocks.0.0.conv1d.weight", "input_blocks.1.1.transformer_blocks.0.attn_temp.to_q.weight",
+        assert set(adapter.tensors) == {"input_blocks.0.0.conv1d.weight",
+                                        "input_blocks.1.1.transformer_blocks.0.attn_temp.to_q.weight",
                                         "input_blocks.1.1.transformer_blocks.0.attn1.to_q.delta.weight"}  # fmt: skip
         delta = adapter.tensors["input_blocks.1.1.transformer_blocks.0.attn1.to_q.delta.weight"]
         assert torch.allclose(base + delta, release[f"{block}.attn1.to_q.weight"], atol=1e-6)
@@ -155,13 +166,20 @@ def test_lamps_released_folder_and_file_are_the_same_adapter(tmp_path):
 
 @pytest.mark.parametrize("memory", [False, True])
 def test_released_unets_without_a_first_frame(tmp_path, memory):
-    """Tune-A-Video's and the recurrent one's: folder and file, `.bin` and safetensors, tuned queries of both attentions as changes."""
+    """Tune-A-Video's and the recurrent one's: folder and file, `.bin` and safetensors, tuned queries of both attentions
+    as changes.
+    """
     torch.manual_seed(0)
     block, ours = "mid_block.attentions.0.transformer_blocks.0", "middle_block.1.transformer_blocks.0"
     kept = {f"{block}.attn_temp.to_q.weight": torch.randn(8, 8), f"{block}.norm_temp.weight": torch.randn(8)}
     kept |= {f"{block}.attn1.memory_update_layer.weight": torch.randn(8, 16)} if memory else {}
     queries = {f"{block}.{name}.to_q.weight": torch.randn(8, 8) for name in ("attn1", "attn2")}
-    release = {**kept, **queries, f"{block}.attn1.to_k.weight": torch.randn(8, 8), "conv_in.weight": torch.randn(8, 4, 3, 3)}
+    release = {
+        **kept,
+        **queries,
+        f"{block}.attn1.to_k.weight": torch.randn(8, 8),
+        "conv_in.weight": torch.randn(8, 4, 3, 3),
+    }
     (tmp_path / "run" / "unet").mkdir(parents=True)
     torch.save(release, tmp_path / "run" / "unet" / "diffusion_pytorch_model.bin")
     save_file(release, tmp_path / "unet.safetensors")
@@ -171,7 +189,9 @@ def test_released_unets_without_a_first_frame(tmp_path, memory):
         assert (adapter.method, adapter.recurrence) == (("recurrent", "official") if memory else ("tune-a-video", ""))
         assert adapter.joint_norm and adapter.rank == 0
         expected = {old.replace(block, ours): value for old, value in kept.items()}
-        expected |= {old.replace(block, ours).replace(".weight", ".delta.weight"): value - base for old, value in queries.items()}
+        expected |= {
+            old.replace(block, ours).replace(".weight", ".delta.weight"): value - base for old, value in queries.items()
+        }
         assert adapter.tensors.keys() == expected.keys()
         assert all(torch.allclose(adapter.tensors[key], value, atol=1e-6) for key, value in expected.items())
         other = first_and_memory(adapter)
@@ -180,19 +200,28 @@ def test_released_unets_without_a_first_frame(tmp_path, memory):
 
 def test_a_memory_of_an_unknown_form(tmp_path):
     for method, form in (("recurrent", "newer"), ("recurrent", ""), ("lamp", "fixed")):
-        save_file({"x": torch.zeros(2)}, tmp_path / "a.safetensors", {"few_shot_motion": "1", "method": method, "recurrence": form})
+        save_file(
+            {"x": torch.zeros(2)},
+            tmp_path / "a.safetensors",
+            {"few_shot_motion": "1", "method": method, "recurrence": form},
+        )
         refused(
-            tmp_path / "a.safetensors", f"a.safetensors has a memory of the form '{form}', this pack knows .* for {method}: update the pack"
+            tmp_path / "a.safetensors",
+            f"a.safetensors has a memory of the form '{form}', this pack knows .* for {method}: update the pack",
         )
 
 
 def test_an_adapter_with_tensors_missing(adapter):
     whole = adapter.tensors
     cut = {name: value for name, value in whole.items() if "attn_temp" not in name}
-    with pytest.raises(AdapterError, match="This adapter is incomplete: .*attn_temp.* is missing in it, and .* more. Download it"):
+    with pytest.raises(
+        AdapterError, match="This adapter is incomplete: .*attn_temp.* is missing in it, and .* more. Download it"
+    ):
         files.check_fits(MotionAdapter("lamp", cut, 2), SITES, "SD")
     tensors = dict(MotionModule(SITES[1:], recurrence="fixed", tuned=("attn1", "attn2")).state_dict())
     with pytest.raises(AdapterError, match="no layer for 1 of the model's rows"):
-        files.check_fits(MotionAdapter("recurrent", tensors, recurrence="fixed"), [*SITES[1:], Site("middle", 8, True)], "SD")
+        files.check_fits(
+            MotionAdapter("recurrent", tensors, recurrence="fixed"), [*SITES[1:], Site("middle", 8, True)], "SD"
+        )
     with pytest.raises(AdapterError, match="the model has no such layer there"):
         files.check_fits(MotionAdapter("tune-a-video", tensors), SITES[1:], "SD")

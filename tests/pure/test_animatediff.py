@@ -21,7 +21,9 @@ BLOCKS = {"down_blocks.0.motion_modules.0": "input_blocks.1", "down_blocks.1.mot
           "up_blocks.1.motion_modules.0": "output_blocks.2", "up_blocks.1.motion_modules.1": "output_blocks.3"}  # fmt: skip
 
 
-def module_file(blocks=tuple(BLOCKS), frames: int = 32, layout: str = "original", prefix: str = "") -> dict[str, torch.Tensor]:
+def module_file(
+    blocks=tuple(BLOCKS), frames: int = 32, layout: str = "original", prefix: str = ""
+) -> dict[str, torch.Tensor]:
     """The tensors of a small motion module's file."""
     torch.manual_seed(0)
     tensors = {}
@@ -40,7 +42,9 @@ def module_file(blocks=tuple(BLOCKS), frames: int = 32, layout: str = "original"
 def lora_file(rank: int = 2, blocks=tuple(BLOCKS)) -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
     return {
-        f"{block}.temporal_transformer.transformer_blocks.0.attention_blocks.{a}.processor.to_{to}_lora.{part}.weight": torch.randn(shape)
+        f"{block}.temporal_transformer.transformer_blocks.0.attention_blocks.{a}.processor.to_{to}_lora.{part}.weight": torch.randn(
+            shape
+        )
         for block in blocks
         for a in (0, 1)
         for to in ("q", "k", "v", "out")
@@ -122,7 +126,13 @@ def test_rows_of_stable_diffusion():
 
 @pytest.mark.parametrize(
     "middle, frames, version, joint",
-    [(False, 24, "v1", True), (False, 32, "v3", False), (True, 32, "v2", False), (True, 24, "v2", False), (False, 64, "v3", False)],
+    [
+        (False, 24, "v1", True),
+        (False, 32, "v3", False),
+        (True, 32, "v2", False),
+        (True, 24, "v2", False),
+        (False, 64, "v3", False),
+    ],
 )
 def test_version(middle, frames, version, joint):
     blocks = (*BLOCKS, "mid_block.motion_modules.0") if middle else tuple(BLOCKS)
@@ -132,7 +142,9 @@ def test_version(middle, frames, version, joint):
 
 
 def test_files_without_positions():
-    """A converted file gets the formula's; an original one without is AnimateLCM, distilled on the image model's own schedule."""
+    """A converted file gets the formula's; an original one without is AnimateLCM, distilled on the image model's own
+    schedule.
+    """
     for layout, kind, schedule in (
         ("diffusers", "AnimateDiff v3", animatediff_file.SD_SCHEDULE),
         ("original", "AnimateLCM", {}),
@@ -145,7 +157,10 @@ def test_files_without_positions():
 
 
 def test_a_pickle_with_its_wrapping(tmp_path):
-    torch.save({"epoch": 3, "state_dict": {"animatediff_config": {"a": 1}, **module_file(prefix="module.")}}, tmp_path / "mm.ckpt")
+    torch.save(
+        {"epoch": 3, "state_dict": {"animatediff_config": {"a": 1}, **module_file(prefix="module.")}},
+        tmp_path / "mm.ckpt",
+    )
     assert load_adapter(tmp_path / "mm.ckpt", None).metadata["version"] == "v3"
 
 
@@ -163,7 +178,9 @@ def test_round_trip_in_our_own_format(tmp_path):
     assert positions and all(torch.equal(again.tensors[name], adapter.tensors[name]) for name in positions)
     lora = animatediff_lora.read("a", lora_file())
     again = load_adapter(files.save_adapter(lora, tmp_path / "lora.safetensors", torch.float32), None)
-    assert again.method == MOTION_LORA and all(torch.equal(again.tensors[name], value) for name, value in lora.tensors.items())
+    assert again.method == MOTION_LORA and all(
+        torch.equal(again.tensors[name], value) for name, value in lora.tensors.items()
+    )
 
 
 def without(tensors: dict, part: str) -> dict:
@@ -173,16 +190,23 @@ def without(tensors: dict, part: str) -> dict:
 SPATIAL = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight"
 LORA_QUERY = "motion_modules.0.temporal_transformer.transformer_blocks.0.attention_blocks.0.processor.to_q_lora"
 REFUSED = {
-    "SparseCtrl": ({**module_file(), "controlnet_cond_embedding.weight": torch.zeros(1)}, "is a SparseCtrl encoder, which this pack"),
+    "SparseCtrl": ({**module_file(), "controlnet_cond_embedding.weight": torch.zeros(1)},
+                   "is a SparseCtrl encoder, which this pack"),
     "PIA": ({**module_file(), "conv_in.weight": torch.zeros(4, 9, 3, 3)}, "is a PIA module"),
     "LCM I2V": ({**module_file(), "img_encoder.x": torch.zeros(1)}, "is AnimateLCM's image-to-video module"),
     "HotshotXL": ({"down_blocks.0.temporal_attentions.0.norm.weight": torch.zeros(1)}, "is a HotshotXL module"),
     "one tensor lost": (without(module_file(), "down_blocks.0.motion_modules.0.temporal_transformer.proj_out.bias"),
-                        "no whole AnimateDiff motion module: 1 tensors are missing.*input_blocks.1.temporal_transformer.proj_out.bias"),
-    "one tensor more": ({**module_file(), "up_blocks.0.motion_modules.0.temporal_transformer.x": torch.zeros(1)}, "foreign.*output_blocks.0.*x for"),
-    "domain adapter": ({SPATIAL: torch.zeros(2, 2)}, "is a LoRA of the image model, AnimateDiff's v3 adapter for one: load it with Load LoRA"),
-    "LoRA with more": ({**lora_file(), SPATIAL: torch.zeros(2, 2)}, "changes more than the attention of a motion module"),
-    "LoRA with a half": (without(lora_file(), f"down_blocks.0.{LORA_QUERY}.up"), "no whole motion LoRA: input_blocks.1.*to_q has down and not both"),
+                        "no whole AnimateDiff motion module: 1 tensors are "
+                        "missing.*input_blocks.1.temporal_transformer.proj_out.bias"),
+    "one tensor more": ({**module_file(), "up_blocks.0.motion_modules.0.temporal_transformer.x": torch.zeros(1)},
+                        "foreign.*output_blocks.0.*x for"),
+    "domain adapter": ({SPATIAL: torch.zeros(2, 2)}, "is a LoRA of the image model, AnimateDiff's v3 adapter for one: "
+                                                     "load it with Load LoRA"),
+    "LoRA with more": ({**lora_file(), SPATIAL: torch.zeros(2, 2)}, "changes more than the attention of a motion "
+                                                                    "module"),
+    "LoRA with a half": (without(lora_file(), f"down_blocks.0.{LORA_QUERY}.up"), "no whole motion LoRA: "
+                                                                                 "input_blocks.1.*to_q has down and "
+                                                                                 "not both"),
 }  # fmt: skip
 
 
@@ -220,7 +244,9 @@ def test_lora_and_module_without_a_middle():
     with_middle = animatediff_lora.read("a", lora_file(blocks=(*BLOCKS, "mid_block.motion_modules.0")))
     assert len(animatediff_lora.pairs(with_middle, shapes)) == 8 * len(BLOCKS)
     wider = {name: torch.Size([2 * size for size in shape]) for name, shape in shapes.items()}
-    with pytest.raises(AdapterError, match=r"made for another motion module: its change of .* is \(32, 32\), the module has \(64, 64\)"):
+    with pytest.raises(
+        AdapterError, match=r"made for another motion module: its change of .* is \(32, 32\), the module has \(64, 64\)"
+    ):
         animatediff_lora.pairs(with_middle, wider)
     fewer = {name: shape for name, shape in shapes.items() if not name.startswith("output_blocks.3.")}
     with pytest.raises(AdapterError, match="the module has no such weight"):

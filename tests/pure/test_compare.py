@@ -1,4 +1,6 @@
-"""`python3 dev compare`: what it queues for a row of its table, what it makes of the numbers, and the world's own judgement."""
+"""`python3 dev compare`: what it queues for a row of its table, what it makes of the numbers, and the world's own
+judgement.
+"""
 
 import csv
 import json
@@ -29,9 +31,14 @@ def test_a_job_is_the_workflows_upper_row():
     }
     assert [prompt.value(graph, title, "seed") for title in ("First frame sampler", "Noise", "Sampler")] == [7, 7, 7]
     assert prompt.value(graph, "Sampler", "steps") == 3 and prompt.value(graph, "First frame sampler", "cfg") == 2.0
-    assert prompt.value(graph, "Motion adapter", "adapter") == JOB.adapter and prompt.value(graph, "Words", "value") == JOB.prompt
+    assert (
+        prompt.value(graph, "Motion adapter", "adapter") == JOB.adapter
+        and prompt.value(graph, "Words", "value") == JOB.prompt
+    )
     ids = set(graph)
-    assert all(value[0] in ids for node in graph.values() for value in node["inputs"].values() if isinstance(value, list)), "no loose end"
+    assert all(
+        value[0] in ids for node in graph.values() for value in node["inputs"].values() if isinstance(value, list)
+    ), "no loose end"
 
 
 def test_without_an_adapter_the_image_model_itself_is_sampled():
@@ -44,11 +51,17 @@ def test_unknown_settings_are_named():
     with pytest.raises(Exception, match="has no input stepps"):
         compare.graph_of(JOB, {"Sampler.stepps": 3})
     assert compare._setting("Checkpoint.ckpt_name=a=b.safetensors") == ("Checkpoint.ckpt_name", "a=b.safetensors")
-    assert compare._setting("Sampler.cfg=2.5") == ("Sampler.cfg", 2.5) and compare._setting("Sampler.steps=2") == ("Sampler.steps", 2)
+    assert compare._setting("Sampler.cfg=2.5") == ("Sampler.cfg", 2.5) and compare._setting("Sampler.steps=2") == (
+        "Sampler.steps",
+        2,
+    )
 
 
 def test_the_newest_of_each_name_and_file_names_without_surprises():
-    assert compare.newest(["a_00001_.safetensors", "a_00002_.safetensors", "b.safetensors"]) == ["a_00002_.safetensors", "b.safetensors"]
+    assert compare.newest(["a_00001_.safetensors", "a_00002_.safetensors", "b.safetensors"]) == [
+        "a_00002_.safetensors",
+        "b.safetensors",
+    ]
     assert compare.file_name(JOB._replace(prompt="../a: b?")) == "rain_00001-a_b-7"
 
 
@@ -67,7 +80,9 @@ class Pretended:
             "Flicker": {"error": 0.1},
             "First-frame jump": {"luminance_jump": 1.0},
         }
-        outputs = {prompt.titled(graph, title): {"numbers": [found], "text": [title]} for title, found in numbers.items()}
+        outputs = {
+            prompt.titled(graph, title): {"numbers": [found], "text": [title]} for title, found in numbers.items()
+        }
         return {**outputs, prompt.titled(graph, "Save video"): {"images": []}, "frames": {"images": [{}, {}]}}
 
     def download(self, file):
@@ -99,7 +114,8 @@ def test_a_failure_ends_the_batch_and_keeps_what_was_done(tmp_path):
 def rows() -> list[dict]:
     """Six videos whose warping error falls as the path error rises, and whose alignment rises with the colour."""
     exact = {name: 0.5 for name in second_opinion.MEASURES}
-    return [{"adapter": "ab"[i % 2], "prompt": "p", "seed": i, "server": "s", "alignment": float(i), "clip_temp": None, "error": -float(i),
+    return [{"adapter": "ab"[i % 2], "prompt": "p", "seed": i, "server": "s", "alignment": float(i), "clip_temp": None,
+             "error": -float(i),
              **exact, "path_error": float(i) ** 3, "reports": ["long"]} for i in range(6)]  # fmt: skip
 
 
@@ -107,7 +123,11 @@ def test_tables_hold_every_number(tmp_path):
     compare_report.write(tmp_path, rows())
     with (tmp_path / "table.csv").open(newline="") as lines:
         table = list(csv.DictReader(lines))
-    assert [float(row["alignment"]) for row in table] == [0, 1, 2, 3, 4, 5] and table[0]["clip_temp"] == "" and "reports" not in table[0]
+    assert (
+        [float(row["alignment"]) for row in table] == [0, 1, 2, 3, 4, 5]
+        and table[0]["clip_temp"] == ""
+        and "reports" not in table[0]
+    )
     assert json.loads((tmp_path / "table.json").read_text())[3]["reports"] == ["long"]
     assert "| a | 3 | 2 |" in (tmp_path / "summary.md").read_text(), "mean alignment of seeds 0, 2, 4"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["summary.md", "table.csv", "table.json"]
@@ -127,7 +147,11 @@ def clip_of(caption: str, x: float, frames: int = 16) -> np.ndarray:
 
 def test_the_world_judges_a_clip_by_its_caption():
     good = second_opinion.of(clip_of(JOB.prompt, 4.0), JOB.prompt)
-    assert good["direction_cosine"] > 0.99 and good["path_error"] < 0.3 and good["displacement_ratio"] == pytest.approx(1, abs=0.1)
+    assert (
+        good["direction_cosine"] > 0.99
+        and good["path_error"] < 0.3
+        and good["displacement_ratio"] == pytest.approx(1, abs=0.1)
+    )
     wrong = second_opinion.of(clip_of("a red ball on grass moves left", 12.0), JOB.prompt)
     assert wrong["direction_cosine"] < -0.99 and wrong["path_error"] > 1
 
@@ -135,13 +159,17 @@ def test_the_world_judges_a_clip_by_its_caption():
 def test_what_the_world_cannot_judge_is_left_empty():
     assert second_opinion.of(clip_of(JOB.prompt, 4.0), "a horse runs") == {}
     assert second_opinion.of(np.zeros((16, 64, 64, 3), np.uint8), JOB.prompt) == {}
-    assert second_opinion.of(clip_of("a red ball on grass moves left", 13.0), JOB.prompt) == {}, "its course leaves the picture at once"
+    assert second_opinion.of(clip_of("a red ball on grass moves left", 13.0), JOB.prompt) == {}, (
+        "its course leaves the picture at once"
+    )
     assert second_opinion.of(np.full((16, 128, 128, 3), 90, np.uint8), JOB.prompt) == {}, "no subject to start from"
 
 
 def test_documented_settings_are_the_workflows():
     page = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
     graph = prompt.load("compare_adapters")
-    for word in (word for line in page.splitlines() if line.strip().startswith("--set") for word in line.split('"')[1::2]):
+    for word in (
+        word for line in page.splitlines() if line.strip().startswith("--set") for word in line.split('"')[1::2]
+    ):
         title, _, name = word.partition("=")[0].rpartition(".")
         prompt.value(graph, title, name)

@@ -32,13 +32,17 @@ def z():
 
 
 def test_it_comes_to_the_exact_noise(z):
-    """The probability flow of this data from 0 to sigma stretches it by sqrt(SPREAD^2 + sigma^2) / SPREAD; doubling the steps halves the error."""
+    """The probability flow of this data from 0 to sigma stretches it by sqrt(SPREAD^2 + sigma^2) / SPREAD; doubling the
+    steps halves the error.
+    """
     errors = []
     for steps in (50, 100, 200, 400):
         sigmas = levels(steps)
         exact = MEAN + (z - MEAN) * (SPREAD**2 + sigmas[-1] ** 2).sqrt() / SPREAD
         errors.append(float((ddim_inversion(gaussian, z, sigmas) - exact).abs().max() / exact.std()))
-    assert errors[-1] < 0.03 and all(0.4 < later / earlier < 0.6 for earlier, later in zip(errors[:-1], errors[1:], strict=True)), errors
+    assert errors[-1] < 0.03 and all(
+        0.4 < later / earlier < 0.6 for earlier, later in zip(errors[:-1], errors[1:], strict=True)
+    ), errors
 
 
 def test_sampling_gives_the_clip_back(z):
@@ -46,11 +50,15 @@ def test_sampling_gives_the_clip_back(z):
     for steps in (25, 50, 100):
         sigmas = levels(steps)
         errors.append(float((euler(gaussian, ddim_inversion(gaussian, z, sigmas), sigmas.flip(0)) - z).abs().max()))
-    assert errors[1] < 0.1 and all(later < 0.6 * earlier for earlier, later in zip(errors[:-1], errors[1:], strict=True)), errors
+    assert errors[1] < 0.1 and all(
+        later < 0.6 * earlier for earlier, later in zip(errors[:-1], errors[1:], strict=True)
+    ), errors
 
 
 def test_one_step_is_the_releases(z):
-    """x' = sqrt(a') (x - sqrt(1 - a) eps) / sqrt(a) + sqrt(1 - a') eps, in the scale of the UNet, eps asked there for the later level."""
+    """x' = sqrt(a') (x - sqrt(1 - a) eps) / sqrt(a) + sqrt(1 - a') eps, in the scale of the UNet, eps asked there for
+    the later level.
+    """
     low, high = torch.tensor([0.4, 1.3], dtype=torch.float64)
     seen = []
 
@@ -77,9 +85,15 @@ def test_it_tells_its_progress(z):
 @pytest.mark.parametrize("steps", [5, 50])
 @pytest.mark.parametrize("starts_clean", [True, False])
 def test_it_is_diffusers(diffusers, z, steps, starts_clean):
-    """Noise predictions, with and without its last level. For v it takes the noise out of them at the level a step starts from, we at the one that
-    the model was told, which is where it made them; so those are not compared."""
-    betas = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1, "clip_sample": False}
+    """Noise predictions, with and without its last level. For v it takes the noise out of them at the level a step
+    starts from, we at the one that the model was told, which is where it made them; so those are not compared."""
+    betas = {
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "steps_offset": 1,
+        "clip_sample": False,
+    }
     scheduler = diffusers.DDIMInverseScheduler(**betas, set_alpha_to_one=starts_clean)
     scheduler.set_timesteps(steps)
     left = scheduler.alphas_cumprod.double()

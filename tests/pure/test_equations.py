@@ -1,4 +1,6 @@
-"""docs/equations.md leads where it says: every name it gives is defined in the file beside it, and every room of mathematics is there."""
+"""docs/equations.md leads where it says: every name it gives is defined in the file beside it, and every room of
+mathematics is there.
+"""
 
 import ast
 import re
@@ -7,7 +9,11 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "equations.md"
-CELLS = [line.split("|")[3] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|") and "](" in line]
+CELLS = [
+    line.split("|")[3]
+    for line in PAGE.read_text(encoding="utf-8").splitlines()
+    if line.startswith("|") and "](" in line
+]
 PLACES = [
     (name, path)
     for cell in CELLS
@@ -20,7 +26,11 @@ def defined(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     return found | {
-        target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
     }
 
 

@@ -83,7 +83,9 @@ def test_stepwise_is_the_sampler_itself_but_for_the_statistics(monkeypatch):
     model, x, z0 = gaussian_denoiser(torch.tensor(0.3), 0.7), torch.randn(4, 2, 8, 8) * 14, torch.randn(1, 2, 8, 8)
     steps = []
     monkeypatch.setattr(first_frame, "match_step", lambda x, *_, **__: x)
-    out = first_frame.sample_stepwise(sample_euler, model, x, sigmas, z0, callback=lambda state: steps.append(state["i"]))
+    out = first_frame.sample_stepwise(
+        sample_euler, model, x, sigmas, z0, callback=lambda state: steps.append(state["i"])
+    )
     assert torch.allclose(out, sample_euler(model, x, sigmas), atol=1e-5)
     assert steps == list(range(12))
 

@@ -1,4 +1,6 @@
-"""Noise that frames share: variances against the closed forms and against what the help page says, seeds, steps of a sampler."""
+"""Noise that frames share: variances against the closed forms and against what the help page says, seeds, steps of a
+sampler.
+"""
 
 from pathlib import Path
 
@@ -47,7 +49,9 @@ def test_warped_noise_moves(alpha, unit_variance):
     for k in (1, 2, 3):
         moved = alpha * own[0, :, k:, : -2 * k] + weight * own[k, :, :-k, 2 * k :]
         assert torch.allclose(warped[k, :, :-k, 2 * k :], moved)
-        assert torch.equal(warped[k, :, -k:], own[k, :, -k:]) and torch.equal(warped[k, :, :, : 2 * k], own[k, :, :, : 2 * k])
+        assert torch.equal(warped[k, :, -k:], own[k, :, -k:]) and torch.equal(
+            warped[k, :, :, : 2 * k], own[k, :, :, : 2 * k]
+        )
 
 
 def test_warped_noise_that_stands_still_is_shared():
@@ -70,9 +74,13 @@ def test_every_step_of_a_sampler_shares(strategy):
 
 @pytest.mark.parametrize("strategy", noise.STRATEGIES)
 def test_a_path_stays_a_path(strategy):
-    """SDE samplers ask for a step's noise and for its parts: the parts of a Brownian path still add up once frames share it."""
+    """SDE samplers ask for a step's noise and for its parts: the parts of a Brownian path still add up once frames
+    share it.
+    """
     parts = torch.randn(2, 5, 4, 8, 8)
-    shared = [noise.step_noise(lambda *_, eps=eps: eps, strategy, 0.5, True, MOVE)(1, 0) for eps in (*parts, parts.sum(0))]
+    shared = [
+        noise.step_noise(lambda *_, eps=eps: eps, strategy, 0.5, True, MOVE)(1, 0) for eps in (*parts, parts.sum(0))
+    ]
     assert torch.allclose(shared[0] + shared[1], shared[2], atol=1e-5)
 
 

@@ -1,4 +1,6 @@
-"""What the registry would hand to users: no network, processes, environment, code from strings or scripts; a help page per node."""
+"""What the registry would hand to users: no network, processes, environment, code from strings or scripts; a help page
+per node.
+"""
 
 import ast
 import re
@@ -10,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
-    "subprocess", "multiprocessing", "socket", "ssl", "urllib", "http", "ftplib", "smtplib", "requests", "httpx", "aiohttp", "websocket",
+    "subprocess", "multiprocessing", "socket", "ssl", "urllib", "http", "ftplib", "smtplib", "requests", "httpx",
+           "aiohttp", "websocket",
     "websockets", "huggingface_hub", "pickle", "marshal", "shelve", "ctypes", "runpy", "webbrowser", "pip",
 }  # fmt: skip
 CALLS = {"eval", "exec", "compile", "__import__"}
@@ -22,7 +25,9 @@ MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|home|root|tmp|opt|mnt|Users)/|\
 def patterns(name: str) -> list[str]:
     lines = (line.strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines())
     found = [line for line in lines if line and not line.startswith("#")]
-    assert not [p for p in found if p.startswith("!") or "/" in p.rstrip("/")], f"{name}: only plain names, this test reads no others"
+    assert not [p for p in found if p.startswith("!") or "/" in p.rstrip("/")], (
+        f"{name}: only plain names, this test reads no others"
+    )
     return found
 
 
@@ -50,7 +55,12 @@ def findings(source: str) -> list[str]:
             found += [f"os.{alias.name}" for alias in node.names if node.module == "os" and alias.name in OS_NAMES]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
             found.append(node.func.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os" and node.attr in OS_NAMES:
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "os"
+            and node.attr in OS_NAMES
+        ):
             found.append(f"os.{node.attr}")
     return found
 
@@ -78,7 +88,11 @@ def test_archive_holds_no_scripts_or_binaries():
 
 def test_archive_names_no_machine():
     texts = [path for path in ARCHIVE if path.suffix in {".py", ".md", ".json", ".toml", ".txt", ".yaml", ".yml"}]
-    assert [name for path, name in zip(texts, names(texts), strict=True) if MACHINE_PATH.search(path.read_text(encoding="utf-8"))] == []
+    assert [
+        name
+        for path, name in zip(texts, names(texts), strict=True)
+        if MACHINE_PATH.search(path.read_text(encoding="utf-8"))
+    ] == []
 
 
 def test_project_asks_for_nothing():

@@ -10,10 +10,14 @@ TOKENS = torch.randn(2 * FRAMES, 6, 8, generator=torch.Generator().manual_seed(0
 
 
 def a_call(rule: tuple[str, ...], strength: float = 1.0) -> dict:
-    return {unet.KEY: unet.Call(frames=FRAMES, names={}, adapters=[], joint_norm=0, key_frames=rule, key_strength=strength)}
+    return {
+        unet.KEY: unet.Call(frames=FRAMES, names={}, adapters=[], joint_norm=0, key_frames=rule, key_strength=strength)
+    }
 
 
-@pytest.mark.parametrize("rule, taken", [(("first",), [[0], [0], [0], [0]]), (("first", "former"), [[0, 0], [0, 0], [0, 1], [0, 2]])])
+@pytest.mark.parametrize(
+    "rule, taken", [(("first",), [[0], [0], [0], [0]]), (("first", "former"), [[0, 0], [0, 0], [0, 1], [0, 2]])]
+)
 def test_every_frame_takes_the_frames_of_its_rule(rule, taken):
     keys = key_frames.key_tokens(TOKENS, rule, FRAMES)
     for clip in range(2):
@@ -45,5 +49,8 @@ def test_strength_mixes_own_tokens_and_those_of_the_key_frames(rule, strength):
 
 @pytest.mark.parametrize("extra", [{}, a_call(())])
 def test_without_a_rule_nothing_is_touched(extra):
-    assert all(given is taken for given, taken in zip((TOKENS,) * 3, unet.take_key_frames(TOKENS, TOKENS, TOKENS, extra), strict=True))
+    assert all(
+        given is taken
+        for given, taken in zip((TOKENS,) * 3, unet.take_key_frames(TOKENS, TOKENS, TOKENS, extra), strict=True)
+    )
     assert unet.give_frames_back(TOKENS, extra) is TOKENS

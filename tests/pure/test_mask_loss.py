@@ -191,7 +191,10 @@ def test_masks_share_windows_and_mirrors_with_their_clips():
 
 def test_masks_draw_nothing_of_their_own():
     latents = [torch.rand(6, 1, 4, 4)]
-    drawn = [ClipSet(latents, 3, masks=masks).draw(0, 2, torch.Generator().manual_seed(1)) for masks in (None, [latents[0][:, 0]])]
+    drawn = [
+        ClipSet(latents, 3, masks=masks).draw(0, 2, torch.Generator().manual_seed(1))
+        for masks in (None, [latents[0][:, 0]])
+    ]
     assert torch.equal(drawn[0][0], drawn[1][0]) and drawn[0][2] is None
 
 

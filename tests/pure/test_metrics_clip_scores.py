@@ -4,7 +4,14 @@ import math
 
 import pytest
 import torch
-from few_shot_motion.metrics.clip_scores import alignment, alignment_per_frame, clip_temp, consistency, diversity, temporal_per_pair
+from few_shot_motion.metrics.clip_scores import (
+    alignment,
+    alignment_per_frame,
+    clip_temp,
+    consistency,
+    diversity,
+    temporal_per_pair,
+)
 
 
 def at(*degrees: float) -> torch.Tensor:
@@ -37,7 +44,10 @@ def test_consistency_is_tune_a_videos_over_ordered_pairs():
 
 
 def test_diversity_is_lamps():
-    """LAMP: v = sum of unit embeddings / 16, not made unit again; mean of v_i . v_j over pairs. With 16 frames it is ours."""
+    """LAMP: v = sum of unit embeddings / 16, not made unit again; mean of v_i .
+
+    v_j over pairs. With 16 frames it is ours.
+    """
     videos = [torch.randn(16, 8, generator=torch.Generator().manual_seed(i)) for i in range(3)]
     v = [(x / x.norm(dim=1, keepdim=True)).sum(dim=0) / 16.0 for x in videos]
     assert diversity(videos) == pytest.approx(float(v[0] @ v[1] + v[0] @ v[2] + v[1] @ v[2]) / 3, abs=1e-6)

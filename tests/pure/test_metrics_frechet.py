@@ -6,13 +6,24 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from few_shot_motion.metrics.frechet import Statistics, bootstrap_interval, floor, frechet_distance, grouped_distance, mean_part, statistics
+from few_shot_motion.metrics.frechet import (
+    Statistics,
+    bootstrap_interval,
+    floor,
+    frechet_distance,
+    grouped_distance,
+    mean_part,
+    statistics,
+)
 
 
 def drawn(n: int, d: int, seed: int, shift: float = 0.0, spread: float = 1.0, rank: int | None = None) -> torch.Tensor:
     """n d, with a covariance of this rank whose eigenvalues fall off as those of I3D's features."""
     generator = torch.Generator().manual_seed(seed)
-    mixing = torch.randn(rank or d, d, generator=torch.Generator().manual_seed(99)) * torch.logspace(0, -2, rank or d)[:, None]
+    mixing = (
+        torch.randn(rank or d, d, generator=torch.Generator().manual_seed(99))
+        * torch.logspace(0, -2, rank or d)[:, None]
+    )
     return shift + spread * torch.randn(n, rank or d, generator=generator) @ mixing
 
 
@@ -40,7 +51,12 @@ def test_singular_covariances_of_64_videos():
     a, b = drawn(64, 400, 1), drawn(64, 400, 2, 0.1, 1.2)
     assert distance(a, b) == pytest.approx(reference(a, b), rel=1e-4)
     eigen = torch.linalg.eigvals(torch.cov(a.T.double()) @ torch.cov(b.T.double())).real.clamp(min=0).sqrt().sum()
-    by_eigenvalues = mean_part(statistics(a), statistics(b)) + torch.cov(a.T.double()).trace() + torch.cov(b.T.double()).trace() - 2 * eigen
+    by_eigenvalues = (
+        mean_part(statistics(a), statistics(b))
+        + torch.cov(a.T.double()).trace()
+        + torch.cov(b.T.double()).trace()
+        - 2 * eigen
+    )
     assert distance(a, b) == pytest.approx(float(by_eigenvalues), rel=1e-5)
 
 
@@ -61,7 +77,9 @@ def test_equal_sets_are_at_distance_zero(n):
 
 def test_closed_form_on_a_diagonal():
     """Columns that are orthogonal exactly: covariances are diagonal and their root is known."""
-    basis = torch.linalg.qr(torch.randn(50, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64).sub_(0))[0]
+    basis = torch.linalg.qr(
+        torch.randn(50, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64).sub_(0)
+    )[0]
     basis = torch.linalg.qr(basis - basis.mean(0))[0]
     widths_a, widths_b = torch.arange(1.0, 9.0).double(), torch.arange(8.0, 0.0, -1).double()
     a, b = basis * widths_a * 7, basis * widths_b * 7 + 2  # 7^2 = n - 1

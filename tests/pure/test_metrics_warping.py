@@ -15,7 +15,8 @@ def texture(height: int, width: int, seed: int = 0) -> torch.Tensor:
     """1 3 h w: random blobs of several sizes."""
     generator = torch.Generator().manual_seed(seed)
     parts = [
-        F.interpolate(torch.rand(1, 3, height // k, width // k, generator=generator), (height, width), mode="bicubic") * k
+        F.interpolate(torch.rand(1, 3, height // k, width // k, generator=generator), (height, width), mode="bicubic")
+        * k
         for k in (4, 8, 16)
     ]
     return (sum(parts) / 28).clamp(0, 1)
@@ -26,7 +27,9 @@ def constant(dx: float, dy: float, h: int = SIDE, w: int = SIDE) -> torch.Tensor
 
 
 def translation(dx: float, dy: float, frames: int = 4) -> torch.Tensor:
-    """f 3 h w: a picture larger than the frame, moving by this much per frame; whole pixels are exact, others bilinear once."""
+    """f 3 h w: a picture larger than the frame, moving by this much per frame; whole pixels are exact, others bilinear
+    once.
+    """
     whole = texture(SIDE + 128, SIDE + 128)
     moved = [warp(whole, -constant(dx * i, dy * i, *whole.shape[-2:])) for i in range(frames)]
     return torch.cat(moved)[..., 64:-64, 64:-64]
@@ -47,7 +50,9 @@ def test_warp_of_whole_pixels_is_a_shift():
     image = texture(20, 30)
     assert torch.allclose(warp(image, constant(3, -2, 20, 30))[..., 2:, :-3], image[..., :-2, 3:], atol=1e-5)
     assert torch.equal(inside(constant(3, -2, 20, 30))[0, 0, 2:, :27], torch.ones(18, 27, dtype=torch.bool))
-    assert not inside(constant(3, -2, 20, 30))[0, 0, :2].any() and not inside(constant(3, -2, 20, 30))[0, 0, :, 27:].any()
+    assert (
+        not inside(constant(3, -2, 20, 30))[0, 0, :2].any() and not inside(constant(3, -2, 20, 30))[0, 0, :, 27:].any()
+    )
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (1, 0), (0.5, 0.25), (-3.4, 2.2), (8, -5), (12, 8)])
@@ -67,7 +72,9 @@ def test_flow_runs_over_a_batch_as_over_each():
 def test_exact_flow_of_whole_pixels_leaves_nothing(dx, dy):
     found = warping_error(translation(dx, dy), exact(dx, dy))
     assert found.mean < 1e-10
-    assert found.visible.tolist() == pytest.approx([(SIDE - abs(dx)) * (SIDE - abs(dy)) / SIDE**2] * 3), "but what left the picture"
+    assert found.visible.tolist() == pytest.approx([(SIDE - abs(dx)) * (SIDE - abs(dy)) / SIDE**2] * 3), (
+        "but what left the picture"
+    )
     assert found.motion.tolist() == pytest.approx([math.hypot(dx, dy)] * 3)
 
 
@@ -87,7 +94,9 @@ def test_estimated_flow_comes_close_to_it():
 def test_it_rises_with_flicker():
     video = translation(2, 1)
     flicker = torch.tensor([0.0, 1.0, 0.0, 1.0])[:, None, None, None]
-    errors = [warping_error((video * (1 + amount * flicker)).clamp(0, 1), exact(2, 1)).mean for amount in (0, 0.02, 0.05, 0.1)]
+    errors = [
+        warping_error((video * (1 + amount * flicker)).clamp(0, 1), exact(2, 1)).mean for amount in (0, 0.02, 0.05, 0.1)
+    ]
     assert errors == sorted(errors) and errors[1] > 100 * max(errors[0], 1e-9)
 
 
@@ -138,7 +147,9 @@ def test_a_plain_ground_does_not_move_with_what_is_before_it():
     video, _ = moving_square(4)
     square = torch.zeros(2, 1, SIDE, SIDE)
     square[0, :, 40:80, 40:80], square[1, :, 40:80, 44:84] = 1, 1
-    flow = lucas_kanade(video[:1] * square[:1] + 0.3 * (1 - square[:1]), video[1:] * square[1:] + 0.3 * (1 - square[1:]))
+    flow = lucas_kanade(
+        video[:1] * square[:1] + 0.3 * (1 - square[:1]), video[1:] * square[1:] + 0.3 * (1 - square[1:])
+    )
     assert flow[0, 0, 50:70, 50:70].mean() == pytest.approx(4, abs=0.3)
     assert flow[..., :25].abs().max() == 0 and flow[..., 100:].abs().max() == 0
 
@@ -146,7 +157,11 @@ def test_a_plain_ground_does_not_move_with_what_is_before_it():
 def test_noise_on_a_plain_ground_is_no_motion():
     """A generated ground is never quite plain: it flickers by a level or two."""
     ground, square = torch.linspace(0.3, 0.5, SIDE)[:, None].expand(2, 3, SIDE, SIDE), texture(40, 40, 2)
-    noise = F.interpolate(torch.randn(2, 1, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(0)), (SIDE, SIDE), mode="bicubic")
+    noise = F.interpolate(
+        torch.randn(2, 1, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(0)),
+        (SIDE, SIDE),
+        mode="bicubic",
+    )
     video = ground + noise * 1.5 / 255
     for i, frame in enumerate(video):
         frame[:, 40:80, 40 + 4 * i : 80 + 4 * i] = square
@@ -163,15 +178,21 @@ def test_nothing_visible_is_not_a_number():
 def test_homography_variant_is_in_255_levels_over_three_colours():
     still = torch.zeros(2, 3, SIDE, SIDE) + texture(SIDE, SIDE) * 0.5
     still[1] += 0.1
-    assert homography_error(still, lambda a, b: torch.zeros(1, 2, SIDE, SIDE)).tolist() == pytest.approx([3 * 25.5**2], rel=1e-3)
+    assert homography_error(still, lambda a, b: torch.zeros(1, 2, SIDE, SIDE)).tolist() == pytest.approx(
+        [3 * 25.5**2], rel=1e-3
+    )
 
 
 def test_homography_variant_follows_the_camera_and_counts_the_black_border():
-    """After whole pixels of camera motion, all that is left is what the moved frame does not cover, compared with black: as in the paper's code."""
+    """After whole pixels of camera motion, all that is left is what the moved frame does not cover, compared with
+    black: as in the paper's code.
+    """
     video = translation(3, -2, 3)
     uncovered = (video[1:] * 255).square().sum(dim=1)
     uncovered[:, :-2, 3:] = 0
-    assert homography_error(video, lambda a, b: constant(3, -2)).tolist() == pytest.approx(uncovered.mean(dim=(1, 2)).tolist(), rel=0.01)
+    assert homography_error(video, lambda a, b: constant(3, -2)).tolist() == pytest.approx(
+        uncovered.mean(dim=(1, 2)).tolist(), rel=0.01
+    )
 
 
 def test_one_frame_is_refused():

@@ -16,9 +16,13 @@ def test_masks_are_videos_of_the_same_names(tmp_path):
     names = [sorted(file.name for file in (tmp_path / part).glob("*.mp4")) for part in ("clips", "masks")]
     assert names[0] == names[1] == ["falls_0.mp4", "falls_1.mp4"]
     for i, scene in enumerate(scenes):
-        with av.open(tmp_path / "clips" / f"falls_{i}.mp4") as clip, av.open(tmp_path / "masks" / f"falls_{i}.mp4") as mask:
+        with (
+            av.open(tmp_path / "clips" / f"falls_{i}.mp4") as clip,
+            av.open(tmp_path / "masks" / f"falls_{i}.mp4") as mask,
+        ):
             pairs = [
-                (a.to_ndarray(format="rgb24"), b.to_ndarray(format="rgb24")) for a, b in zip(clip.decode(), mask.decode(), strict=True)
+                (a.to_ndarray(format="rgb24"), b.to_ndarray(format="rgb24"))
+                for a, b in zip(clip.decode(), mask.decode(), strict=True)
             ]
         assert len(pairs) == 3
         for picture, white in pairs:

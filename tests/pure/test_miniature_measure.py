@@ -38,13 +38,18 @@ def test_every_scene_is_recognised():
         assert measure.shows(picture, scene)
         assert found.shape_iou > 0.95 and found.size == pytest.approx(state.size, abs=0.4)
         assert np.hypot(found.x - state.x, found.y - state.y) < HALF_PIXEL and found.rest < 0.001
-        assert (found.mask != world.subject_mask(scene.shape, state)).sum() <= 16 and found.area == found.mask.sum()  # a corner or two
+        assert (
+            found.mask != world.subject_mask(scene.shape, state)
+        ).sum() <= 16 and found.area == found.mask.sum()  # a corner or two
 
 
 @pytest.mark.parametrize(("noise", "blur", "tint"), [(12, 0, 0), (12, 1, 0), (12, 1, 15)])
 def test_every_scene_is_recognised_when_drawn_badly(noise, blur, tint):
     rng = np.random.default_rng(1)
-    pictures = [(scene, soften(world.draw(scene, world.still_state(rng)), rng, noise, blur, tint)) for scene in world.all_scenes()]
+    pictures = [
+        (scene, soften(world.draw(scene, world.still_state(rng)), rng, noise, blur, tint))
+        for scene in world.all_scenes()
+    ]
     assert [scene for scene, picture in pictures if not measure.shows(picture, scene)] == []
 
 
@@ -60,7 +65,9 @@ def test_second_subject_is_rejected(shape):
     scene = world.Scene("red", shape, "grass")
     one, state = world.draw(scene, world.State(4, 5)), world.State(11, 10)
     for colour in world.COLOURS:
-        two = np.where(world.subject_mask(shape, state)[..., None], world.draw(replace(scene, colour=colour), state), one)
+        two = np.where(
+            world.subject_mask(shape, state)[..., None], world.draw(replace(scene, colour=colour), state), one
+        )
         assert measure.shows(one, scene) and not measure.shows(two, scene)
 
 
@@ -153,7 +160,11 @@ def test_lost_subject_and_lost_colour_count():
     other = world.Scene("red" if scene.colour != "red" else "blue", scene.shape, scene.background)
     clip[12:] = world.draw_clip(other, states[12:])
     values = measure.measure_clip(clip, scene, states)
-    assert values["found"] == 0.75 and values["colour_kept"] == 0.5 and values["displacement_ratio"] == pytest.approx(1, abs=0.02)
+    assert (
+        values["found"] == 0.75
+        and values["colour_kept"] == 0.5
+        and values["displacement_ratio"] == pytest.approx(1, abs=0.02)
+    )
     assert values["shape_iou"] == pytest.approx(0.75, abs=0.02) and values["path_error"] == pytest.approx(2, abs=0.15)
 
 
@@ -161,10 +172,13 @@ def test_nothing_found_is_nothing_good():
     _, scene, states = drawn_clip("falls", 9)
     values = measure.measure_clip(np.zeros((16, 128, 128, 3), dtype=np.uint8), scene, states)
     assert values == {
-        "found": 0, "displacement_ratio": 0, "direction_cosine": 0, "path_error": 8, "colour_kept": 0, "shape_iou": 0, "scale_ratio": 0,
+        "found": 0, "displacement_ratio": 0, "direction_cosine": 0, "path_error": 8, "colour_kept": 0, "shape_iou": 0,
+                      "scale_ratio": 0,
     }  # fmt: skip
 
 
 def test_growth_is_measured():
     clip, scene, states = drawn_clip("grows", 10)
-    assert measure.measure_clip(clip[np.arange(16) // 2], scene, states)["scale_ratio"] == pytest.approx(7 / 15, abs=0.1)
+    assert measure.measure_clip(clip[np.arange(16) // 2], scene, states)["scale_ratio"] == pytest.approx(
+        7 / 15, abs=0.1
+    )

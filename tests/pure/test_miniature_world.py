@@ -1,4 +1,6 @@
-"""The miniature world: its drawing is exact, its clips are ordinary files, its autoencoder's encoder is linear and readable."""
+"""The miniature world: its drawing is exact, its clips are ordinary files, its autoencoder's encoder is linear and
+readable.
+"""
 
 from collections import Counter
 
@@ -15,7 +17,11 @@ MOTIONS = list(world.MOTIONS)
 
 def test_vocabulary_is_large_enough():
     assert len(world.COLOURS) >= 6 and len(world.SHAPES) >= 5 and len(world.BACKGROUNDS) >= 5 and len(MOTIONS) >= 8
-    assert len(set(world.all_scenes())) == len(world.all_scenes()) == len(world.COLOURS) * len(world.SHAPES) * len(world.BACKGROUNDS)
+    assert (
+        len(set(world.all_scenes()))
+        == len(world.all_scenes())
+        == len(world.COLOURS) * len(world.SHAPES) * len(world.BACKGROUNDS)
+    )
 
 
 def test_captions_are_sentences():
@@ -61,7 +67,9 @@ def test_falling_accelerates_and_orbit_closes():
 def test_training_set_is_a_folder_of_clips_with_captions(tmp_path, motion):
     scenes = clips.write_training_set(tmp_path, motion, count=3, frames=5)
     name = motion.replace(" ", "_")
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"{name}_{i}.{end}" for i in range(3) for end in ("mp4", "txt"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
+        f"{name}_{i}.{end}" for i in range(3) for end in ("mp4", "txt")
+    )
     for i, scene in enumerate(scenes):
         assert (tmp_path / f"{name}_{i}.txt").read_text(encoding="utf-8").strip() == scene.caption(motion)
         with av.open(tmp_path / f"{name}_{i}.mp4") as container:

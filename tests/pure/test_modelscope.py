@@ -37,30 +37,45 @@ def test_frames_have_no_position():
 
 
 def test_the_first_transformer_is_as_wide_as_its_eight_heads():
-    layers = ModelScopeLayers([Site("input_blocks.0.0", 32, is_block=True), Site("input_blocks.1", 64, is_block=True)], 16).layers
-    assert [(len(layer.proj_in.bias), layer.transformer_blocks[0].heads) for layer in layers.values()] == [(128, 8), (64, 4)]
+    layers = ModelScopeLayers(
+        [Site("input_blocks.0.0", 32, is_block=True), Site("input_blocks.1", 64, is_block=True)], 16
+    ).layers
+    assert [(len(layer.proj_in.bias), layer.transformer_blocks[0].heads) for layer in layers.values()] == [
+        (128, 8),
+        (64, 4),
+    ]
     assert modelscope.head_width({"input_blocks.0.0.temporal_transformer.proj_in.bias": torch.zeros(512)}) == 64
 
 
 @pytest.mark.parametrize(
     "original, diffusers, ours",
     [
-        ("input_blocks.0.1.proj_in.weight", "transformer_in.proj_in.weight", "input_blocks.0.0.temporal_transformer.proj_in.weight"),
+        ("input_blocks.0.1.proj_in.weight", "transformer_in.proj_in.weight",
+         "input_blocks.0.0.temporal_transformer.proj_in.weight"),
         ("input_blocks.3.op.bias", "down_blocks.0.downsamplers.0.conv.bias", "input_blocks.3.0.op.bias"),
-        ("input_blocks.5.0.temopral_conv.conv1.2.bias", "down_blocks.1.temp_convs.1.conv1.2.bias", "input_blocks.5.0.temporal_conv.0.conv.bias"),
-        ("middle_block.3.temopral_conv.conv4.0.bias", "mid_block.temp_convs.1.conv4.0.bias", "middle_block.2.temporal_conv.3.norm.bias"),
-        ("middle_block.2.norm.bias", "mid_block.temp_attentions.0.norm.bias", "middle_block.temporal_transformer.norm.bias"),
+        ("input_blocks.5.0.temopral_conv.conv1.2.bias", "down_blocks.1.temp_convs.1.conv1.2.bias",
+         "input_blocks.5.0.temporal_conv.0.conv.bias"),
+        ("middle_block.3.temopral_conv.conv4.0.bias", "mid_block.temp_convs.1.conv4.0.bias",
+         "middle_block.2.temporal_conv.3.norm.bias"),
+        ("middle_block.2.norm.bias", "mid_block.temp_attentions.0.norm.bias",
+         "middle_block.temporal_transformer.norm.bias"),
         ("output_blocks.2.1.conv.bias", "up_blocks.0.upsamplers.0.conv.bias", "output_blocks.2.1.conv.bias"),
         ("output_blocks.5.3.conv.bias", "up_blocks.1.upsamplers.0.conv.bias", "output_blocks.5.2.conv.bias"),
-        ("output_blocks.5.2.transformer_blocks.0.norm3.bias", "up_blocks.1.temp_attentions.2.transformer_blocks.0.norm3.bias",
+        ("output_blocks.5.2.transformer_blocks.0.norm3.bias",
+         "up_blocks.1.temp_attentions.2.transformer_blocks.0.norm3.bias",
          "output_blocks.5.temporal_transformer.transformer_blocks.0.ff_norm.bias"),
-        ("output_blocks.5.1.transformer_blocks.0.norm3.bias", "up_blocks.1.attentions.2.transformer_blocks.0.norm3.bias",
+        ("output_blocks.5.1.transformer_blocks.0.norm3.bias",
+         "up_blocks.1.attentions.2.transformer_blocks.0.norm3.bias",
          "output_blocks.5.1.transformer_blocks.0.norm3.bias"),
         ("something.else", "something.else", "something.else"),
     ],
 )  # fmt: skip
 def test_names(original, diffusers, ours):
-    extent = ["down_blocks.0.resnets.1.norm1.bias", "down_blocks.0.temp_convs.1.conv1.0.bias", "up_blocks.1.attentions.0.norm.bias"]
+    extent = [
+        "down_blocks.0.resnets.1.norm1.bias",
+        "down_blocks.0.temp_convs.1.conv1.0.bias",
+        "up_blocks.1.attentions.0.norm.bias",
+    ]
     assert modelscope_file.from_original([original]) == {original: ours}
     assert modelscope_file.from_diffusers([*extent, diffusers])[diffusers] == ours
 
@@ -73,6 +88,7 @@ def test_sites_of_parameters():
 
 def test_other_files_are_told():
     with pytest.raises(
-        ValueError, match="style.safetensors is no ModelScope UNet, it holds 1 tensors such as lora.weight: choose ModelScope's"
+        ValueError,
+        match="style.safetensors is no ModelScope UNet, it holds 1 tensors such as lora.weight: choose ModelScope's",
     ):
         modelscope_file.read("style.safetensors", {"lora.weight": torch.zeros(1)})

@@ -9,7 +9,10 @@ from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.motion_modules.sites import Site, lamp_sites
 from torch import nn
 
-SITES = [Site("input_blocks.1.0.in_layers.2", 8, is_block=False), Site("input_blocks.1.1.transformer_blocks.0", 8, is_block=True)]
+SITES = [
+    Site("input_blocks.1.0.in_layers.2", 8, is_block=False),
+    Site("input_blocks.1.1.transformer_blocks.0", 8, is_block=True),
+]
 
 
 def test_motion_conv_is_the_gated_causal_convolution():
@@ -34,11 +37,15 @@ def test_motion_conv_never_looks_ahead():
 def test_temporal_attention_is_softmax_over_the_frames_of_a_position():
     torch.manual_seed(0)
     attention, x, heads = layers.TemporalAttention(8), torch.randn(3, 5, 8), 2
-    q, k, v = (rearrange(to(x), "b f (n d) -> b n f d", n=heads) for to in (attention.to_q, attention.to_k, attention.to_v))
+    q, k, v = (
+        rearrange(to(x), "b f (n d) -> b n f d", n=heads) for to in (attention.to_q, attention.to_k, attention.to_v)
+    )
     weights = torch.softmax(torch.einsum("bnid,bnjd->bnij", q, k) / 4**0.5, dim=-1)
     expected = attention.to_out[0](rearrange(weights @ v, "b n f d -> b f (n d)"))
     assert torch.allclose(attention(x, heads), expected, atol=1e-6)
-    assert torch.allclose(attention(x.bfloat16().float(), heads), attention.bfloat16()(x.bfloat16(), heads).float(), atol=3e-2)
+    assert torch.allclose(
+        attention(x.bfloat16().float(), heads), attention.bfloat16()(x.bfloat16(), heads).float(), atol=3e-2
+    )
 
 
 def test_attention_over_many_positions_is_split_and_joined():
@@ -59,7 +66,9 @@ def test_fresh_layers_add_nothing_and_all_of_them_learn(rank):
     module = initialise(MotionModule(SITES, rank))
     conv, block = (module.layers[site.path] for site in SITES)
     y, tokens = torch.randn(6, 8, 4, 4), torch.randn(6, 16, 8)
-    assert torch.equal(conv(y, 3), torch.zeros_like(y)) and torch.equal(block(tokens, 3, heads=2), torch.zeros_like(tokens))
+    assert torch.equal(conv(y, 3), torch.zeros_like(y)) and torch.equal(
+        block(tokens, 3, heads=2), torch.zeros_like(tokens)
+    )
     query = torch.randn(8, 8)
     assert torch.equal(block.attn1.to_q(query), query)
 
@@ -110,7 +119,9 @@ def test_sites_of_stable_diffusion(golden):
     with torch.device("meta"):
         names = dict(MotionModule(sites).named_parameters())
     official = {
-        new.removeprefix("diffusion_model."): torch.Size(shapes[old]) for old, new in keymap.items() if "conv1d" in new or "_temp" in new
+        new.removeprefix("diffusion_model."): torch.Size(shapes[old])
+        for old, new in keymap.items()
+        if "conv1d" in new or "_temp" in new
     }
     assert all(names[name].shape == shape for name, shape in official.items())
     trained = sum(p.numel() for name, p in names.items() if "norm_temp" not in name)

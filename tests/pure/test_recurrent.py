@@ -1,4 +1,6 @@
-"""Recurrent attention: the batched form against a plain loop over frames, what learns and what cannot, and memories that are nothing."""
+"""Recurrent attention: the batched form against a plain loop over frames, what learns and what cannot, and memories
+that are nothing.
+"""
 
 import pytest
 import torch
@@ -31,7 +33,10 @@ def frame_by_frame(layer: Memory, q, k, v, project, strength: float) -> torch.Te
         a = layer.memory_readout(memory) if form.readout else memory
         first = project(outs[0]) if form.aliased and i >= 2 else (k[0], v[0])
         chosen = {"first": first, "former": (k[max(i - 1, 0)], v[max(i - 1, 0)])}
-        taken = [[torch.lerp(own[i], other, strength) for own, other in zip((k, v), chosen[word], strict=True)] for word in form.key_frames]
+        taken = [
+            [torch.lerp(own[i], other, strength) for own, other in zip((k, v), chosen[word], strict=True)]
+            for word in form.key_frames
+        ]
         keys, values = (torch.cat(tokens) for tokens in zip(*taken, strict=True))
         sparse, (memory_keys, memory_values) = plain(q[i], keys, values), project(a)
         if form.joint:
@@ -62,7 +67,9 @@ def test_the_batched_form_is_the_loop_over_frames(layer_and_inputs, form, streng
     layer, (q, k, v), project = layer_and_inputs(form)
     out = layer(q, k, v, HEADS, FRAMES, project, strength)
     clips = [tokens.unflatten(0, (2, FRAMES)) for tokens in (q, k, v)]
-    expected = torch.cat([frame_by_frame(layer, *(tokens[clip] for tokens in clips), project, strength) for clip in range(2)])
+    expected = torch.cat(
+        [frame_by_frame(layer, *(tokens[clip] for tokens in clips), project, strength) for clip in range(2)]
+    )
     assert torch.allclose(out, expected, atol=2e-6)
     if strength == 0:
         own = torch.stack([plain(*tokens) for tokens in zip(q, k, v, strict=True)])
@@ -90,7 +97,9 @@ def test_attention_of_some_heads_at_a_time(monkeypatch):
     assert torch.allclose(out, F.scaled_dot_product_attention(q, k, v), atol=1e-6)
     assert torch.allclose(lse[..., 0], logits.logsumexp(-1), atol=1e-6)
     found = torch.autograd.grad(out.square().sum() + lse.square().sum(), (q, k, v))
-    expected = torch.autograd.grad(F.scaled_dot_product_attention(q, k, v).square().sum() + logits.logsumexp(-1).square().sum(), (q, k, v))
+    expected = torch.autograd.grad(
+        F.scaled_dot_product_attention(q, k, v).square().sum() + logits.logsumexp(-1).square().sum(), (q, k, v)
+    )
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected, strict=True))
 
 
@@ -125,7 +134,9 @@ def test_fixed_begins_as_sparse_causal_attention_and_learns_at_once(layer_and_in
     assert torch.equal(layer(*inputs, HEADS, FRAMES, project), sparse)
     gradients = memory_gradients(layer, inputs, project)
     learning = {name for name, value in gradients.items() if value > 1e-3}
-    assert learning >= ({"memory_update_layer.weight", "memory_update_layer.bias"} if rank == 0 else {"memory_update_layer.up.weight"})
+    assert learning >= (
+        {"memory_update_layer.weight", "memory_update_layer.bias"} if rank == 0 else {"memory_update_layer.up.weight"}
+    )
 
 
 def test_paper_learns_at_once(layer_and_inputs):
@@ -155,6 +166,7 @@ def test_a_memory_is_stored_under_the_releases_names():
     names = METHODS["recurrent"].build(MotionAdapter("recurrent", {}, recurrence="paper"), sites, torch.nn).state_dict()
     block = "input_blocks.1.1.transformer_blocks.0"
     assert {name.removeprefix(f"{block}.attn1.") for name in names if ".attn1." in name} == {
-        "memory_update_layer.weight", "memory_update_layer.bias", "memory_readout.weight", "memory_readout.bias", "to_q.delta.weight",
+        "memory_update_layer.weight", "memory_update_layer.bias", "memory_readout.weight", "memory_readout.bias",
+                                                                                             "to_q.delta.weight",
     }  # fmt: skip
     assert {METHODS["recurrent"].site_of(name) for name in names} == {block}

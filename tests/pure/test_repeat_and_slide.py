@@ -19,7 +19,9 @@ SIGMAS = {VE: torch.cat([torch.logspace(0.9, -1.2, 10), torch.zeros(1)]), FLOW: 
 
 
 class Oracle:
-    """The exact denoiser of unit Gaussian frames with correlation rho to the power of their distance; each pixel by itself."""
+    """The exact denoiser of unit Gaussian frames with correlation rho to the power of their distance; each pixel by
+    itself.
+    """
 
     def __init__(self, process: noising.Noising = VE, rho: float = 0.9, stop_at: int | None = None):
         self.process, self.rho, self.stop_at, self.calls = process, rho, stop_at, 0
@@ -40,7 +42,9 @@ def euler(model, x: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
     return denoised + sigmas[1] / sigmas[0] * (x - denoised)
 
 
-def clip(length: int, model, process=VE, window=6, context=5, new_frames=1, resample=2, seed=0, known=None, size=8, **options):
+def clip(
+    length: int, model, process=VE, window=6, context=5, new_frames=1, resample=2, seed=0, known=None, size=8, **options
+):
     """A clip `f c h w` from one random frame, or from the given ones."""
     if known is None:
         known = {0: torch.randn(1, size, size, generator=torch.Generator().manual_seed(100))}
@@ -62,7 +66,9 @@ def clip(length: int, model, process=VE, window=6, context=5, new_frames=1, resa
 
 @pytest.mark.parametrize("process", [VE, FLOW])
 def test_a_new_frame_has_the_conditional_distribution(process):
-    """Given the frames before, the next one is rho times the last plus noise of variance 1 - rho^2; resampling is what brings it there."""
+    """Given the frames before, the next one is rho times the last plus noise of variance 1 - rho^2; resampling is what
+    brings it there.
+    """
     known, slopes = dict(enumerate(true_clip(5))), []
     for resample in (0, 2, 8):
         frames, _ = clip(6, Oracle(process), process, known=known, resample=resample)
@@ -89,7 +95,9 @@ def test_a_gap_is_filled_from_both_sides():
     weight = 0.9 / (1 + 0.9**2)
     rest = frames[3] - weight * (frames[2] + frames[4])
     assert abs(float((rest * (frames[2] + frames[4])).mean())) < 0.04
-    assert float(rest.var()) == pytest.approx((1 - 0.9**2) / (1 + 0.9**2), rel=0.35)  # ten steps of DDIM lose some of it
+    assert float(rest.var()) == pytest.approx(
+        (1 - 0.9**2) / (1 + 0.9**2), rel=0.35
+    )  # ten steps of DDIM lose some of it
 
 
 @pytest.mark.parametrize("known", [[0], [3], [0, 7], [2, 3, 9], [0, 1, 2, 5, 11], [11]])
@@ -142,7 +150,9 @@ def test_the_model_sees_known_frames_at_its_noise_level(process):
         return x
 
     repeats = repeats_at(sigmas, 2)
-    sample_slide(euler, model, q, [True, True, True, False], sigmas, repeats, process, lambda role, like: torch.zeros_like(like))
+    sample_slide(
+        euler, model, q, [True, True, True, False], sigmas, repeats, process, lambda role, like: torch.zeros_like(like)
+    )
     assert len(seen) == calls_per_slide(repeats) == 30
     for x, sigma in seen:
         assert torch.allclose(x[:3], process.signal(sigma) * q[:3], atol=1e-6)

@@ -9,20 +9,36 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PURE = {"torch", "einops"}
-HOST = {"comfy", "comfy_api", "comfy_extras", "comfy_execution", "folder_paths", "node_helpers", "nodes", "server", "latent_preview"}
+HOST = {
+    "comfy",
+    "comfy_api",
+    "comfy_extras",
+    "comfy_execution",
+    "folder_paths",
+    "node_helpers",
+    "nodes",
+    "server",
+    "latent_preview",
+}
 # room -> (other rooms, packages beyond the standard library); all of them come with ComfyUI
 RULES = {
     "motion_modules": (set(), PURE | {"safetensors", "numpy"}),
     "samplers": (set(), PURE),
     "training": ({"motion_modules", "samplers"}, PURE | {"safetensors", "numpy"}),
     "metrics": (set(), PURE | {"numpy", "scipy", "kornia"}),
-    "nodes": ({"motion_modules", "samplers", "training", "metrics"}, PURE | HOST | {"safetensors", "numpy", "PIL", "av"}),
+    "host": (
+        {"motion_modules", "samplers", "training", "metrics"},
+        PURE | HOST | {"safetensors", "numpy", "PIL", "av"},
+    ),
+    "nodes": ({"host", "motion_modules", "samplers", "training", "metrics"}, PURE | HOST),
     "__init__": ({"nodes"}, {"comfy_api"}),
 }
 
 
 def imports(source: str, inside: tuple[str, ...]) -> Iterator[str]:
-    """Every import of a module that lies in the packages `inside`, in words: "torch" or, for a room of ours, ".samplers"."""
+    """Every import of a module that lies in the packages `inside`, in words: "torch" or, for a room of ours,
+    ".samplers".
+    """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
@@ -60,6 +76,8 @@ def test_imports_run_one_way(room, path):
         ("training", "from ..nodes import bridge", [".nodes"]),
         ("metrics", "def late():\n    import comfy.utils", ["comfy"]),
         ("metrics", "from samplers import noise", ["samplers"]),  # only relative imports find our rooms under ComfyUI
+        ("host", "from ..nodes import motion", [".nodes"]),
+        ("host", "from ..samplers.noise import frame_noise\nimport comfy.utils", []),
         ("nodes", "import nodes, folder_paths\nfrom comfy_api.latest import io\nfrom ..metrics import frechet", []),
         ("nodes", "import diffusers", ["diffusers"]),
     ],

@@ -95,7 +95,9 @@ def test_files_keep_the_split_and_what_learnt_from_masks_apart_from_the_motion(t
     assert set(again.tensors) == set(adapter.tensors) and set(again.mask_tensors) == set(learnt)
     assert all(torch.equal(again.mask_tensors[name], value) for name, value in learnt.items())
     placed, y = place(again, SITES, torch.float32), torch.randn(FRAMES, 6, 4, 4)
-    assert torch.allclose(placed.layers["input_blocks.0.0"](y, FRAMES), module.eval().layers["input_blocks.0.0"](y, FRAMES), atol=1e-6)
+    assert torch.allclose(
+        placed.layers["input_blocks.0.0"](y, FRAMES), module.eval().layers["input_blocks.0.0"](y, FRAMES), atol=1e-6
+    )
     assert "split into subject and background" in again.describe() and "masks: x0" in again.describe()
 
 

@@ -1,4 +1,6 @@
-"""Text2Video-Zero's pieces: what is warped moves as asked, schedules split where they should, backgrounds are smoothed and subjects are not."""
+"""Text2Video-Zero's pieces: what is warped moves as asked, schedules split where they should, backgrounds are smoothed
+and subjects are not.
+"""
 
 import pytest
 import torch
@@ -69,7 +71,8 @@ def test_a_schedule_that_starts_between_the_levels_starts_as_a_clip():
 @pytest.mark.parametrize("sigmas", [[7.0, 3.0, 0.0], [14.6, 12.0, 9.0]])
 def test_a_schedule_that_misses_the_picture_is_refused(sigmas):
     with pytest.raises(
-        ValueError, match=f"moved at the noise level 8, the schedule runs from {sigmas[0]:.4g} to {sigmas[-1]:.4g}: use one"
+        ValueError,
+        match=f"moved at the noise level 8, the schedule runs from {sigmas[0]:.4g} to {sigmas[-1]:.4g}: use one",
     ):
         split_schedule(torch.tensor(sigmas), T0, T1)
 

@@ -1,4 +1,6 @@
-"""What users read beside the nodes: help pages and translations name the nodes' own inputs, and quote errors that exist."""
+"""What users read beside the nodes: help pages and translations name the nodes' own inputs, and quote errors that
+exist.
+"""
 
 import ast
 import json
@@ -8,8 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("motion_modules", "samplers", "training", "nodes", "metrics")
-SOURCES = [ast.parse(path.read_text(encoding="utf-8")) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+ROOMS = ("motion_modules", "samplers", "training", "host", "nodes", "metrics")
+SOURCES = [
+    ast.parse(path.read_text(encoding="utf-8")) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))
+]
 
 
 def schemas() -> dict[str, dict]:
@@ -36,7 +40,11 @@ def patterns() -> list[re.Pattern]:
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
                 text = node.exc.args[0]
                 parts = text.values if isinstance(text, ast.JoinedStr) else [text]
-                found.append(re.compile("".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)))
+                found.append(
+                    re.compile(
+                        "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)
+                    )
+                )
     return found
 
 

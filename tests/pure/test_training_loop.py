@@ -55,11 +55,14 @@ def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_to_nothing():
 
 def test_a_schedule_is_a_factor_on_every_group():
     run = new_run(
-        {"a.to_q.delta.x": torch.ones(1, requires_grad=True), "b": torch.ones(1, requires_grad=True)}, 0.01, {".to_q.delta.": 0.1}
+        {"a.to_q.delta.x": torch.ones(1, requires_grad=True), "b": torch.ones(1, requires_grad=True)},
+        0.01,
+        {".to_q.delta.": 0.1},
     )
     loss = lambda *_: sum(value.square().sum() for value in run.parameters.values())  # noqa: E731
     seen = [
-        sorted(group["lr"] for group in run.optimizer.param_groups) for _ in train(run, loss, 4, 0, rate=lambda step, steps: step / steps)
+        sorted(group["lr"] for group in run.optimizer.param_groups)
+        for _ in train(run, loss, 4, 0, rate=lambda step, steps: step / steps)
     ]
     assert seen == [pytest.approx([0.001 * step / 4, 0.01 * step / 4]) for step in range(4)]
 
@@ -88,7 +91,9 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit():
 
 def test_rates_are_factors_on_the_learning_rate():
     run = new_run(
-        {"a.attn1.to_q.x": torch.zeros(1, requires_grad=True), "b": torch.zeros(1, requires_grad=True)}, 0.01, {".attn1.to_q.": 0.1}
+        {"a.attn1.to_q.x": torch.zeros(1, requires_grad=True), "b": torch.zeros(1, requires_grad=True)},
+        0.01,
+        {".attn1.to_q.": 0.1},
     )
     assert sorted(group["lr"] for group in run.optimizer.param_groups) == pytest.approx([0.001, 0.01])
 

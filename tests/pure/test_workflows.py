@@ -12,15 +12,21 @@ from dev import workflow_graph, workflows
 ROOT = Path(__file__).parents[2]
 TITLES = {  # which other code looks nodes up by
     "train_motion_lamp": ["Checkpoint", "Clips", "Captions", "Train", "Save adapter"],
-    "text_to_video_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame sampler", "Noise", "Sampler", "Save video"],
-    "animate_image_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame", "Noise", "Sampler", "Save video"],
-    "sdxl_first_frame_lamp": ["First-frame checkpoint", "Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Noise", "Sampler",
+    "text_to_video_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame sampler", "Noise",
+                           "Sampler", "Save video"],
+    "animate_image_lamp": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "First frame", "Noise",
+                           "Sampler", "Save video"],
+    "sdxl_first_frame_lamp": ["First-frame checkpoint", "Checkpoint", "Motion adapter", "Prompt", "Negative prompt",
+                              "Noise", "Sampler",
                               "Save video"],
-    "edit_video_lamp": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion", "ControlNet", "Edges",
+    "edit_video_lamp": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion",
+                        "ControlNet", "Edges",
                         "First frame sampler", "Sampler", "Save video"],
-    "edit_video_tune_a_video": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train", "Inversion", "Sampler", "Save video"],
+    "edit_video_tune_a_video": ["Checkpoint", "Video", "Frames", "Caption", "Prompt", "Empty prompt", "Train",
+                                "Inversion", "Sampler", "Save video"],
     **{
-        name: ["Checkpoint", "Motion's LoRA", "Motion adapter", "Prompt", "Negative prompt", *given, "Sampler", "Save video"]
+        name: ["Checkpoint", "Motion's LoRA", "Motion adapter", "Prompt", "Negative prompt", *given, "Sampler",
+               "Save video"]
         for name, given in {
             "image_to_video_ti2v_zero": ["First frame", "Scale"], "long_video_ti2v_zero": ["First frame", "Scale"],
             "predict_video_ti2v_zero": ["Clip", "Known frames", "Scale"],
@@ -30,13 +36,16 @@ TITLES = {  # which other code looks nodes up by
     "text_to_video_zero": ["Checkpoint", "Motion", "Prompt", "Negative prompt", "Size", "Sampler", "Save video"],
     "train_motion_masks": ["Checkpoint", "Clips", "Captions", "Masks", "Train", "Save adapter"],
     "masks_from_background_removal": ["Checkpoint", "Clips", "Captions", "Background model", "Train", "Save adapter"],
-    "animate_over_background": ["Checkpoint", "Motion adapter", "Prompt", "First frame", "Background", "Scale", "Scale background",
+    "animate_over_background": ["Checkpoint", "Motion adapter", "Prompt", "First frame", "Background", "Scale",
+                                "Scale background",
                                 "As many frames", "Noise", "Sampler", "Save video"],
     "measure_clip": ["Videos", "Optical flow", "CLIP", "Flicker", "First frame"],
     "measure_fvd": ["Generated", "Real", "Distance"],
-    "compare_adapters": ["Checkpoint", "Motion adapter", "Other motion adapter", "Words", "First frame sampler", "Noise", "Sampler", "Decode",
+    "compare_adapters": ["Checkpoint", "Motion adapter", "Other motion adapter", "Words", "First frame sampler",
+                         "Noise", "Sampler", "Decode",
                          "Save video", "Numbers", "Flicker", "First-frame jump"],
-    "text_to_video_recurrent": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Length and size", "Noise", "Steps", "Guidance",
+    "text_to_video_recurrent": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Length and size", "Noise",
+                                "Steps", "Guidance",
                                 "Sampler", "Save video"],
 }  # fmt: skip
 NAMES = sorted(TITLES)
@@ -73,7 +82,11 @@ def graph_of_browser(form: dict) -> dict:
     graph = {}
     for node in real_nodes(form):
         linked = {socket["name"]: sources[socket["link"]] for socket in node["inputs"] if socket["link"] is not None}
-        graph[str(node["id"])] = {"class_type": node["type"], "inputs": {**widgets(node), **linked}, "_meta": {"title": node["title"]}}
+        graph[str(node["id"])] = {
+            "class_type": node["type"],
+            "inputs": {**widgets(node), **linked},
+            "_meta": {"title": node["title"]},
+        }
     return graph
 
 
@@ -96,7 +109,11 @@ def test_every_workflow_has_both_forms():
 
 
 def test_files_are_as_described():
-    changed = [name for name, text in workflows.files().items() if (ROOT / "workflows" / name).read_text(encoding="utf-8") != text]
+    changed = [
+        name
+        for name, text in workflows.files().items()
+        if (ROOT / "workflows" / name).read_text(encoding="utf-8") != text
+    ]
     assert changed == [], "write them anew: python3 dev workflows"
 
 
@@ -124,7 +141,10 @@ def test_links_join_what_they_say(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_ids_are_unique(name):
     form = browser_form(name)
-    for ids, last in (([node["id"] for node in form["nodes"]], "last_node_id"), ([link[0] for link in form["links"]], "last_link_id")):
+    for ids, last in (
+        ([node["id"] for node in form["nodes"]], "last_node_id"),
+        ([link[0] for link in form["links"]], "last_link_id"),
+    ):
         assert len(set(ids)) == len(ids) and max(ids) == form[last]
     assert sorted(node["order"] for node in form["nodes"]) == list(range(len(form["nodes"])))
     titles = [node["title"] for node in real_nodes(form)]
@@ -172,7 +192,10 @@ def test_nodes_run_from_left_to_right(name):
     nodes = {node["id"]: node for node in form["nodes"]}
     for _, source, _, target, *_ in form["links"]:
         lower_row = nodes[target]["pos"][1] >= nodes[source]["pos"][1] + nodes[source]["size"][1]
-        assert lower_row or nodes[source]["pos"][0] <= nodes[target]["pos"][0], (nodes[source]["title"], nodes[target]["title"])
+        assert lower_row or nodes[source]["pos"][0] <= nodes[target]["pos"][0], (
+            nodes[source]["title"],
+            nodes[target]["title"],
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)

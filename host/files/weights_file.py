@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..motion_modules.released import DAMAGED
+from ...motion_modules.released import DAMAGED
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -20,7 +20,8 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     except (SafetensorError, *DAMAGED) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"{file.name} was refused: it is damaged or holds more than weights ({reason}); use a .safetensors file, or a state dict."
+            f"{file.name} was refused: it is damaged or holds more than weights ({reason}); use a .safetensors file, "
+            "or a state dict."
         ) from error
     content = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
@@ -37,7 +38,11 @@ def stamp(file: Path | None) -> str:
 def fingerprint(file: Path) -> str:
     """The first 16 digits of a file's SHA-256."""
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16] if hasattr(hashlib, "file_digest") else _digest(content)
+        return (
+            hashlib.file_digest(content, "sha256").hexdigest()[:16]
+            if hasattr(hashlib, "file_digest")
+            else _digest(content)
+        )
 
 
 def _digest(content) -> str:  # Python 3.10
@@ -48,7 +53,9 @@ def _digest(content) -> str:  # Python 3.10
 
 
 def weights_fingerprint(network: torch.nn.Module) -> str:
-    """The first 16 digits of the SHA-256 of a loaded network's weights, in the order of their names: for those whose file core does not tell."""
+    """The first 16 digits of the SHA-256 of a loaded network's weights, in the order of their names: for those whose
+    file core does not tell.
+    """
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())

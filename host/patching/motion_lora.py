@@ -1,11 +1,13 @@
-"""Motion LoRAs in a MODEL: patches on its motion module, which ComfyUI puts on and takes off as it does with every LoRA."""
+"""Motion LoRAs in a MODEL: patches on its motion module, which ComfyUI puts on and takes off as it does with every
+LoRA.
+"""
 
 from comfy.weight_adapter.lora import LoRAAdapter
 
-from ..motion_modules.adapter import AdapterError, MotionAdapter
-from ..motion_modules.animatediff import TemporalTransformers
-from ..motion_modules.animatediff_lora import pairs
-from ..motion_modules.unet import KEY
+from ...motion_modules.adapter import AdapterError, MotionAdapter
+from ...motion_modules.animatediff import TemporalTransformers
+from ...motion_modules.animatediff_lora import pairs
+from ...motion_modules.unet import KEY
 
 
 def apply_motion_lora(model, adapter: MotionAdapter, strength: float):
@@ -17,11 +19,15 @@ def apply_motion_lora(model, adapter: MotionAdapter, strength: float):
     motions = list(patched.get_additional_models_with_key(KEY))
     places = [i for i, motion in enumerate(motions) if isinstance(motion.model, TemporalTransformers)]
     if not places:
-        raise AdapterError("A motion LoRA changes an AnimateDiff motion module, and this model has none: load the motion module first, "
+        raise AdapterError("A motion LoRA changes an AnimateDiff motion module, and this model has none: load the "
+                           "motion module first, "
                            "v2 for AnimateDiff's own LoRAs, and the LoRA behind it.")  # fmt: skip
     motion = motions[places[-1]]
     changes = pairs(adapter, {name: value.shape for name, value in motion.model.state_dict().items()})
     if strength:
-        motion.add_patches({name: LoRAAdapter(set(), (*matrices, None, None, None, None)) for name, matrices in changes.items()}, strength)
+        motion.add_patches(
+            {name: LoRAAdapter(set(), (*matrices, None, None, None, None)) for name, matrices in changes.items()},
+            strength,
+        )
         patched.set_additional_models(KEY, motions)
     return patched

@@ -1,6 +1,7 @@
 """ModelScope's text-to-video UNet as a MODEL: ComfyUI's own UNet with ModelScope's temporal layers as its motion.
 
-Frames ride in the batch, as with every other motion of this pack: KSampler, VAE Decode, context windows and our samplers see an image model.
+Frames ride in the batch, as with every other motion of this pack: KSampler, VAE Decode, context windows and our
+samplers see an image model.
 """
 
 from pathlib import Path
@@ -17,11 +18,11 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_detection import detect_unet_config
 from safetensors import SafetensorError
 
-from ..motion_modules import modelscope_file
-from ..motion_modules.adapter import AdapterError
-from ..motion_modules.modelscope import head_width
-from ..motion_modules.modelscope_file import WANTED
-from ..motion_modules.released import DAMAGED
+from ...motion_modules import modelscope_file
+from ...motion_modules.adapter import AdapterError
+from ...motion_modules.modelscope import head_width
+from ...motion_modules.modelscope_file import WANTED
+from ...motion_modules.released import DAMAGED
 from .bridge import apply_adapter
 
 _VAE_PREFIX = "first_stage_model."
@@ -31,10 +32,12 @@ class _Model(comfy.model_base.BaseModel):
     def extra_conds(self, **kwargs):
         text, wanted = kwargs.get("cross_attn"), self.model_config.unet_config["context_dim"]
         if text is not None and text.shape[-1] != wanted:
-            raise ValueError(f"ModelScope T2V takes text of {wanted} channels, this prompt has {text.shape[-1]}: encode it with OpenCLIP ViT-H, the text "
+            raise ValueError(f"ModelScope T2V takes text of {wanted} channels, this prompt has {text.shape[-1]}: "
+                             "encode it with OpenCLIP ViT-H, the text "
                              "encoder of ModelScope and Stable Diffusion 2.x.")  # fmt: skip
         if (noise := kwargs.get("noise")) is not None and noise.ndim != 4:
-            raise ValueError(f"ModelScope T2V takes a clip as a batch of latents, one per frame, these have the shape {tuple(noise.shape)}: use Empty "
+            raise ValueError("ModelScope T2V takes a clip as a batch of latents, one per frame, these have the shape "
+                             f"{tuple(noise.shape)}: use Empty "
                              "Latent Image with the number of frames as batch_size.")  # fmt: skip
         return super().extra_conds(**kwargs)
 
@@ -42,7 +45,9 @@ class _Model(comfy.model_base.BaseModel):
 class ModelScope(comfy.supported_models.SD20):
     """Stable Diffusion 2.x's UNet, schedule and latents, which predicts noise whatever its weights look like."""
 
-    memory_usage_factor = 1.6  # the transformer behind the first convolution is 512 channels wide, the widest of SD 2.x there 320
+    memory_usage_factor = (
+        1.6  # the transformer behind the first convolution is 512 channels wide, the widest of SD 2.x there 320
+    )
 
     def __init__(self, unet_config: dict, head_channels: int):
         super().__init__(unet_config)
@@ -80,8 +85,14 @@ def _tensors(file: Path) -> dict[str, torch.Tensor]:
         content = comfy.utils.load_torch_file(str(file))
     except (SafetensorError, *DAMAGED) as error:
         reason = str(error).partition("\n")[0]
-        raise AdapterError(f"{file.name} was refused: it is damaged or holds more than weights ({reason}); download it again.") from error
-    return {name: value for name, value in content.items() if isinstance(value, torch.Tensor)} if isinstance(content, dict) else {}
+        raise AdapterError(
+            f"{file.name} was refused: it is damaged or holds more than weights ({reason}); download it again."
+        ) from error
+    return (
+        {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+        if isinstance(content, dict)
+        else {}
+    )
 
 
 def _image_model(content: modelscope_file.ModelScope, file: Path, disable_dynamic: bool = False):
@@ -89,7 +100,9 @@ def _image_model(content: modelscope_file.ModelScope, file: Path, disable_dynami
     config = config_of(content, file.name)
     device, offload_device = comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device()
     dtypes, weight_dtype = config.supported_inference_dtypes, comfy.utils.weight_dtype(content.image)
-    dtype = comfy.model_management.unet_dtype(model_params=content.parameters(), supported_dtypes=dtypes, weight_dtype=weight_dtype)
+    dtype = comfy.model_management.unet_dtype(
+        model_params=content.parameters(), supported_dtypes=dtypes, weight_dtype=weight_dtype
+    )
     config.set_inference_dtype(dtype, comfy.model_management.unet_manual_cast(dtype, device, dtypes), device=device)
     model = config.get_model(content.image)
     patcher_class = comfy.model_patcher.ModelPatcher if disable_dynamic else comfy.model_patcher.CoreModelPatcher
@@ -102,7 +115,10 @@ def _image_model(content: modelscope_file.ModelScope, file: Path, disable_dynami
 
 
 def config_of(content: modelscope_file.ModelScope, file: str) -> ModelScope:
-    """The network's size, from the shapes of its tensors. Raises AdapterError where they are not those of one network."""
+    """The network's size, from the shapes of its tensors.
+
+    Raises AdapterError where they are not those of one network.
+    """
     try:
         config = ModelScope(detect_unet_config(content.image, "") or {}, head_width(content.motion.tensors))
         unet = UNetModel(**config.unet_config, device="meta", operations=_Whole)
@@ -111,7 +127,8 @@ def config_of(content: modelscope_file.ModelScope, file: str) -> ModelScope:
         raise AdapterError(f"{file} is no whole ModelScope UNet, its tensors do not tell its size: {WANTED}") from error
     if wrong:
         raise AdapterError(
-            f"{file} is no whole ModelScope UNet, {len(wrong)} tensors are missing, foreign or of another shape, {wrong[0]} for one: {WANTED}"
+            f"{file} is no whole ModelScope UNet, {len(wrong)} tensors are missing, foreign or of another shape, "
+            f"{wrong[0]} for one: {WANTED}"
         )
     return config
 
@@ -124,6 +141,7 @@ def load_vae(file: Path):
         vae = comfy.sd.VAE(sd=inner or tensors)
         vae.throw_exception_if_invalid()
     except RuntimeError as error:
-        raise AdapterError(f"{file.name} is no VAE that ComfyUI knows, it holds {len(tensors)} tensors such as {', '.join(list(tensors)[:3])}: choose "
+        raise AdapterError(f"{file.name} is no VAE that ComfyUI knows, it holds {len(tensors)} tensors such as "
+                           f"{', '.join(list(tensors)[:3])}: choose "
                            "ModelScope's VQGAN_autoencoder.pth, or a VAE of Stable Diffusion 1.x or 2.x.") from error  # fmt: skip
     return vae

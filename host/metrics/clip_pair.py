@@ -1,6 +1,8 @@
-"""CLIP as a measure: both towers of one family, in fp32 from one file, or the CLIP and CLIP_VISION that core has loaded.
+"""CLIP as a measure: both towers of one family, in fp32 from one file, or the CLIP and CLIP_VISION that core has
+loaded.
 
-Core hands out a text tower whose projection is uninitialised memory where the file had none, and image models have none: such are refused.
+Core hands out a text tower whose projection is uninitialised memory where the file had none, and image models have
+none: such are refused.
 """
 
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
-from .weights_file import fingerprint, read_tensors, weights_fingerprint
+from ..files.weights_file import fingerprint, read_tensors, weights_fingerprint
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 TOKENS = 77
@@ -49,7 +51,9 @@ def is_cut(prompt: str) -> bool:
 
 
 def preprocess(images: Tensor, side: int) -> Tensor:
-    """f c h w in [0, 1] => f c side side: as CLIP's own code, on 8-bit pictures: short side bicubic, centre crop, normalise."""
+    """f c h w in [0, 1] => f c side side: as CLIP's own code, on 8-bit pictures: short side bicubic, centre crop,
+    normalise.
+    """
     pictures = (images * 255).round().byte().movedim(1, -1).cpu().numpy()
     h, w = pictures.shape[1:3]
     if h < w:
@@ -57,7 +61,8 @@ def preprocess(images: Tensor, side: int) -> Tensor:
     else:
         new_h, new_w = int(side * h / w), side
     top, left = round((new_h - side) / 2), round((new_w - side) / 2)
-    made = [Image.fromarray(picture).resize((new_w, new_h), Image.Resampling.BICUBIC).crop((left, top, left + side, top + side))
+    made = [Image.fromarray(picture).resize((new_w, new_h),
+                                            Image.Resampling.BICUBIC).crop((left, top, left + side, top + side))
             for picture in pictures]  # fmt: skip
     x = torch.from_numpy(np.stack([np.asarray(picture) for picture in made])).float().movedim(-1, 1) / 255
     return (x - torch.tensor(_MEAN).view(3, 1, 1)) / torch.tensor(_STD).view(3, 1, 1)
@@ -67,7 +72,9 @@ def connected(clip, clip_vision) -> ClipPair:
     """Raises ValueError where the text tower has no projection of its own, or the two do not belong together."""
     model = clip_vision.config
     if model.get("model_type") != "clip_vision_model" or "projection_dim" not in model:
-        raise ValueError(f"Pictures are looked at with CLIP, this CLIP_VISION is a {model.get('model_type')}: load one of CLIP's.")
+        raise ValueError(
+            f"Pictures are looked at with CLIP, this CLIP_VISION is a {model.get('model_type')}: load one of CLIP's."
+        )
     side = clip_vision.image_size
     name = f"model: CLIP_VISION {model['hidden_size']} wide, patches of {model['patch_size']}, at {side} px, {_dtype(clip_vision.model)}, weights' sha256 {weights_fingerprint(clip_vision.model)}"
 
@@ -75,7 +82,12 @@ def connected(clip, clip_vision) -> ClipPair:
         comfy.model_management.load_model_gpu(clip_vision.patcher)
         batches = preprocess(images, side).split(BATCH)
         device = clip_vision.load_device
-        return torch.cat([clip_vision.model(pixel_values=batch.to(device), intermediate_output=-2)[2].float().cpu() for batch in batches])
+        return torch.cat(
+            [
+                clip_vision.model(pixel_values=batch.to(device), intermediate_output=-2)[2].float().cpu()
+                for batch in batches
+            ]
+        )
 
     if clip is None:
         return ClipPair(embed_images, None, name)
@@ -83,7 +95,8 @@ def connected(clip, clip_vision) -> ClipPair:
     image, words = model.get("projection_dim"), tower.transformer.text_projection.weight.shape[0]
     if image != words:
         raise ValueError(
-            f"CLIP and CLIP_VISION do not belong together: pictures become {image} numbers, prompts {words}; load both of one family."
+            f"CLIP and CLIP_VISION do not belong together: pictures become {image} numbers, prompts {words}; load both "
+            "of one family."
         )
 
     def embed_text(prompt: str) -> Tensor:
@@ -105,9 +118,13 @@ def text_tower(clip):
     if not isinstance(model, comfy.sd1_clip.SD1ClipModel) or not isinstance(
         getattr(getattr(model, model.clip), "transformer", None), comfy.clip_model.CLIPTextModel
     ):
-        raise ValueError(f"A prompt is measured with one CLIP text tower, this CLIP is a {type(model).__name__}: load one with Load CLIP.")
+        raise ValueError(
+            f"A prompt is measured with one CLIP text tower, this CLIP is a {type(model).__name__}: load one with Load "
+            "CLIP."
+        )
     if not any(_has_projection(file) for file in _origin(clip)):
-        raise ValueError("This CLIP's text tower came without a projection, as in every Stable Diffusion 1.x checkpoint, so its numbers would mean "
+        raise ValueError("This CLIP's text tower came without a projection, as in every Stable Diffusion 1.x "
+                         "checkpoint, so its numbers would mean "
                          "nothing: choose a whole CLIP file as clip_file, or load one with Load CLIP.")  # fmt: skip
     return getattr(model, model.clip)
 

@@ -1,4 +1,6 @@
-"""Features of many videos: each is decoded, seen by I3D and let go; what stays is 400 numbers a video, which a file can keep."""
+"""Features of many videos: each is decoded, seen by I3D and let go; what stays is 400 numbers a video, which a file can
+keep.
+"""
 
 import json
 from dataclasses import dataclass
@@ -12,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..metrics.i3d import I3D, is_standard, load_i3d, to_input
-from ..motion_modules.adapter import write_whole
-from . import folders
-from .metric_inputs import Progress, Videos
-from .weights_file import fingerprint, read_tensors, stamp
+from ...metrics.i3d import I3D, is_standard, load_i3d, to_input
+from ...motion_modules.adapter import write_whole
+from ..files import folders
+from ..files.weights_file import fingerprint, read_tensors, stamp
+from .inputs import Progress, Videos
 
 NETWORKS = "i3d"  # folder in models
 _ENDING = ".safetensors"
@@ -52,12 +54,18 @@ def load_network(name: str) -> Network:
     """Raises ValueError where there is no such file, or it is something else."""
     path = folder_paths.get_full_path(NETWORKS, name)
     if path is None:
-        raise ValueError(f"There is no file {name!r} in models/{NETWORKS}: put I3D's weights there and refresh, or choose another.")
+        raise ValueError(
+            f"There is no file {name!r} in models/{NETWORKS}: put I3D's weights there and refresh, or choose another."
+        )
     file = Path(path)
     model = load_i3d(read_tensors(file))
     device = comfy.model_management.get_torch_device()
     patcher = comfy.model_patcher.CoreModelPatcher(model, device, comfy.model_management.unet_offload_device())
-    known = "the standard weights of published distances" if is_standard(model) else "OTHER weights than those of published distances"
+    known = (
+        "the standard weights of published distances"
+        if is_standard(model)
+        else "OTHER weights than those of published distances"
+    )
     mark = fingerprint(file)
     return Network(patcher, mark, f"network: I3D, {file.name}, sha256 {mark}, {known}, fp32")
 
@@ -65,7 +73,9 @@ def load_network(name: str) -> Network:
 def features_of(clips: Videos, groups: list[str], network: Network, progress: Progress) -> FeatureSet:
     """Raises ValueError where the groups are not one per video."""
     if groups and len(groups) != len(clips):
-        raise ValueError(f"There are {len(clips)} {clips.what} and {len(groups)} groups: give every video one, or connect none.")
+        raise ValueError(
+            f"There are {len(clips)} {clips.what} and {len(groups)} groups: give every video one, or connect none."
+        )
     comfy.model_management.load_model_gpu(network.patcher)
     model, device = network.patcher.model, network.patcher.load_device
     found = []
@@ -100,7 +110,9 @@ def _folder() -> Path:
 
 
 def kept_names() -> list[str]:
-    return sorted(file.relative_to(_folder()).as_posix().removesuffix(_ENDING) for file in _folder().rglob(f"*{_ENDING}"))
+    return sorted(
+        file.relative_to(_folder()).as_posix().removesuffix(_ENDING) for file in _folder().rglob(f"*{_ENDING}")
+    )
 
 
 def _file(name: str) -> Path:
@@ -109,7 +121,12 @@ def _file(name: str) -> Path:
 
 def keep(name: str, found: FeatureSet) -> None:
     """Write output/video_features/<name>.safetensors; it takes its name when it is whole."""
-    metadata = {"network": found.network, "frames": str(found.frames), "groups": json.dumps(found.groups), "description": found.description}
+    metadata = {
+        "network": found.network,
+        "frames": str(found.frames),
+        "groups": json.dumps(found.groups),
+        "description": found.description,
+    }
     write_whole(_file(name), lambda part: save_file({"features": found.features.contiguous()}, part, metadata))
 
 
@@ -125,12 +142,20 @@ def restore(name: str, network: Network, frames: int) -> FeatureSet:
     try:
         with safe_open(file, "pt") as content:
             metadata, features = content.metadata(), content.get_tensor("features")
-        found = FeatureSet(features, json.loads(metadata["groups"]), metadata["network"], int(metadata["frames"]), metadata["description"])
+        found = FeatureSet(
+            features,
+            json.loads(metadata["groups"]),
+            metadata["network"],
+            int(metadata["frames"]),
+            metadata["description"],
+        )
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{file.name} in output/video_features holds no features of this node ({error}): choose another, or make it anew."
+            f"{file.name} in output/video_features holds no features of this node ({error}): choose another, or make "
+            "it anew."
         ) from error
     if found.network != network.fingerprint or found.frames != frames:
-        raise ValueError(f"The features kept as {name} are of {found.frames} frames by network {found.network}, asked for are {frames} by "
+        raise ValueError(f"The features kept as {name} are of {found.frames} frames by network {found.network}, asked "
+                         f"for are {frames} by "
                          f"{network.fingerprint}: make them anew.")  # fmt: skip
     return found

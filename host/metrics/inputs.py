@@ -24,7 +24,9 @@ class Videos:
 
     def __init__(self, clips: list, what: str = "videos", least: int = 1, cut: int = 0):
         if not clips:
-            raise ValueError(f"There are no {what} to measure: connect a list of videos, or image batches of one video each.")
+            raise ValueError(
+                f"There are no {what} to measure: connect a list of videos, or image batches of one video each."
+            )
         self.clips, self.what, self.least, self.cut = clips, what, least, cut
         self.sizes: Counter[str] = Counter()
         self.frames: Counter[int] = Counter()
@@ -50,15 +52,19 @@ class Videos:
         images = images[: self.cut or None, ..., :3]
         size = f"{images.shape[2]}x{images.shape[1]}"
         if len(images) < self.least:
-            raise ValueError(f"Number {i + 1} of the {self.what} has {len(images)} frames, {self.least} are needed: use longer ones.")
+            raise ValueError(
+                f"Number {i + 1} of the {self.what} has {len(images)} frames, {self.least} are needed: use longer ones."
+            )
         if not torch.isfinite(images).all():
             raise ValueError(
-                f"Number {i + 1} of the {self.what} holds values that are no numbers (NaN or infinite): check the nodes that made it."
+                f"Number {i + 1} of the {self.what} holds values that are no numbers (NaN or infinite): check the "
+                "nodes that made it."
             )
         if self.sizes and size not in self.sizes:
             first = next(iter(self.sizes))
             raise ValueError(
-                f"The {self.what} have different sizes ({first}, {size}): scale them to one, a number over both would mix two things."
+                f"The {self.what} have different sizes ({first}, {size}): scale them to one, a number over both would "
+                "mix two things."
             )
         self.sizes[size] += 1
         self.frames[len(images)] += 1

@@ -1,4 +1,5 @@
-"""All motion of one MODEL, and how it enters each call of the UNet: wrappers that hand a `Call` down to the layers, and add what no block can.
+"""All motion of one MODEL, and how it enters each call of the UNet: wrappers that hand a `Call` down to the layers, and
+add what no block can.
 
 No state outlives a call of the UNet, and the UNet's modules are never touched.
 """
@@ -8,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from comfy.patcher_extension import WrappersMP
 
-from ..motion_modules import unet
-from ..motion_modules.key_frames import NoLayers
-from ..motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
-from ..motion_modules.methods import Layers
-from ..motion_modules.unet import GATES, KEY, Call
+from ...motion_modules import unet
+from ...motion_modules.key_frames import NoLayers
+from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
+from ...motion_modules.methods import Layers
+from ...motion_modules.unet import GATES, KEY, Call
 from .unet_handlers import HANDLERS
 
 CLIPS = "few_shot_motion_clips"  # transformer_options: clips in a batch, where there is more than one
@@ -31,7 +32,9 @@ class Active:
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
 
     def acts(self, sampling, sigma: float) -> bool:
-        """At this noise level of the schedule `sampling`? That may be set behind the adapter, so it is asked at every call."""
+        """At this noise level of the schedule `sampling`? That may be set behind the adapter, so it is asked at every
+        call.
+        """
         return sampling.percent_to_sigma(self.end_percent) <= sigma <= sampling.percent_to_sigma(self.start_percent)
 
 
@@ -42,7 +45,9 @@ class MotionStack:
     adapters: tuple[Active, ...]
     checkpointing: bool = False
 
-    def begin_call(self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **conds):
+    def begin_call(
+        self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **conds
+    ):
         """An APPLY_MODEL wrapper: hand a `Call` down to this call's layers."""
         options = dict(transformer_options or {})
         sigma, diffusion_model = float(t.max()), executor.class_obj.diffusion_model
@@ -52,10 +57,13 @@ class MotionStack:
             for adapter in active:
                 if adapter.mask is not None and len(adapter.mask) not in (1, frames):
                     raise ValueError(
-                        f"The mask has {len(adapter.mask)} frames, the clip {frames}: give one mask per frame, or a single one for all."
+                        f"The mask has {len(adapter.mask)} frames, the clip {frames}: give one mask per frame, or a "
+                        "single one for all."
                     )
                 if adapter.context is not None:
-                    x = _with_mask(adapter, x, frames, executor.class_obj.model_sampling.calculate_input(t, torch.ones_like(t)))
+                    x = _with_mask(
+                        adapter, x, frames, executor.class_obj.model_sampling.calculate_input(t, torch.ones_like(t))
+                    )
             options[KEY] = Call(
                 frames=frames,
                 names=unet.block_names(diffusion_model),
@@ -65,12 +73,18 @@ class MotionStack:
                 key_strength=min(1.0, max(adapter.strength * bool(adapter.module.key_frames) for adapter in active)),
                 checkpointing=self.checkpointing,
                 ends=unet.row_ends(diffusion_model),
-                masks={id(adapter.module): adapter.mask for adapter in active if adapter.mask is not None and adapter.context is None},
+                masks={
+                    id(adapter.module): adapter.mask
+                    for adapter in active
+                    if adapter.mask is not None and adapter.context is None
+                },
                 gates=options.get(GATES),
             )
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
-    def end_call(self, executor, x, timesteps=None, context=None, y=None, control=None, transformer_options=None, **kwargs):
+    def end_call(
+        self, executor, x, timesteps=None, context=None, y=None, control=None, transformer_options=None, **kwargs
+    ):
         """A DIFFUSION_MODEL wrapper: the UNet's last convolution is in no block, its motion is added here."""
         options = transformer_options or {}
         out = executor(x, timesteps, context, y, control, options, **kwargs)
@@ -89,12 +103,15 @@ def _frames(x: torch.Tensor, options: dict, active: list[Active]) -> int:
     parts = len(options.get("cond_or_uncond", [0])) * options.get(CLIPS, 1)
     if x.shape[0] % parts:
         raise ValueError(
-            f"A batch of {x.shape[0]} latents cannot be {parts} clips of equal length: give every clip the same number of frames."
+            f"A batch of {x.shape[0]} latents cannot be {parts} clips of equal length: give every clip the same number "
+            "of frames."
         )
     frames, most = x.shape[0] // parts, min(adapter.module.max_frames or x.shape[0] for adapter in active)
     if frames > most:
-        raise ValueError(f"A clip of {frames} frames is longer than the {most} that this motion module tells apart: make it shorter, or put "
-                         "Context Windows (Manual) behind the motion with dim 0, a length of 16 and causal_window_fix off.")  # fmt: skip
+        raise ValueError(f"A clip of {frames} frames is longer than the {most} that this motion module tells apart: "
+                         "make it shorter, or put "
+                         "Context Windows (Manual) behind the motion with dim 0, a length of 16 and causal_window_fix "
+                         "off.")  # fmt: skip
     return frames
 
 

@@ -1,4 +1,6 @@
-"""ComfyUI's models as the training room wants them: clips as latents, a denoiser with a gradient, progress with a picture."""
+"""ComfyUI's models as the training room wants them: clips as latents, a denoiser with a gradient, progress with a
+picture.
+"""
 
 from collections.abc import Callable
 
@@ -8,15 +10,16 @@ import comfy.sampler_helpers
 import comfy.samplers
 import comfy.utils
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ..motion_modules.module import MotionModule
-from .motion_stack import CLIPS, Active, MotionStack, set_stack
+from ...motion_modules.module import MotionModule
+from ..patching.motion_stack import CLIPS, Active, MotionStack, set_stack
 
 
 def pictures(clip, frame_step: int, width: int, height: int) -> Tensor:
-    """A VIDEO or IMAGE batch as pictures `f h w 3`, every `frame_step`-th frame, scaled and cropped to a size unless that is 0 x 0."""
+    """A VIDEO or IMAGE batch as pictures `f h w 3`, every `frame_step`-th frame, scaled and cropped to a size unless
+    that is 0 x 0.
+    """
     images = (clip if isinstance(clip, Tensor) else clip.get_components().images)[::frame_step, ..., :3]
     if width and height:
         images = comfy.utils.common_upscale(images.movedim(-1, 1), width, height, "area", "center").movedim(1, -1)
@@ -30,7 +33,8 @@ def trainable_model(model):
     """
     if model.cached_patcher_init is None:
         raise ValueError(
-            "This model cannot be loaded a second time for training: load it with one of ComfyUI's own loaders, Load Checkpoint say."
+            "This model cannot be loaded a second time for training: load it with one of ComfyUI's own loaders, Load "
+            "Checkpoint say."
         )
     return model.clone(force_deepcopy=True)
 
@@ -56,7 +60,10 @@ def model_conditions(base, conditioning: list, latents: Tensor) -> list[dict[str
     for caption in conditioning:
         conds = comfy.sampler_helpers.convert_cond(caption)
         conds = comfy.samplers.encode_model_conds(base.model.extra_conds, conds, latents, base.load_device, "positive")
-        made = {key: cond.process_cond(batch_size=len(latents), area=None).cond for key, cond in conds[0]["model_conds"].items()}
+        made = {
+            key: cond.process_cond(batch_size=len(latents), area=None).cond
+            for key, cond in conds[0]["model_conds"].items()
+        }
         conditions.append({key: value.clone() if isinstance(value, Tensor) else value for key, value in made.items()})
     return conditions
 
@@ -70,25 +77,9 @@ def denoiser(base, options: dict, conditions: list[dict[str, Tensor]], autocast:
         conds = {key: torch.cat([condition[key] for condition in conditions]) for key in conditions[0]}
         call = {**options, "cond_or_uncond": [0], CLIPS: clips, "sigmas": sigma}
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-            denoised = base.model.apply_model(x.flatten(0, 1), sigma.repeat_interleave(frames), transformer_options=call, **conds)
+            denoised = base.model.apply_model(
+                x.flatten(0, 1), sigma.repeat_interleave(frames), transformer_options=call, **conds
+            )
         return denoised.unflatten(0, (clips, frames))
 
     return model
-
-
-def loss_curve(losses: list[float], size: tuple[int, int] = (480, 240)) -> Image.Image:
-    """The losses so far and their running mean, as a small picture."""
-    width, height = size
-    picture = Image.new("RGB", size, (24, 24, 28))
-    draw = ImageDraw.Draw(picture)
-    values = torch.tensor(losses)
-    window = max(1, len(losses) // 20)
-    smooth = torch.nn.functional.avg_pool1d(values[None], window, 1)[0] if len(losses) > window else values
-    top = max(float(values.quantile(0.98)), 1e-8)
-    for series, colour in ((values, (70, 76, 92)), (smooth, (240, 150, 40))):
-        xs = torch.linspace(0, width - 1, len(series)).tolist()
-        ys = ((1 - series / top).clamp(0, 1) * (height - 20) + 16).tolist()
-        if len(series) > 1:
-            draw.line(list(zip(xs, ys, strict=True)), fill=colour, width=2)
-    draw.text((6, 2), f"step {len(losses)}   loss {float(smooth[-1]):.4f}", fill=(220, 220, 220))
-    return picture

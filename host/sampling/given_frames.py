@@ -1,4 +1,6 @@
-"""Clips of which some frames are known, as users give them: pictures or latents, a mask of known ones, and the way through a VAE and back."""
+"""Clips of which some frames are known, as users give them: pictures or latents, a mask of known ones, and the way
+through a VAE and back.
+"""
 
 import copy
 
@@ -28,18 +30,25 @@ class Clip:
         return torch.stack([self.images[frame].cpu() for frame in range(len(self.latents))])
 
 
-def given_clips(model, vae, frames, end_frames, mask: Tensor | None, length: int, one_clip_each: bool) -> tuple[list[bool], list[Clip]]:
+def given_clips(
+    model, vae, frames, end_frames, mask: Tensor | None, length: int, one_clip_each: bool
+) -> tuple[list[bool], list[Clip]]:
     """Which frames of the clips are known, the same in all of them, and the clips.
 
     Raises ValueError where frames, mask, VAE and length do not go together.
     """
     if length < 1:
-        raise ValueError(f"A clip of {length} frames was asked for: set length to the number of frames wanted, the known ones included.")
+        raise ValueError(
+            f"A clip of {length} frames was asked for: set length to the number of frames wanted, the known ones "
+            "included."
+        )
     starts = _frames(model, vae, frames, one_clip_each)
     ends = [([], [])] if end_frames is None else _frames(model, vae, end_frames, False)
     known = _known(len(starts[0][0]), len(ends[0][0]), mask, length)
     if len(ends) not in (1, len(starts)):
-        raise ValueError(f"End frames are given for {len(ends)} clips, {len(starts)} begin: give them for one or for each.")
+        raise ValueError(
+            f"End frames are given for {len(ends)} clips, {len(starts)} begin: give them for one or for each."
+        )
     clips = []
     for i, (latents, images) in enumerate(starts):
         end_latents, end_images = ends[i % len(ends)]
@@ -54,7 +63,9 @@ def given_clips(model, vae, frames, end_frames, mask: Tensor | None, length: int
 
 
 def _frames(model, vae, frames, one_clip_each: bool) -> list[tuple[list[Tensor], list]]:
-    """IMAGE `f h w c` or LATENT (`f c h w`, `b c f h w`) -> for each clip its latents and pictures, None where there are none."""
+    """IMAGE `f h w c` or LATENT (`f c h w`, `b c f h w`) -> for each clip its latents and pictures, None where there
+    are none.
+    """
     if isinstance(frames, dict):
         samples = frames["samples"]
         clips = samples.movedim(2, 1) if samples.ndim == 5 else samples[None]
@@ -65,10 +76,13 @@ def _frames(model, vae, frames, one_clip_each: bool) -> list[tuple[list[Tensor],
         clips, images = vae.encode(seen).clone()[None], [list(seen)]
     channels = model.get_model_object("latent_format").latent_channels
     if clips.ndim != 5 or clips.shape[2] != channels:
-        raise ValueError(f"The given frames have latents of the shape {tuple(clips[0].shape)}, this model's are (frames, {channels}, height, width): "
+        raise ValueError(f"The given frames have latents of the shape {tuple(clips[0].shape)}, this model's are "
+                         f"(frames, {channels}, height, width): "
                          "encode the pictures with the VAE of this model.")  # fmt: skip
     if not clips.isfinite().all():
-        raise ValueError("The given frames hold values that are no numbers (NaN or infinite): check the nodes that made them.")
+        raise ValueError(
+            "The given frames hold values that are no numbers (NaN or infinite): check the nodes that made them."
+        )
     found = [(list(clip), pictures) for clip, pictures in zip(clips, images, strict=True)]
     if one_clip_each:
         found = [([latent], [picture]) for clip in found for latent, picture in zip(*clip, strict=True)]
@@ -79,12 +93,15 @@ def _known(starting: int, ending: int, mask: Tensor | None, length: int) -> list
     """Which frames of a clip are known: the first and the last ones, or those that are white in the mask."""
     if mask is None:
         if starting + ending > length:
-            raise ValueError(f"{starting + ending} frames are given for a clip of {length}: set length to more than that, the given ones included.")  # fmt: skip
+            raise ValueError(f"{starting + ending} frames are given for a clip of {length}: set length to more than "
+                             "that, the given ones included.")  # fmt: skip
         return [frame < starting or frame >= length - ending for frame in range(length)]
     if ending:
-        raise ValueError("A mask of known frames and end frames were both given: put all frames into one clip and mark them in the mask, or leave it out.")  # fmt: skip
+        raise ValueError("A mask of known frames and end frames were both given: put all frames into one clip and mark "
+                         "them in the mask, or leave it out.")  # fmt: skip
     if len(mask) != length or starting != length:
-        raise ValueError(f"The mask has {len(mask)} frames and {starting} are given for a clip of {length}: with a mask give a frame for each, known or not.")  # fmt: skip
+        raise ValueError(f"The mask has {len(mask)} frames and {starting} are given for a clip of {length}: with a "
+                         "mask give a frame for each, known or not.")  # fmt: skip
     known = known_in(mask > 0.5)
     if True not in known:
         raise ValueError("No frame of the clip is known: give at least one, or mark at least one in the mask.")
@@ -96,7 +113,10 @@ def known_in(white: Tensor) -> list[bool]:
     known = []
     for i, frame in enumerate(white):
         if frame.any() and not frame.all():
-            raise ValueError(f"Frame {i} of the mask is marked in part: whole frames are known or unknown, fill it with white or black.")
+            raise ValueError(
+                f"Frame {i} of the mask is marked in part: whole frames are known or unknown, fill it with white or "
+                "black."
+            )
         known.append(bool(frame.all()))
     return known
 
@@ -104,7 +124,8 @@ def known_in(white: Tensor) -> list[bool]:
 def _check_sizes(starts: list[Tensor], ends: list[Tensor]) -> None:
     first, last = ("x".join(map(str, (frames or starts)[0].shape[:-3:-1])) for frames in (starts, ends))
     if first != last:
-        raise ValueError(f"The given frames have different sizes, in latents {first} at the start and {last} at the end: scale them to one size.")  # fmt: skip
+        raise ValueError(f"The given frames have different sizes, in latents {first} at the start and {last} at the "
+                         "end: scale them to one size.")  # fmt: skip
 
 
 def check_vae(vae, model, why: str) -> None:
@@ -113,12 +134,15 @@ def check_vae(vae, model, why: str) -> None:
         raise ValueError(f"A VAE is needed, {why}: connect the VAE of this model.")
     channels = model.get_model_object("latent_format").latent_channels
     if vae.latent_dim != 2 or vae.latent_channels != channels:
-        raise ValueError(f"This VAE does not encode single frames of {channels} channels, it makes {vae.latent_channels} over {vae.latent_dim} dimensions: "
+        raise ValueError(f"This VAE does not encode single frames of {channels} channels, it makes "
+                         f"{vae.latent_channels} over {vae.latent_dim} dimensions: "
                          "connect the VAE of this model.")  # fmt: skip
 
 
 class PixelQueue:
-    """A VAE without its clamp: what is decoded and encoded again keeps values beyond black and white, as in TI2V-Zero's release."""
+    """A VAE without its clamp: what is decoded and encoded again keeps values beyond black and white, as in TI2V-Zero's
+    release.
+    """
 
     def __init__(self, vae):
         self.vae = copy.copy(vae)  # shares everything but the line below

@@ -8,12 +8,12 @@ import comfy.model_patcher
 import comfy.ops
 import torch
 
-from ..motion_modules.adapter import AdapterError, MotionAdapter, check_fits
-from ..motion_modules.key_frames import NoLayers, Rule
-from ..motion_modules.mask_predictor import MaskContext
-from ..motion_modules.methods import MOTION_LORA, place
-from ..motion_modules.sites import Site
-from ..motion_modules.unet import KEY
+from ...motion_modules.adapter import AdapterError, MotionAdapter, check_fits
+from ...motion_modules.key_frames import NoLayers, Rule
+from ...motion_modules.mask_predictor import MaskContext
+from ...motion_modules.methods import MOTION_LORA, place
+from ...motion_modules.sites import Site
+from ...motion_modules.unet import KEY
 from .image_model import family, image_unet, sites_of
 from .motion_lora import apply_motion_lora
 from .motion_stack import Active, MotionStack, set_stack
@@ -24,14 +24,18 @@ def motion_patcher(adapter: MotionAdapter, sites: list[Site], dtype: torch.dtype
     """An adapter's layers under ComfyUI's memory management."""
     module = place(adapter, sites, dtype, comfy.ops.manual_cast)
     patcher_class = comfy.model_patcher.ModelPatcher if disable_dynamic else comfy.model_patcher.CoreModelPatcher
-    patcher = patcher_class(module, comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device())
+    patcher = patcher_class(
+        module, comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device()
+    )
     patcher.cached_patcher_init = (motion_patcher, (adapter, sites, dtype))
     return patcher
 
 
-def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_percent: float = 0.0, end_percent: float = 1.0,
+def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_percent: float = 0.0,
+                  end_percent: float = 1.0,
                   mask: torch.Tensor | None = None):  # fmt: skip
-    """A clone of the model with one adapter more; strength 0 is the model as it was. `mask`: the subject `f h w`, for adapters that know what one is.
+    """A clone of the model with one adapter more; strength 0 is the model as it was. `mask`: the subject `f h w`, for
+    adapters that know what one is.
 
     Raises AdapterError where the adapter does not fit the model, or the mask the adapter.
     """
@@ -40,7 +44,9 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     _check_mask(adapter, context, mask)
     if adapter.method == MOTION_LORA:
         if (start_percent, end_percent) != (0.0, 1.0):
-            raise AdapterError("A motion LoRA acts as long as its motion module does: leave its percents at 0 and 1, set the module's.")
+            raise AdapterError(
+                "A motion LoRA acts as long as its motion module does: leave its percents at 0 and 1, set the module's."
+            )
         return apply_motion_lora(model, adapter, strength)
     sites = sites_of(model, adapter.method)
     check_fits(adapter, sites, family(model))
@@ -51,13 +57,17 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
     _add(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context))
-    deltas = {f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),)) for name, layer in patcher.model.weight_deltas().items()}
+    deltas = {
+        f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),))
+        for name, layer in patcher.model.weight_deltas().items()
+    }
     patched.add_patches(deltas, strength)
     return patched
 
 
 def attend_to(model, key_frames: Rule, start_percent: float = 0.0, end_percent: float = 1.0):
-    """A clone of the model whose self-attention takes keys and values from these frames, without any layers (Text2Video-Zero).
+    """A clone of the model whose self-attention takes keys and values from these frames, without any layers
+    (Text2Video-Zero).
 
     Raises AdapterError where the model's self-attention already follows another rule.
     """
@@ -74,7 +84,8 @@ def _add(patched, active: Active) -> None:
     rule = active.module.key_frames
     others = [there.module.key_frames for there in adapters if there.module.key_frames]
     if rule and others and (rule != others[0] or "memory" in rule):
-        raise AdapterError(f"This adapter's self-attention looks at {_named(rule)}, that of an adapter already in the model at "
+        raise AdapterError(f"This adapter's self-attention looks at {_named(rule)}, that of an adapter already in the "
+                           "model at "
                            f"{_named(others[0])}: a model can follow one of them, so take one adapter out.")  # fmt: skip
     set_stack(patched, MotionStack((*adapters, active)))
 
@@ -86,9 +97,11 @@ def _named(rule: Rule) -> str:
 def _check_mask(adapter: MotionAdapter, context: MaskContext | None, mask: torch.Tensor | None) -> None:
     if context is not None and mask is None:
         raise AdapterError(
-            "This adapter was trained with the first frame's mask as a condition, and none is given: connect a mask of the subject."
+            "This adapter was trained with the first frame's mask as a condition, and none is given: connect a mask of "
+            "the subject."
         )
     if mask is not None and context is None and not adapter.split:
         raise AdapterError(
-            "A mask is given, this adapter does not tell subject from background: take the mask away, or train an adapter with split on."
+            "A mask is given, this adapter does not tell subject from background: take the mask away, or train an "
+            "adapter with split on."
         )

@@ -1,11 +1,13 @@
-"""What ComfyUI calls in place of a layer of the UNet: the layer itself, or with a `Call` in the options the layer with its motion."""
+"""What ComfyUI calls in place of a layer of the UNet: the layer itself, or with a `Call` in the options the layer with
+its motion.
+"""
 
 import torch
 from comfy.ldm.modules.attention import SpatialTransformer
 from comfy.ldm.modules.diffusionmodules.openaimodel import Downsample, ResBlock, Upsample
 
-from ..motion_modules import unet
-from ..motion_modules.unet import KEY
+from ...motion_modules import unet
+from ...motion_modules.unet import KEY
 
 
 def _on_res_block(layer, x, emb, context, options, *_):
@@ -39,5 +41,6 @@ def _on_upsample(layer, x, emb, context, options, output_shape, *_):
     return y if call is None else unet.plain_layer(layer, ".conv", y, call)
 
 
-HANDLERS = ((ResBlock, _on_res_block), (SpatialTransformer, _on_transformer), (Downsample, _on_downsample), (Upsample, _on_upsample),
+HANDLERS = ((ResBlock, _on_res_block), (SpatialTransformer, _on_transformer), (Downsample, _on_downsample),
+            (Upsample, _on_upsample),
              (torch.nn.Conv2d, _on_conv))  # fmt: skip

@@ -1,10 +1,12 @@
-"""A training run on disk, so that Cancel loses nothing: `<name>.resume.safetensors` to go on with, `<name>_<steps>_steps.safetensors` to use."""
+"""A training run on disk, so that Cancel loses nothing: `<name>.resume.safetensors` to go on with,
+`<name>_<steps>_steps.safetensors` to use.
+"""
 
 from safetensors.torch import save_file
 
-from ..motion_modules.adapter import MotionAdapter, open_safetensors, save_adapter, write_whole
-from ..training.loop import Run
-from . import folders
+from ...motion_modules.adapter import MotionAdapter, open_safetensors, save_adapter, write_whole
+from ...training.loop import Run
+from ..files import folders
 
 
 class Keeper:
@@ -18,12 +20,17 @@ class Keeper:
         self.file = folders.kept_file(name, ".resume")
 
     def restore(self, run: Run) -> None:
-        """Bring a run to where it was kept, if it was and this is asked for. Raises ValueError where it had other settings."""
+        """Bring a run to where it was kept, if it was and this is asked for.
+
+        Raises ValueError where it had other settings.
+        """
         if not self.resume or not self.file.exists():
             return
         with open_safetensors(self.file) as kept:
             if kept.metadata()["settings"] != self.settings:
-                raise ValueError(f"The run kept as {self.name} had other settings: give this one another name, or turn resume off.")
+                raise ValueError(
+                    f"The run kept as {self.name} had other settings: give this one another name, or turn resume off."
+                )
             run.restore({key: kept.get_tensor(key) for key in kept.keys()})  # noqa: SIM118 - not a dict
 
     def keep(self, run: Run, adapter: MotionAdapter) -> None:

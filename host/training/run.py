@@ -7,19 +7,21 @@ import comfy.model_management
 import comfy.utils
 import torch
 
-from ..motion_modules.adapter import MotionAdapter
-from ..motion_modules.methods import METHODS as MOTION_METHODS
-from ..motion_modules.module import MotionModule, initialise
-from ..motion_modules.recurrent import FORMS
-from ..motion_modules.unet import GATES
-from ..training.clips import ClipSet
-from ..training.loop import new_run, train
-from ..training.loss import lamp_loss, video_loss
-from ..training.mask_loss import MaskSettings
-from ..training.memory import check_memory, estimate
-from ..training.schedule import RATES
-from . import training_host, training_masks
-from .image_model import image_unet, sites_of
+from ...motion_modules.adapter import MotionAdapter
+from ...motion_modules.methods import METHODS as MOTION_METHODS
+from ...motion_modules.module import MotionModule, initialise
+from ...motion_modules.recurrent import FORMS
+from ...motion_modules.unet import GATES
+from ...training.clips import ClipSet
+from ...training.loop import new_run, train
+from ...training.loss import lamp_loss, video_loss
+from ...training.mask_loss import MaskSettings
+from ...training.memory import check_memory, estimate
+from ...training.schedule import RATES
+from ..patching.image_model import image_unet, sites_of
+from . import masks as training_masks
+from . import model as training_host
+from .curve import loss_curve
 from .kept_run import Keeper
 
 METHODS = {"LAMP": "lamp", "Recurrent": "recurrent", "Tune-A-Video": "tune-a-video"}
@@ -62,8 +64,16 @@ def learn(model, clips: ClipSet, positive: list, settings: Settings, learning: M
     joint = settings.group_norm == "joint"
     method, recurrence = METHODS[settings.method], settings.recurrence if settings.method == "Recurrent" else ""
     design = MotionAdapter(method, {}, settings.rank, joint, notes, recurrence=recurrence)
-    sites = [site for site in sites_of(base, method) if site.is_block or method != "recurrent" or settings.motion_convolutions]
-    built = MotionModule(sites, settings.rank, split=True) if learning.split else MOTION_METHODS[method].build(design, sites, torch.nn)
+    sites = [
+        site
+        for site in sites_of(base, method)
+        if site.is_block or method != "recurrent" or settings.motion_convolutions
+    ]
+    built = (
+        MotionModule(sites, settings.rank, split=True)
+        if learning.split
+        else MOTION_METHODS[method].build(design, sites, torch.nn)
+    )
     module = initialise(built).to(device).train()
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
     masks = training_masks.learner(base, learning, settings.steps) if clips.masks else None
@@ -72,7 +82,9 @@ def learn(model, clips: ClipSet, positive: list, settings: Settings, learning: M
     options = training_host.attach(base, module, joint, settings.gradient_checkpointing)
     latents = [base.model.process_latent_in(clip).to(device) for clip in clips.latents]
     flipped = clips.flipped and [base.model.process_latent_in(clip).to(device) for clip in clips.flipped]
-    clips = ClipSet(latents, settings.frames, flipped, clips.masks and [mask.clone().to(device) for mask in clips.masks])
+    clips = ClipSet(
+        latents, settings.frames, flipped, clips.masks and [mask.clone().to(device) for mask in clips.masks]
+    )
     conditions = training_host.model_conditions(base, positive, latents[0][: settings.frames])
     sampling = base.model.model_sampling
     power = 1.0 if "V_PREDICTION" in base.model.model_type.name else LOSS_WEIGHTINGS[settings.weighting]
@@ -104,7 +116,7 @@ def learn(model, clips: ClipSet, positive: list, settings: Settings, learning: M
     try:
         for done in train(run, loss_at, settings.steps, settings.seed, rate=RATES[settings.lr_schedule]):
             show = done.step % 10 == 0 or done.step == settings.steps
-            progress.update_absolute(done.step, settings.steps, ("JPEG", training_host.loss_curve(run.losses), 512) if show else None)
+            progress.update_absolute(done.step, settings.steps, ("JPEG", loss_curve(run.losses), 512) if show else None)
             if keeper.every and done.step % keeper.every == 0:
                 keeper.keep(run, adapter())
             comfy.model_management.throw_exception_if_processing_interrupted()
@@ -128,7 +140,8 @@ def _check_fits(base, trained: dict, clips: ClipSet, settings: Settings) -> None
     height, width = clips.latents[0].shape[-2:]
     unet = image_unet(base)
     itemsize = 4 if _autocast(settings.precision, base.load_device) is None else 2
-    needed = estimate(base.model_size(), sum(value.numel() for value in trained.values()), (settings.batch_size * settings.frames, height, width),
+    needed = estimate(base.model_size(), sum(value.numel() for value in trained.values()),
+                      (settings.batch_size * settings.frames, height, width),
                       unet.model_channels, itemsize, settings.gradient_checkpointing)  # fmt: skip
     logging.getLogger("few_shot_motion").info("Training %s takes about %s.", settings.method, needed)
     comfy.model_management.free_memory(needed.total, base.load_device)

@@ -1,4 +1,6 @@
-"""Numbers as pictures, where people would rather look: a line per video over its frames, frames side by side, flow in colours."""
+"""Numbers as pictures, where people would rather look: a line per video over its frames, frames side by side, flow in
+colours.
+"""
 
 import numpy as np
 import torch
@@ -6,7 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional as F
 
-from .metric_report import Series, short
+from .report import Series, short
 
 _BACK, _INK, _RULE = (24, 24, 28), (220, 220, 220), (60, 60, 68)
 _COLOURS = ((240, 150, 40), (90, 170, 250), (120, 210, 120), (230, 110, 160), (180, 150, 250), (250, 220, 90))
@@ -26,7 +28,8 @@ def curves(series: Series, size: tuple[int, int] = (640, 240)) -> Tensor:
         top, span = row * height, max(high - low, 1e-12)
         longest = max(map(len, lines))
         for i, line in enumerate(lines):
-            points = [(8 + (width - 16) * (j + 0.5) / longest, top + height - 8 - (height - 36) * (float(value) - low) / span)
+            points = [(8 + (width - 16) * (j + 0.5) / longest,
+                       top + height - 8 - (height - 36) * (float(value) - low) / span)
                       for j, value in enumerate(line) if torch.isfinite(value)]  # fmt: skip
             colour = _COLOURS[i % len(_COLOURS)]
             if len(points) > 1:
@@ -41,7 +44,9 @@ def contact_sheet(rows: dict[str, Tensor], columns: int = 8) -> Tensor:
     """A labelled row of up to `columns` pictures, evenly spread, for each `f c h w` in [0, 1] => IMAGE 1 h w 3."""
     drawn = []
     for name, pictures in rows.items():
-        chosen = pictures[torch.linspace(0, len(pictures) - 1, min(columns, len(pictures))).round().long()].float().cpu()
+        chosen = (
+            pictures[torch.linspace(0, len(pictures) - 1, min(columns, len(pictures))).round().long()].float().cpu()
+        )
         width = max(8, round(_SIDE * chosen.shape[-1] / chosen.shape[-2]))
         small = F.interpolate(chosen, (_SIDE, width), mode="bilinear", antialias=True, align_corners=False)
         drawn.append((name, (small.clamp(0, 1) * 255).round().byte().movedim(1, -1).numpy()))

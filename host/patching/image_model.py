@@ -4,12 +4,13 @@ import torch
 from comfy.ldm.modules.attention import SpatialVideoTransformer
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 
-from ..motion_modules.adapter import AdapterError
-from ..motion_modules.methods import METHODS
-from ..motion_modules.sites import Site
+from ...motion_modules.adapter import AdapterError
+from ...motion_modules.methods import METHODS
+from ...motion_modules.sites import Site
 
 CELL = 8  # px per position of a latent, in every model that motion layers fit
-_FAMILIES = {"SD15": "Stable Diffusion 1.x", "SD20": "Stable Diffusion 2.x", "SD21UnclipL": "Stable Diffusion 2.x unCLIP", "SDXL": "SDXL",
+_FAMILIES = {"SD15": "Stable Diffusion 1.x", "SD20": "Stable Diffusion 2.x",
+             "SD21UnclipL": "Stable Diffusion 2.x unCLIP", "SDXL": "SDXL",
              "SSD1B": "SSD-1B", "SDXLRefiner": "SDXL refiner", "ModelScope": "ModelScope T2V"}  # fmt: skip
 
 
@@ -20,7 +21,8 @@ def image_unet(model) -> UNetModel:
         isinstance(layer, SpatialVideoTransformer) for layer in diffusion_model.modules()
     )
     if not isinstance(diffusion_model, UNetModel) or is_video:
-        raise AdapterError(f"Motion layers need the UNet of an image model (SD 1.x, SD 2.x or SDXL); this model is {family(model)} with a "
+        raise AdapterError("Motion layers need the UNet of an image model (SD 1.x, SD 2.x or SDXL); this model is "
+                           f"{family(model)} with a "
                            f"{type(diffusion_model).__name__}: load one of those checkpoints.")  # fmt: skip
     return diffusion_model
 
@@ -42,7 +44,8 @@ def base_query(model):
         weight = patches.get(f"diffusion_model.{name}")
         if weight is None or weight[0][0].shape != shape:
             found = "none" if weight is None else tuple(weight[0][0].shape)
-            raise AdapterError(f"This adapter was made for Stable Diffusion 1.4, the model is {family(model)}: its {name} is {tuple(shape)}, "
+            raise AdapterError(f"This adapter was made for Stable Diffusion 1.4, the model is {family(model)}: its "
+                               f"{name} is {tuple(shape)}, "
                                f"the model's {found}. Load a Stable Diffusion 1.x checkpoint.")  # fmt: skip
         return weight[0][0].float().cpu()
 

@@ -1,4 +1,6 @@
-"""Sampling clips with ComfyUI: the clean first frame as wrappers around any sampler, and LAMP's statistics after each step."""
+"""Sampling clips with ComfyUI: the clean first frame as wrappers around any sampler, and LAMP's statistics after each
+step.
+"""
 
 import comfy.sample
 import comfy.samplers
@@ -6,16 +8,19 @@ import latent_preview
 import torch
 from comfy.patcher_extension import WrappersMP
 
-from ..samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
+from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
 
 FIRST_FRAME = "few_shot_motion_first_frame"  # in a run's model_options: the first frame as the UNet sees it
 # Samplers whose every step starts from x alone, so that x may be changed between steps; True: they draw noise in each
-MEMORYLESS = {"euler": False, "ddim": False, "heun": False, "dpm_2": False, "euler_ancestral": True, "dpm_2_ancestral": True,
+MEMORYLESS = {"euler": False, "ddim": False, "heun": False, "dpm_2": False, "euler_ancestral": True,
+              "dpm_2_ancestral": True,
               "dpmpp_2s_ancestral": True, "lcm": True}  # fmt: skip
 
 
 def condition_model(model):
-    """A clone of the model that keeps frame 0 of whatever latent it samples: fed clean at every step, returned bit for bit."""
+    """A clone of the model that keeps frame 0 of whatever latent it samples: fed clean at every step, returned bit for
+    bit.
+    """
     conditioned = model.clone()
     wrappers = {WrappersMP.OUTER_SAMPLE: _return_first_frame, WrappersMP.SAMPLER_SAMPLE: _remember_first_frame,
                 WrappersMP.PREDICT_NOISE: _predict_with_first_frame}  # fmt: skip
@@ -49,10 +54,14 @@ def first_frame_latents(model, first_frame: dict, length: int) -> torch.Tensor:
     """
     samples, channels = first_frame["samples"], model.get_model_object("latent_format").latent_channels
     if samples.ndim != 4 or samples.shape[1] != channels:
-        raise ValueError(f"The first frame's latent has the shape {tuple(samples.shape)}, this model's latents are (1, {channels}, height, width): "
+        raise ValueError(f"The first frame's latent has the shape {tuple(samples.shape)}, this model's latents are (1, "
+                         f"{channels}, height, width): "
                          "encode the picture with the VAE of this model.")  # fmt: skip
     if samples.shape[0] != 1:
-        raise ValueError(f"One first frame is wanted, the latent holds {samples.shape[0]}: choose one of them with Get Latent From Batch.")
+        raise ValueError(
+            f"One first frame is wanted, the latent holds {samples.shape[0]}: choose one of them with Get Latent From "
+            "Batch."
+        )
     return torch.cat([samples, samples.new_zeros(length - 1, *samples.shape[1:])])
 
 
@@ -62,7 +71,8 @@ def stepwise_sampler(name: str, seed: int, steps: int):
     Raises ValueError for samplers that carry something from step to step.
     """
     if name not in MEMORYLESS:
-        raise ValueError(f"Statistics after every step need a sampler without memory, {name} has one: choose {', '.join(MEMORYLESS)}, or match "
+        raise ValueError(f"Statistics after every step need a sampler without memory, {name} has one: choose "
+                         f"{', '.join(MEMORYLESS)}, or match "
                          "statistics at the end only.")  # fmt: skip
     inner = comfy.samplers.sampler_object(name)
     switch = round(ADAIN_TO_FIRST_FRAME / 50 * steps)  # the release's 50 steps, whatever the number here

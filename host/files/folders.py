@@ -1,13 +1,15 @@
-"""Where motion adapters live: models/motion_adapters for what a user downloads, output/motion_adapters for what is trained here.
+"""Where motion adapters live: models/motion_adapters for what a user downloads, output/motion_adapters for what is
+trained here.
 
-AnimateDiff's own folders, models/animatediff_models and models/animatediff_motion_lora, are read where they exist or another pack named them.
+AnimateDiff's own folders, models/animatediff_models and models/animatediff_motion_lora, are read where they exist or
+another pack named them.
 """
 
 from pathlib import Path
 
 import folder_paths
 
-from ..motion_modules.adapter import AdapterError
+from ...motion_modules.adapter import AdapterError
 
 NAME = "motion_adapters"
 _ANIMATEDIFF = ("animatediff_models", "animatediff_motion_lora")
@@ -23,7 +25,9 @@ def register() -> None:
 
 
 def add(name: str, *roots: Path) -> None:
-    """Make folders of weights known to ComfyUI under a name; core gives a name that is new to it no extensions, which would list any file."""
+    """Make folders of weights known to ComfyUI under a name; core gives a name that is new to it no extensions, which
+    would list any file.
+    """
     for root in roots:
         folder_paths.add_model_folder_path(name, str(root))
     paths, extensions = folder_paths.folder_names_and_paths[name]
@@ -46,7 +50,9 @@ def adapter_names() -> list[str]:
     """Adapter files, and the folders of released UNets, as they stand in the loader's list."""
     names = {file for name in _known() for file in folder_paths.get_filename_list(name)}
     for root in _roots():
-        names |= {path.parent.relative_to(root).as_posix() for path in Path(root).glob("*/**/diffusion_pytorch_model.*")}
+        names |= {
+            path.parent.relative_to(root).as_posix() for path in Path(root).glob("*/**/diffusion_pytorch_model.*")
+        }
     return sorted(name for name in names if not name.endswith(".resume.safetensors"))
 
 
@@ -57,7 +63,9 @@ def adapter_path(name: str) -> Path:
         if path.is_relative_to(Path(root).resolve()) and path.exists():
             return path
     roots = ", ".join(_roots())
-    raise AdapterError(f"There is no motion adapter {name!r} in {roots}: put the file there and refresh, or choose another.")
+    raise AdapterError(
+        f"There is no motion adapter {name!r} in {roots}: put the file there and refresh, or choose another."
+    )
 
 
 def kept_file(name: str, suffix: str) -> Path:
@@ -81,5 +89,7 @@ def new_file(prefix: str) -> Path:
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(saved_folder()))
     except OSError as error:
-        raise AdapterError(f"{prefix} could not be written to {saved_folder()} ({error}): choose a folder you may write to.") from error
+        raise AdapterError(
+            f"{prefix} could not be written to {saved_folder()} ({error}): choose a folder you may write to."
+        ) from error
     return Path(folder) / f"{name}_{counter:05}_.safetensors"

@@ -1,4 +1,6 @@
-"""How numbers are handed over: as a text that says how they came about, as data beside the videos, and to whoever asked through the API."""
+"""How numbers are handed over: as a text that says how they came about, as data beside the videos, and to whoever asked
+through the API.
+"""
 
 import csv
 import io as text_io
@@ -13,16 +15,14 @@ import folder_paths
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..motion_modules.adapter import write_whole
-from . import folders
+from ...motion_modules.adapter import write_whole
+from ..files import folders
 
 Series = dict[str, list[Tensor]]  # name -> per video, a value a frame or pair of frames
 
 
 def table_input(name: str):
-    tooltip = (
-        "Name of a table in output/metrics: a line of numbers more in its .csv, an entry with every frame's in its .json; empty: none."
-    )
+    tooltip = "Name of a table in output/metrics: a line of numbers more in its .csv, an entry with every frame's in its .json; empty: none."
     return io.String.Input(name, default="", advanced=True, tooltip=tooltip)
 
 
@@ -41,21 +41,30 @@ class Measurement:
     @property
     def report(self) -> str:
         width = max(map(len, self.numbers))
-        return "\n".join([self.title, *(f"{name:<{width}}  {short(value)}" for name, value in self.numbers.items()), *self.how])
+        return "\n".join(
+            [self.title, *(f"{name:<{width}}  {short(value)}" for name, value in self.numbers.items()), *self.how]
+        )
 
     @property
     def data(self) -> dict[str, Any]:
         """Everything, as JSON can hold it: what is not defined is null."""
-        series = {name: [[_plain(value) for value in line.tolist()] for line in lines] for name, lines in self.series.items()}
+        series = {
+            name: [[_plain(value) for value in line.tolist()] for line in lines] for name, lines in self.series.items()
+        }
         numbers = {name: _plain(value) for name, value in self.numbers.items()}
         return {"title": self.title, "numbers": numbers, "how": self.how, "videos": self.videos, "per frame": series}
 
     def output(self, table: str, *pictures: Tensor, shown: Sequence[str] = ()) -> io.NodeOutput:
-        """A metric node's outputs: its numbers (or those shown), the report, pictures. Adds them to a table where one is named."""
+        """A metric node's outputs: its numbers (or those shown), the report, pictures.
+
+        Adds them to a table where one is named.
+        """
         if table:
             _add_to_table(table, self)
         numbers = [self.numbers[name] for name in shown or self.numbers]
-        return io.NodeOutput(*numbers, self.report, *pictures, ui={"text": (self.report,), "numbers": (self.data["numbers"],)})
+        return io.NodeOutput(
+            *numbers, self.report, *pictures, ui={"text": (self.report,), "numbers": (self.data["numbers"],)}
+        )
 
 
 def short(value: float) -> str:
@@ -67,23 +76,36 @@ def _plain(value: float) -> float | None:
 
 
 def _add_to_table(table: str, found: Measurement) -> None:
-    """One line more in output/metrics/<table>.csv, numbers in full precision, and one entry more in <table>.json, with every frame's.
+    """One line more in output/metrics/<table>.csv, numbers in full precision, and one entry more in <table>.json, with
+    every frame's.
 
-    Raises ValueError where the table has other columns, or its name leads out of the folder; AdapterError where it cannot be written.
+    Raises ValueError where the table has other columns, or its name leads out of the folder; AdapterError where it
+    cannot be written.
     """
     folder = Path(folder_paths.get_output_directory()) / "metrics"
     file = folders.file_in(folder, table, ".csv", "a table")
-    row = {**{name: repr(value) for name, value in found.numbers.items()}, "videos": found.videos, "how": "; ".join(found.how)}
+    row = {
+        **{name: repr(value) for name, value in found.numbers.items()},
+        "videos": found.videos,
+        "how": "; ".join(found.how),
+    }
     lines = file.read_text(encoding="utf-8") if file.exists() else _csv(list(row))
     columns = next(csv.reader(lines.splitlines()), [])
     if columns != list(row):
-        raise ValueError(f"The table {table} has other columns ({', '.join(columns)}): give these numbers a table of their own.")
+        raise ValueError(
+            f"The table {table} has other columns ({', '.join(columns)}): give these numbers a table of their own."
+        )
     data = file.with_suffix(".json")
     try:
         entries = [*json.loads(data.read_text(encoding="utf-8")), found.data] if data.exists() else [found.data]
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{data.name} in output/metrics is no table of this node ({error}): give these numbers another name.") from error
-    for place, text in ((file, lines + _csv(list(row.values()))), (data, json.dumps(entries, indent=1, ensure_ascii=False) + "\n")):
+        raise ValueError(
+            f"{data.name} in output/metrics is no table of this node ({error}): give these numbers another name."
+        ) from error
+    for place, text in (
+        (file, lines + _csv(list(row.values()))),
+        (data, json.dumps(entries, indent=1, ensure_ascii=False) + "\n"),
+    ):
         write_whole(place, lambda part, text=text: part.write_text(text, encoding="utf-8", newline=""))
 
 

@@ -12,13 +12,14 @@ import folder_paths
 import torch
 from torch import Tensor
 
+from ..files.weights_file import fingerprint, read_tensors
 from .clip_pair import BATCH, TOKENS, ClipPair, preprocess, token_ids
-from .weights_file import fingerprint, read_tensors
 
 FOLDERS = ("clip_vision", "text_encoders")
 ACTIVATIONS = ("auto", "quick_gelu", "gelu")
 _HEADS = {768: 12, 1024: 16, 1280: 16, 1664: 16}  # of the image tower; the text tower's are 64 wide
-_NAMES = {(512, 768, 32): "ViT-B/32", (512, 768, 16): "ViT-B/16", (768, 1024, 14): "ViT-L/14", (1024, 1280, 14): "ViT-H/14",
+_NAMES = {(512, 768, 32): "ViT-B/32", (512, 768, 16): "ViT-B/16", (768, 1024, 14): "ViT-L/14",
+          (1024, 1280, 14): "ViT-H/14",
           (1280, 1664, 14): "ViT-bigG/14"}  # fmt: skip
 
 
@@ -31,7 +32,8 @@ def path_of(name: str) -> Path:
     found = next((path for folder in FOLDERS if (path := folder_paths.get_full_path(folder, name))), None)
     if found is None:
         raise ValueError(
-            f"There is no CLIP file {name!r} in models/{' or models/'.join(FOLDERS)}: put it there and refresh, or choose another."
+            f"There is no CLIP file {name!r} in models/{' or models/'.join(FOLDERS)}: put it there and refresh, or "
+            "choose another."
         )
     return Path(found)
 
@@ -54,13 +56,17 @@ def from_file(name: str, activation: str = "auto") -> ClipPair:
     towers = _Towers(vision, text).eval().requires_grad_(False)
     parts = {"vision": ("vision_model.", "visual_projection."), "text": ("text_model.", "text_projection.")}
     weights = {
-        f"{tower}.{key}": value.float() for key, value in tensors.items() for tower, starts in parts.items() if key.startswith(starts)
+        f"{tower}.{key}": value.float()
+        for key, value in tensors.items()
+        for tower, starts in parts.items()
+        if key.startswith(starts)
     }
     weights = {key: value for key, value in weights.items() if not key.endswith(".position_ids")}
     missing = sorted(set(towers.state_dict()) - set(weights))
     if missing:
         raise ValueError(
-            f"{file.name} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their projections."
+            f"{file.name} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their "
+            "projections."
         )
     towers.load_state_dict(weights)
     device = comfy.model_management.text_encoder_device()
@@ -69,7 +75,9 @@ def from_file(name: str, activation: str = "auto") -> ClipPair:
     def embed_images(images: Tensor) -> Tensor:
         comfy.model_management.load_model_gpu(patcher)
         batches = preprocess(images, vision["image_size"]).split(BATCH)
-        return torch.cat([towers.vision(pixel_values=batch.to(device), intermediate_output=-2)[2].float().cpu() for batch in batches])
+        return torch.cat(
+            [towers.vision(pixel_values=batch.to(device), intermediate_output=-2)[2].float().cpu() for batch in batches]
+        )
 
     def embed_text(prompt: str) -> Tensor:
         comfy.model_management.load_model_gpu(patcher)
@@ -78,7 +86,8 @@ def from_file(name: str, activation: str = "auto") -> ClipPair:
     scale = min(float(tensors["logit_scale"].float().exp()), 100.0) if "logit_scale" in tensors else 100.0
     model = _NAMES.get((text["hidden_size"], vision["hidden_size"], vision["patch_size"]),
                        f"ViT {vision['hidden_size']} wide, patches of {vision['patch_size']}")  # fmt: skip
-    return ClipPair(embed_images, embed_text, f"model: CLIP {model} at {vision['image_size']} px, {file.name}, sha256 {fingerprint(file)}, fp32, "
+    return ClipPair(embed_images, embed_text, f"model: CLIP {model} at {vision['image_size']} px, {file.name}, sha256 "
+                                              f"{fingerprint(file)}, fp32, "
                                               f"{vision['hidden_act']}, logit scale {scale:.4g} (not applied)")  # fmt: skip
 
 
@@ -91,28 +100,42 @@ def _hugging_face_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _configs(file: str, tensors: dict[str, Tensor], activation: str) -> tuple[dict, dict]:
-    needed = ("vision_model.embeddings.patch_embedding.weight", "visual_projection.weight", "text_model.embeddings.token_embedding.weight",
+    needed = ("vision_model.embeddings.patch_embedding.weight", "visual_projection.weight",
+              "text_model.embeddings.token_embedding.weight",
               "text_projection.weight")  # fmt: skip
     missing = [name for name in needed if name not in tensors]
     if missing:
-        raise ValueError(f"{file} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their projections.")
+        raise ValueError(
+            f"{file} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their "
+            "projections."
+        )
     image, words = tensors["visual_projection.weight"].shape[0], tensors["text_projection.weight"].shape[0]
     if image != words:
-        raise ValueError(f"The towers in {file} do not belong together: pictures become {image} numbers, prompts {words}.")
+        raise ValueError(
+            f"The towers in {file} do not belong together: pictures become {image} numbers, prompts {words}."
+        )
     patch = tensors["vision_model.embeddings.patch_embedding.weight"]
     places = tensors["vision_model.embeddings.position_embedding.weight"].shape[0]
     width, text_width = patch.shape[0], tensors["text_model.embeddings.token_embedding.weight"].shape[1]
-    if activation == "auto":  # it is in no file: OpenAI's B and L have quick_gelu, the larger ones, which only others trained, gelu
+    if (
+        activation == "auto"
+    ):  # it is in no file: OpenAI's B and L have quick_gelu, the larger ones, which only others trained, gelu
         activation = "gelu" if width >= 1280 else "quick_gelu"
 
     def shared(tower: str, hidden: int, heads: int) -> dict:
         layers = 1 + max(int(name.split(".")[3]) for name in tensors if name.startswith(f"{tower}.encoder.layers."))
         inner = tensors[f"{tower}.encoder.layers.0.mlp.fc1.weight"].shape[0]
-        return {"hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": inner,
+        return {"hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
+                "intermediate_size": inner,
                 "hidden_act": activation}  # fmt: skip
 
-    vision = {**shared("vision_model", width, _HEADS.get(width, max(1, width // 64))), "num_channels": 3, "patch_size": patch.shape[-1],
+    vision = {**shared("vision_model", width, _HEADS.get(width, max(1, width // 64))), "num_channels": 3,
+              "patch_size": patch.shape[-1],
               "image_size": round((places - 1) ** 0.5) * patch.shape[-1], "projection_dim": image,
               "model_type": "clip_vision_model"}  # fmt: skip
-    text = {**shared("text_model", text_width, max(1, text_width // 64)), "max_position_embeddings": TOKENS, "eos_token_id": 49407}
+    text = {
+        **shared("text_model", text_width, max(1, text_width // 64)),
+        "max_position_embeddings": TOKENS,
+        "eos_token_id": 49407,
+    }
     return vision, text

@@ -1,0 +1,1 @@
+"""ComfyUI's side of everything that is no node class."""

@@ -1,0 +1,1 @@
+"""Videos in, numbers, reports and pictures out."""

@@ -1,0 +1,1 @@
+"""How motion enters a MODEL, and what happens in a call of its UNet."""

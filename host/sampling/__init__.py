@@ -1,0 +1,1 @@
+"""A clip's latents on their way through ComfyUI's samplers."""
