@@ -12,8 +12,9 @@ import numpy as np
 import torch
 import world
 from few_shot_motion.host.files import folders
+from few_shot_motion.host.sampling.presets import PRESETS
 from few_shot_motion.nodes.motion import LoadMotionAdapter
-from few_shot_motion.nodes.repeat_and_slide import PRESETS, RepeatAndSlideSampler
+from few_shot_motion.nodes.repeat_and_slide import RepeatAndSlideSampler
 from testset import Case
 
 from .. import machine

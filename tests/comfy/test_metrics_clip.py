@@ -7,8 +7,7 @@ import pytest
 import torch
 import transformers
 from comfy.clip_vision import ClipVisionModel
-from few_shot_motion.host.metrics import clip_file, clip_pair
-from few_shot_motion.nodes import clip_metrics
+from few_shot_motion.host.metrics import clip_file, clip_pair, clip_scores
 from measuring import clip_metrics_of, clip_model, nan_frame, pictures, saved
 from PIL import Image
 from safetensors.torch import save_file
@@ -204,7 +203,7 @@ def test_a_text_tower_without_projection_is_refused(core, tmp_path):
     clip = comfy.sd.load_clip([str(file)], clip_type=comfy.sd.CLIPType.STABLE_DIFFUSION)
     with pytest.raises(ValueError, match="came without a projection"):
         clip_metrics_of(
-            videos=[pictures()], clip_file=clip_metrics._CONNECTED, prompts=["x"], clip=[clip], clip_vision=[vision]
+            videos=[pictures()], clip_file=clip_scores.CONNECTED, prompts=["x"], clip=[clip], clip_vision=[vision]
         )
 
 
@@ -214,7 +213,7 @@ def test_an_image_tower_that_is_no_clip_is_refused(folders):
                              "hidden_act": "gelu", "patch_size": 32, "image_size": 224,
                              "model_type": "siglip_vision_model"})  # fmt: skip
     with pytest.raises(ValueError, match="this CLIP_VISION is a siglip_vision_model"):
-        clip_metrics_of(videos=[pictures()], clip_file=clip_metrics._CONNECTED, clip_vision=[other])
+        clip_metrics_of(videos=[pictures()], clip_file=clip_scores.CONNECTED, clip_vision=[other])
 
 
 def test_towers_of_two_families_are_refused(core):
@@ -225,7 +224,7 @@ def test_towers_of_two_families_are_refused(core):
                              "model_type": "clip_vision_model"})  # fmt: skip
     with pytest.raises(ValueError, match="do not belong together: pictures become 512 numbers, prompts 768"):
         clip_metrics_of(
-            videos=[pictures()], clip_file=clip_metrics._CONNECTED, prompts=["x"], clip=[clip], clip_vision=[other]
+            videos=[pictures()], clip_file=clip_scores.CONNECTED, prompts=["x"], clip=[clip], clip_vision=[other]
         )
 
 
@@ -246,7 +245,7 @@ def test_a_part_of_clip_is_refused(folders, only):
         ({"videos": [pictures(), pictures(5, 64, 64)]}, "different sizes .421x300, 64x64."),
         ({"videos": [pictures(), nan_frame()]}, "Number 2 of the videos holds values that are no numbers"),
         ({"videos": [pictures()], "clip_file": "nothing.safetensors"}, "There is no CLIP file 'nothing.safetensors'"),
-        ({"videos": [pictures()], "clip_file": clip_metrics._CONNECTED}, "There is no CLIP to look with"),
+        ({"videos": [pictures()], "clip_file": clip_scores.CONNECTED}, "There is no CLIP to look with"),
         ({"videos": [pictures()], "table": "../../x"}, "is no name for a table"),
     ],
 )

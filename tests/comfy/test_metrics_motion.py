@@ -13,11 +13,11 @@ from measuring import measured, moving, nan_frame, pictures
 
 def test_warping_error_without_a_model_says_so():
     steady, motion, visible, report, picture, curves = measured(
-        WarpingErrorNode, videos=[moving()], variant=metrics._LAI, table=""
+        WarpingErrorNode, videos=[moving()], variant=metrics.LAI, table=""
     )
     flicker = moving() * torch.tensor([1.0, 0.93, 1.0, 0.93]).view(-1, 1, 1, 1)
-    assert measured(WarpingErrorNode, videos=[flicker], variant=metrics._LAI, table="")[0] > 10 * steady
-    assert measured(WarpingErrorNode, videos=[moving()], variant=metrics._LAI, table="")[0] == steady, (
+    assert measured(WarpingErrorNode, videos=[flicker], variant=metrics.LAI, table="")[0] > 10 * steady
+    assert measured(WarpingErrorNode, videos=[moving()], variant=metrics.LAI, table="")[0] == steady, (
         "to the last digit"
     )
     assert motion == pytest.approx(13**0.5, rel=0.1) and 0.7 < visible <= 1
@@ -32,18 +32,16 @@ def test_warping_error_with_cores_raft(folders):
     torch.save(raft_large(weights=None).state_dict(), folders / "optical_flow" / "raft_large.pth")
     flow = OpticalFlowLoader.execute("raft_large.pth").args[0]
     video = moving(2, 100)
-    first = measured(WarpingErrorNode, videos=[video], variant=metrics._LAI, table="", optical_flow=[flow])
+    first = measured(WarpingErrorNode, videos=[video], variant=metrics.LAI, table="", optical_flow=[flow])
     assert (
         re.search("RAFT of 5[0-9]+ weights, their sha256 [0-9a-f]{16}, on the videos themselves", first[3])
         and "100x100" in first[3]
     )
-    assert (
-        first[1] == measured(WarpingErrorNode, videos=[video], variant=metrics._LAI, table="", optical_flow=[flow])[1]
-    )
+    assert first[1] == measured(WarpingErrorNode, videos=[video], variant=metrics.LAI, table="", optical_flow=[flow])[1]
 
 
 def test_homography_variant_is_named():
-    error, _, _, report, *_ = measured(WarpingErrorNode, videos=[moving()], variant=metrics._HOMOGRAPHY, table="")
+    error, _, _, report, *_ = measured(WarpingErrorNode, videos=[moving()], variant=metrics.HOMOGRAPHY, table="")
     assert "comparable with no warping error but the recurrent paper's" in report and error > 1
 
 
@@ -54,7 +52,7 @@ def test_homography_variant_is_named():
     (FirstFrameJump, [moving(), moving(4, 64)], "different sizes"),
 ])  # fmt: skip
 def test_motion_metrics_refuse(node, videos, message):
-    more = {"variant": metrics._LAI} if node is WarpingErrorNode else {}
+    more = {"variant": metrics.LAI} if node is WarpingErrorNode else {}
     with pytest.raises(ValueError, match=message):
         measured(node, videos=videos, table="", **more)
 

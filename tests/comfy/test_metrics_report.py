@@ -45,7 +45,7 @@ def test_a_table_that_cannot_be_added_to_stays_as_it_was(folders):
 
 def test_whoever_queued_gets_the_numbers(folders):
     with torch.inference_mode():
-        ui = WarpingErrorNode.execute(videos=[moving()], variant=[metrics._LAI], table=[""]).ui
+        ui = WarpingErrorNode.execute(videos=[moving()], variant=[metrics.LAI], table=[""]).ui
     assert ui["numbers"][0].keys() == {"error", "motion", "visible"} and ui["text"][0].startswith(
         "Warping error (Lai et al.)\nerror "
     )
@@ -84,7 +84,7 @@ def test_cancel_is_heard_at_the_next_video(folders, node):
     videos = [Video(Types.VideoComponents(images=moving(), frame_rate=8))] * 3
     more = {
         ClipVideoMetrics: {"clip_file": name, "activation": "auto"},
-        WarpingErrorNode: {"variant": metrics._LAI},
+        WarpingErrorNode: {"variant": metrics.LAI},
     }.get(node, {})
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         measured(node, videos=videos, table="", **more)
@@ -101,7 +101,7 @@ def test_progress_counts_videos(folders, node, monkeypatch):
     )
     more = {
         ClipVideoMetrics: {"clip_file": name, "activation": "auto"},
-        WarpingErrorNode: {"variant": metrics._LAI},
+        WarpingErrorNode: {"variant": metrics.LAI},
     }.get(node, {})
     measured(node, videos=[moving(3, 32)] * 3, table="", **more)
     assert counts[0] == (1, 3) and counts[-1] == (3, 3), "core leaves out what comes too fast"

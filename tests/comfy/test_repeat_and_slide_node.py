@@ -18,10 +18,10 @@ from comfy_execution.graph_utils import ExecutionBlocker
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.sampling import sliding
 from few_shot_motion.host.sampling.given_frames import PixelQueue
+from few_shot_motion.host.sampling.presets import PRESETS
 from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.nodes import repeat_and_slide
-from few_shot_motion.nodes.repeat_and_slide import PRESETS, RepeatAndSlideSampler, SamplerRepeatAndSlide
+from few_shot_motion.nodes.repeat_and_slide import RepeatAndSlideSampler, SamplerRepeatAndSlide
 
 
 @pytest.fixture(scope="module")
@@ -456,4 +456,4 @@ def test_widgets_keep_their_places():
                        "resample", "resample_start",
                        "resample_end", "new_frames", "context", "inversion", "end", "batch"]  # fmt: skip
     assert all(item.tooltip for item in inputs)
-    assert list(repeat_and_slide.PRESETS) == ["exact", "balanced", "fast"]
+    assert list(PRESETS) == ["exact", "balanced", "fast"]

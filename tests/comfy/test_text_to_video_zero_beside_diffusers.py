@@ -6,7 +6,8 @@ import comfy.samplers
 import pytest
 import torch
 import unets
-from few_shot_motion.nodes import text_to_video_zero
+from few_shot_motion.host.sampling import text_to_video_zero
+from few_shot_motion.nodes.text_to_video_zero import TextToVideoZero
 from few_shot_motion.samplers.warp import deltas, warp_all
 
 FRAMES, STEPS, GUIDANCE, SEED = 4, 10, 7.5, 8
@@ -40,7 +41,7 @@ def ours(pipeline, texts, start: torch.Tensor, eps: torch.Tensor, t0: int, t1: i
     """The node, core's guider and core's euler on ddim_uniform's steps; final latents in the UNet's scale."""
     model = unets.sd_model(unets.TINY, unets.base_weights(pipeline.unet.state_dict()))
     schedule = model.get_model_object("model_sampling")
-    moving = text_to_video_zero.TextToVideoZero.execute(
+    moving = TextToVideoZero.execute(
         model, -DELTA[0] * WIDTH / 512, -DELTA[1] * HEIGHT / 512, t0, t1, 0.6
     ).args[0]
     sigmas = comfy.samplers.calculate_sigmas(schedule, "ddim_uniform", STEPS)

@@ -5,8 +5,8 @@ import torch
 import unets
 from einops import rearrange
 from few_shot_motion.host.patching import bridge, image_model
+from few_shot_motion.host.sampling import inversion
 from few_shot_motion.motion_modules import released
-from few_shot_motion.nodes import inversion
 from safetensors.torch import load_file
 
 
