@@ -11,6 +11,22 @@ from ..host.metrics.pictures import curves
 from ..host.metrics.report import Measurement, report_output, table_input
 from ..host.sockets import CATEGORY
 
+_CLIP_FILE = (
+    "A file with both towers of CLIP, in models/clip_vision or models/text_encoders; or connect what core has loaded."
+)
+_ACTIVATION = (
+    "Of the model in clip_file, which cannot tell it. auto: quick_gelu for B and L, as OpenAI's, gelu for H and bigG. "
+    "LAION's B and L need gelu."
+)
+_PROMPTS = "The prompts, one per video in the videos' order, or one for all. Without them, alignment is not measured."
+_CLIP = "From Load CLIP; a checkpoint's own CLIP has no projection and is refused."
+_CLIP_VISION = "From Load CLIP Vision; of the same family as clip."
+_ALIGNMENT_OUT = "Mean cosine of frames and prompt times 100; higher shows the prompt better."
+_CLIP_TEMP_OUT = "Mean cosine of consecutive frames times 100; 100 is a still video."
+_CONSISTENCY_OUT = "Mean cosine of all pairs of frames times 100; 100 is a still video."
+_DIVERSITY_OUT = "Mean likeness of all pairs of videos times 100; lower is more diverse."
+_CURVES_OUT = "Alignment and likeness to the next frame, frame by frame, a line per video."
+
 
 class ClipVideoMetrics(io.ComfyNode):
     @classmethod
@@ -26,33 +42,20 @@ class ClipVideoMetrics(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 clips_input("videos", "A list of videos, or of image batches: one video each, all of one size."),
-                io.Combo.Input("clip_file", options=[CONNECTED, *whole_clip.files()],
-                               tooltip="A file with both towers of CLIP, in models/clip_vision or "
-                                       "models/text_encoders; or connect what core has loaded."),
+                io.Combo.Input("clip_file", options=[CONNECTED, *whole_clip.files()], tooltip=_CLIP_FILE),
                 io.Combo.Input("activation", options=list(whole_clip.ACTIVATIONS), default="auto", advanced=True,
-                               tooltip="Of the model in clip_file, which cannot tell it. auto: quick_gelu for B and L, "
-                                       "as OpenAI's, gelu for H and "
-                               "bigG. LAION's B and L need gelu."),
+                               tooltip=_ACTIVATION),
                 table_input("table"),
-                io.String.Input("prompts", optional=True, force_input=True,
-                                tooltip="The prompts, one per video in the videos' order, or one for all. Without "
-                                        "them, alignment is not measured."),
-                io.Clip.Input("clip", optional=True, tooltip="From Load CLIP; a checkpoint's own CLIP has no "
-                                                             "projection and is refused."),
-                io.ClipVision.Input("clip_vision", optional=True, tooltip="From Load CLIP Vision; of the same family "
-                                                                          "as clip."),
+                io.String.Input("prompts", optional=True, force_input=True, tooltip=_PROMPTS),
+                io.Clip.Input("clip", optional=True, tooltip=_CLIP),
+                io.ClipVision.Input("clip_vision", optional=True, tooltip=_CLIP_VISION),
             ],
-            outputs=[io.Float.Output(display_name="alignment", tooltip="Mean cosine of frames and prompt times 100; "
-                                                                       "higher shows the prompt better."),
-                     io.Float.Output(display_name="clip_temp", tooltip="Mean cosine of consecutive frames times 100; "
-                                                                       "100 is a still video."),
-                     io.Float.Output(display_name="consistency", tooltip="Mean cosine of all pairs of frames times "
-                                                                         "100; 100 is a still video."),
-                     io.Float.Output(display_name="diversity", tooltip="Mean likeness of all pairs of videos times "
-                                                                       "100; lower is more diverse."),
+            outputs=[io.Float.Output(display_name="alignment", tooltip=_ALIGNMENT_OUT),
+                     io.Float.Output(display_name="clip_temp", tooltip=_CLIP_TEMP_OUT),
+                     io.Float.Output(display_name="consistency", tooltip=_CONSISTENCY_OUT),
+                     io.Float.Output(display_name="diversity", tooltip=_DIVERSITY_OUT),
                      report_output(),
-                     io.Image.Output(display_name="curves", tooltip="Alignment and likeness to the next frame, frame "
-                                                                    "by frame, a line per video.")],
+                     io.Image.Output(display_name="curves", tooltip=_CURVES_OUT)],
         )  # fmt: skip
 
     @classmethod
@@ -74,12 +77,10 @@ class ClipVideoMetrics(io.ComfyNode):
         words = {prompt: pair.embed_text(prompt) for prompt in dict.fromkeys(prompts)}
         numbers = measure(frames, [words[prompt] for prompt in prompts])
         cut = sum(map(clip_pair.is_cut, words))
-        lines = [pair.description, clips.describe(),
-                 "preprocessing: 8 bit, short side bicubic, centre crop, as CLIP's own code; cosines in float64, times "
-                 "100",
-                 f"prompts: {len(words)} different ones, raw "
-                 f"text{f', {cut} of them cut after 77 tokens' if cut else ''}" if words
-                 else "prompts: none, so no alignment"]  # fmt: skip
+        how = "preprocessing: 8 bit, short side bicubic, centre crop, as CLIP's own code; cosines in float64, times 100"
+        cuts = f", {cut} of them cut after 77 tokens" if cut else ""
+        asked = f"{len(words)} different ones, raw text{cuts}" if words else "none, so no alignment"
+        lines = [pair.description, clips.describe(), how, f"prompts: {asked}"]
         found = Measurement(
             "CLIP video metrics",
             numbers,

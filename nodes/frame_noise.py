@@ -9,13 +9,26 @@ from ..host.sampling.frame_noise import ClipNoise, sharing_sampler
 from ..host.sockets import CATEGORY
 from ..samplers.noise import STRATEGIES
 
-_STRATEGY = ("independent: each frame its own. shared: each frame a mixture with frame 0's. autoregressive: with the "
-             "frame before it. warped: "
-             "with frame 0's, moved.")  # fmt: skip
+_STRATEGY = (
+    "independent: each frame its own. shared: each frame a mixture with frame 0's. autoregressive: with the frame "
+    "before it. warped: with frame 0's, moved."
+)
 _ALPHA = "Weight of what is shared: 0 independent, 1 the same noise in every frame. LAMP uses 0.2."
-_UNIT = "On: every frame's noise has variance 1, as models expect. Off: the paper's formula, which shrinks it (0.68 at alpha 0.2)."
-_MOVE_X = "Warped only: px of the picture by which the noise moves to the right from frame to frame, in whole steps of 8; negative is left."
-_MOVE_Y = "Warped only: px of the picture by which the noise moves down from frame to frame, in whole steps of 8; negative is up."
+_UNIT = (
+    "On: every frame's noise has variance 1, as models expect. Off: the paper's formula, which shrinks it (0.68 at "
+    "alpha 0.2)."
+)
+_MOVE_X = (
+    "Warped only: px of the picture by which the noise moves to the right from frame to frame, in whole steps of 8; "
+    "negative is left."
+)
+_MOVE_Y = (
+    "Warped only: px of the picture by which the noise moves down from frame to frame, in whole steps of 8; negative "
+    "is up."
+)
+_SEED = "Frame by frame from this seed: a longer clip begins like a shorter one."
+_SAMPLER = "A sampler that draws noise in its steps: euler_ancestral, dpmpp_sde, dpmpp_2m_sde, lcm, ..."
+_SAMPLER_OUT = "For SamplerCustomAdvanced; its noise's seed is the seed of the steps too, frame by frame."
 
 
 class FrameNoise(io.ComfyNode):
@@ -26,12 +39,11 @@ class FrameNoise(io.ComfyNode):
             display_name="Shared/Autoregressive Noise",
             category=CATEGORY,
             description="Noise that the frames of a clip have in common, so that they start alike: LAMP's shared "
-                        "noise, a chain from frame to frame, or "
-            "noise that moves.",
+                        "noise, a chain from frame to frame, or noise that moves.",
             search_aliases=["LAMP noise", "shared noise", "video noise", "autoregressive noise", "warped noise"],
             inputs=[
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
-                             tooltip="Frame by frame from this seed: a longer clip begins like a shorter one."),
+                             tooltip=_SEED),
                 io.Combo.Input("strategy", options=list(STRATEGIES), default="shared", tooltip=_STRATEGY),
                 io.Float.Input("alpha", default=0.2, min=0.0, max=1.0, step=0.01, tooltip=_ALPHA),
                 io.Boolean.Input("keep_unit_variance", default=True, advanced=True, tooltip=_UNIT),
@@ -61,8 +73,7 @@ class SamplerFrameNoise(io.ComfyNode):
                         "every step.",
             search_aliases=["SDE", "ancestral", "LCM", "shared noise", "flicker", "noise sampler"],
             inputs=[
-                io.Sampler.Input("sampler", tooltip="A sampler that draws noise in its steps: euler_ancestral, "
-                                                    "dpmpp_sde, dpmpp_2m_sde, lcm, ..."),
+                io.Sampler.Input("sampler", tooltip=_SAMPLER),
                 io.Combo.Input("strategy", options=list(STRATEGIES), default="shared", tooltip=_STRATEGY),
                 io.Float.Input("alpha", default=0.2, min=0.0, max=1.0, step=0.01, tooltip=_ALPHA),
                 io.Boolean.Input("keep_unit_variance", default=True, advanced=True, tooltip=_UNIT),
@@ -71,8 +82,7 @@ class SamplerFrameNoise(io.ComfyNode):
                 io.Float.Input("move_y", default=0.0, min=-1024.0, max=1024.0, step=1.0, advanced=True,
                                tooltip=_MOVE_Y),
             ],
-            outputs=[io.Sampler.Output(tooltip="For SamplerCustomAdvanced; its noise's seed is the seed of the steps "
-                                               "too, frame by frame.")],
+            outputs=[io.Sampler.Output(tooltip=_SAMPLER_OUT)],
         )  # fmt: skip
 
     @classmethod

@@ -13,6 +13,20 @@ from ..metrics.i3d import LEAST_FRAMES
 _NONE = "none"
 video_features.register()
 
+_I3D = "I3D's weights in models/i3d: the RGB network of 400 classes, trained from scratch."
+_FRAMES = (
+    "The first so many frames of every video are compared; 9 is the least I3D takes. The same in both sets, always."
+)
+_KEPT_REFERENCE = "Features kept by an earlier run, in place of reference videos."
+_KEEP_REFERENCE_AS = "Name under which the reference's features are kept in output/video_features; empty: not at all."
+_RESAMPLES = "Resamples of the bootstrap interval; 0 leaves it out."
+_VIDEO_GROUPS = "Subject or prompt of each generated video, for a distance per group (sFVD, tFVD)."
+_REFERENCE_GROUPS = "Subject or prompt of each reference video."
+_FVD_OUT = "The distance; 0 is equal. It depends on how many videos there are: see the report."
+_GROUP_MEAN_OUT = "Mean of the groups' distances: sFVD or tFVD. NaN without groups."
+_GROUP_SPREAD_OUT = "Standard deviation of the groups' distances. NaN without groups."
+_PICTURE_OUT = "First frames of both sets, as they were measured."
+
 
 class FrechetVideoDistance(io.ComfyNode):
     @classmethod
@@ -28,36 +42,22 @@ class FrechetVideoDistance(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 clips_input("videos", "The generated videos: a list of videos, or of image batches, all of one size."),
-                io.Combo.Input("i3d", options=video_features.networks(),
-                               tooltip="I3D's weights in models/i3d: the RGB network of 400 classes, trained from "
-                                       "scratch."),
-                io.Int.Input("frames", default=16, min=LEAST_FRAMES, max=1024,
-                             tooltip="The first so many frames of every video are compared; 9 is the least I3D takes. "
-                                     "The same in both sets, always."),
+                io.Combo.Input("i3d", options=video_features.networks(), tooltip=_I3D),
+                io.Int.Input("frames", default=16, min=LEAST_FRAMES, max=1024, tooltip=_FRAMES),
                 io.Combo.Input("kept_reference", options=[_NONE, *video_features.kept_names()], default=_NONE,
-                               tooltip="Features kept by an earlier run, in place of reference videos."),
-                io.String.Input("keep_reference_as", default="", advanced=True,
-                                tooltip="Name under which the reference's features are kept in output/video_features; "
-                                        "empty: not at all."),
-                io.Int.Input("resamples", default=100, min=0, max=10000, advanced=True,
-                             tooltip="Resamples of the bootstrap interval; 0 leaves it out."),
+                               tooltip=_KEPT_REFERENCE),
+                io.String.Input("keep_reference_as", default="", advanced=True, tooltip=_KEEP_REFERENCE_AS),
+                io.Int.Input("resamples", default=100, min=0, max=10000, advanced=True, tooltip=_RESAMPLES),
                 table_input("table"),
                 clips_input("reference", "The real videos; more and other ones than trained on.", optional=True),
-                io.String.Input("video_groups", optional=True, force_input=True,
-                                tooltip="Subject or prompt of each generated video, for a distance per group (sFVD, "
-                                        "tFVD)."),
-                io.String.Input("reference_groups", optional=True, force_input=True,
-                                tooltip="Subject or prompt of each reference video."),
+                io.String.Input("video_groups", optional=True, force_input=True, tooltip=_VIDEO_GROUPS),
+                io.String.Input("reference_groups", optional=True, force_input=True, tooltip=_REFERENCE_GROUPS),
             ],
-            outputs=[io.Float.Output(display_name="fvd", tooltip="The distance; 0 is equal. It depends on how many "
-                                                                 "videos there are: see the report."),
-                     io.Float.Output(display_name="group_mean", tooltip="Mean of the groups' distances: sFVD or tFVD. "
-                                                                        "NaN without groups."),
-                     io.Float.Output(display_name="group_spread", tooltip="Standard deviation of the groups' "
-                                                                          "distances. NaN without groups."),
+            outputs=[io.Float.Output(display_name="fvd", tooltip=_FVD_OUT),
+                     io.Float.Output(display_name="group_mean", tooltip=_GROUP_MEAN_OUT),
+                     io.Float.Output(display_name="group_spread", tooltip=_GROUP_SPREAD_OUT),
                      report_output(),
-                     io.Image.Output(display_name="picture", tooltip="First frames of both sets, as they were "
-                                                                     "measured.")],
+                     io.Image.Output(display_name="picture", tooltip=_PICTURE_OUT)],
         )  # fmt: skip
 
     @classmethod
@@ -89,8 +89,8 @@ class FrechetVideoDistance(io.ComfyNode):
             video_features.keep(keep_reference_as[0], b)
         a = video_features.features_of(generated, list(video_groups), network, progress)
         numbers, remarks = measure(a, b, resamples, progress)
-        lines = [*remarks, network.description, a.description, b.description,
-                 "bilinear to 224x224 without antialiasing, [-1, 1], logits averaged over time; float64, divisor n - 1"]  # fmt: skip
+        how = "bilinear to 224x224 without antialiasing, [-1, 1], logits averaged over time; float64, divisor n - 1"
+        lines = [*remarks, network.description, a.description, b.description, how]
         found = Measurement("Fréchet video distance", numbers, lines, f"{len(a.features)} / {len(b.features)}")
         sheet = {"generated": generated.first_frames(), **({"reference": real.first_frames()} if real else {})}
         return found.output(table[0], contact_sheet(sheet), shown=("fvd", "group_mean", "group_spread"))

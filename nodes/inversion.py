@@ -10,6 +10,22 @@ from ..host.sampling.clip_sampling import condition_model
 from ..host.sampling.inversion import CLEAN, InvertedNoise, check, inverter, unit_of_noise
 from ..host.sockets import CATEGORY
 
+_MODEL = "The model that is to make the clip again, with the same adapters on it."
+_POSITIVE = "Prompt of the inversion. An empty one as in the releases, or what the clip shows."
+_LATENT_IMAGE = "The clip, encoded with this model's VAE, one latent per frame."
+_STEPS = "Steps, the same as in the sampling afterwards. More come closer to the clip; the papers take 50."
+_SCHEDULER = "Schedule, the same as in the sampling afterwards; ddim_uniform is the papers'."
+_FIRST_FRAME = (
+    "clean: frame 0 stays as it is and conditions the others, for First-Frame-Conditioned KSampler. inverted: it "
+    "becomes noise like every frame, as in the releases of both LAMP and Tune-A-Video."
+)
+_CFG = "Classifier-free guidance during the inversion. 1 is off, as in the releases; more moves away from the clip."
+_LATENT_OUT = (
+    "The clip at the highest noise level: for KSampler (Advanced) with add_noise off, or SamplerCustomAdvanced with "
+    "DisableNoise."
+)
+_NOISE_OUT = "The same as NOISE, for samplers that start from an empty latent: First-Frame-Conditioned KSampler."
+
 
 class DDIMInversion(io.ComfyNode):
     @classmethod
@@ -22,32 +38,19 @@ class DDIMInversion(io.ComfyNode):
                         "prompt keeps the clip's motion.",
             search_aliases=["Tune-A-Video", "LAMP editing", "invert", "unsample", "video editing", "video to video"],
             inputs=[
-                io.Model.Input("model", tooltip="The model that is to make the clip again, with the same adapters on "
-                                                "it."),
-                io.Conditioning.Input("positive", tooltip="Prompt of the inversion. An empty one as in the releases, "
-                                                          "or what the clip shows."),
-                io.Latent.Input("latent_image", tooltip="The clip, encoded with this model's VAE, one latent per "
-                                                        "frame."),
-                io.Int.Input("steps", default=50, min=1, max=1000,
-                             tooltip="Steps, the same as in the sampling afterwards. More come closer to the clip; the "
-                                     "papers take 50."),
+                io.Model.Input("model", tooltip=_MODEL),
+                io.Conditioning.Input("positive", tooltip=_POSITIVE),
+                io.Latent.Input("latent_image", tooltip=_LATENT_IMAGE),
+                io.Int.Input("steps", default=50, min=1, max=1000, tooltip=_STEPS),
                 io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="ddim_uniform",
-                               tooltip="Schedule, the same as in the sampling afterwards; ddim_uniform is the "
-                                       "papers'."),
-                io.Combo.Input("first_frame", options=["inverted", CLEAN], default="inverted",
-                               tooltip="clean: frame 0 stays as it is and conditions the others, for "
-                                       "First-Frame-Conditioned KSampler. inverted: it becomes "
-                               "noise like every frame, as in the releases of both LAMP and Tune-A-Video."),
+                               tooltip=_SCHEDULER),
+                io.Combo.Input("first_frame", options=["inverted", CLEAN], default="inverted", tooltip=_FIRST_FRAME),
                 io.Float.Input("cfg", default=1.0, min=0.0, max=100.0, step=0.1, round=0.01, advanced=True,
-                               tooltip="Classifier-free guidance during the inversion. 1 is off, as in the releases; "
-                                       "more moves away from the clip."),
+                               tooltip=_CFG),
                 io.Conditioning.Input("negative", optional=True, tooltip="Needed with a cfg other than 1 only."),
             ],
-            outputs=[io.Latent.Output(tooltip="The clip at the highest noise level: for KSampler (Advanced) with "
-                                              "add_noise off, or SamplerCustomAdvanced with "
-                                      "DisableNoise."),
-                     io.Noise.Output(tooltip="The same as NOISE, for samplers that start from an empty latent: "
-                                             "First-Frame-Conditioned KSampler.")],
+            outputs=[io.Latent.Output(tooltip=_LATENT_OUT),
+                     io.Noise.Output(tooltip=_NOISE_OUT)],
         )  # fmt: skip
 
     @classmethod

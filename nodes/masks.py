@@ -12,6 +12,11 @@ from ..motion_modules.adapter import MotionAdapter
 from ..motion_modules.mask_predictor import resize_masks
 
 _SIZES = ("picture", "latent")
+_MASK_PREDICTOR = "From Train Motion LoRA, or a motion adapter that was trained with masks."
+_SIZE = "picture: masks as large as the decoded frames. latent: one value per position of the latent."
+_MASK_OUT = (
+    "How surely each pixel is the subject, 0 to 1, one mask per frame; Threshold Mask makes them black and white."
+)
 
 
 class PredictMask(io.ComfyNode):
@@ -24,17 +29,11 @@ class PredictMask(io.ComfyNode):
             description="Says where the subject is in a generated clip, with what a motion adapter learnt from masks.",
             search_aliases=["predict mask", "subject mask", "foreground", "segment", "matting"],
             inputs=[
-                io.MultiType.Input("mask_predictor", [Predictor, Adapter], tooltip="From Train Motion LoRA, or a "
-                                                                                   "motion adapter that was trained "
-                                                                                   "with masks."),
+                io.MultiType.Input("mask_predictor", [Predictor, Adapter], tooltip=_MASK_PREDICTOR),
                 io.Latent.Input("latent", tooltip="A finished clip, of the model that the adapter was trained on."),
-                io.Combo.Input("size", options=list(_SIZES), default=_SIZES[0], tooltip="picture: masks as large as "
-                                                                                        "the decoded frames. latent: "
-                                                                                        "one value per "
-                               "position of the latent."),
+                io.Combo.Input("size", options=list(_SIZES), default=_SIZES[0], tooltip=_SIZE),
             ],
-            outputs=[io.Mask.Output(tooltip="How surely each pixel is the subject, 0 to 1, one mask per frame; "
-                                            "Threshold Mask makes them black and white.")],
+            outputs=[io.Mask.Output(tooltip=_MASK_OUT)],
         )  # fmt: skip
 
     @classmethod
@@ -47,9 +46,10 @@ class PredictMask(io.ComfyNode):
         samples = latent["samples"]
         clip = samples.movedim(2, 1).flatten(0, 1) if samples.ndim == 5 else samples
         if clip.ndim != 4 or clip.shape[1] != len(predictor.scale):
-            raise ValueError(f"The latent has the shape {tuple(samples.shape)}, this mask predictor's are (frames, "
-                             f"{len(predictor.scale)}, height, width): "
-                             "use latents of the model it was trained on.")  # fmt: skip
+            raise ValueError(
+                f"The latent has the shape {tuple(samples.shape)}, this mask predictor's are (frames, "
+                f"{len(predictor.scale)}, height, width): use latents of the model it was trained on."
+            )
         device = comfy.model_management.get_torch_device()
         masks = copy.deepcopy(predictor).to(device).probabilities(clip.to(device, torch.float32)).cpu()
         if size == "picture":

@@ -20,6 +20,22 @@ from . import clip_metrics, frechet_metrics
 
 _VIDEOS = "A list of videos, or of image batches: one video each, all of one size."
 _SHOWN = 4  # videos in the picture
+_VARIANT = (
+    "Lai et al.: along the optical flow, without what is hidden in one of the frames. The other one knows no motion "
+    "but the camera's."
+)
+_OPTICAL_FLOW = (
+    "From Load Optical Flow Model (RAFT), as papers use. Without it, the flow is computed by Lucas and Kanade's "
+    "method, which needs no model."
+)
+_ERROR_OUT = "Mean over pairs of frames and over videos; 0 is perfect, and also a still video."
+_MOTION_OUT = "Mean length of the flow in px per frame: near 0, the error says nothing."
+_VISIBLE_OUT = "Share of the pixels that count, 0 to 1; the rest is hidden in one of two frames."
+_PICTURE_OUT = "Frames and their flow: hue is the direction, white is still."
+_CURVES_OUT = "Error and motion from frame to frame, a line per video."
+_LUMINANCE_JUMP_OUT = "In levels of 255, mean over the videos; 0 is no jump."
+_STEPS_OUT = "The steps from frame to frame, a line per video."
+_COLOUR_JUMP_OUT = "In levels of 255, mean over the videos; 0 is no jump."
 
 
 class WarpingErrorNode(io.ComfyNode):
@@ -36,27 +52,16 @@ class WarpingErrorNode(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 clips_input("videos", _VIDEOS),
-                io.Combo.Input("variant", options=[LAI, HOMOGRAPHY], default=LAI, advanced=True,
-                               tooltip="Lai et al.: along the optical flow, without what is hidden in one of the "
-                                       "frames. The other one knows no motion but "
-                               "the camera's."),
+                io.Combo.Input("variant", options=[LAI, HOMOGRAPHY], default=LAI, advanced=True, tooltip=_VARIANT),
                 table_input("table"),
-                OpticalFlow.Input("optical_flow", optional=True,
-                                  tooltip="From Load Optical Flow Model (RAFT), as papers use. Without it, the flow is "
-                                          "computed by Lucas and Kanade's "
-                                  "method, which needs no model."),
+                OpticalFlow.Input("optical_flow", optional=True, tooltip=_OPTICAL_FLOW),
             ],
-            outputs=[io.Float.Output(display_name="error", tooltip="Mean over pairs of frames and over videos; 0 is "
-                                                                   "perfect, and also a still video."),
-                     io.Float.Output(display_name="motion", tooltip="Mean length of the flow in px per frame: near 0, "
-                                                                    "the error says nothing."),
-                     io.Float.Output(display_name="visible", tooltip="Share of the pixels that count, 0 to 1; the rest "
-                                                                     "is hidden in one of two frames."),
+            outputs=[io.Float.Output(display_name="error", tooltip=_ERROR_OUT),
+                     io.Float.Output(display_name="motion", tooltip=_MOTION_OUT),
+                     io.Float.Output(display_name="visible", tooltip=_VISIBLE_OUT),
                      report_output(),
-                     io.Image.Output(display_name="picture", tooltip="Frames and their flow: hue is the direction, "
-                                                                     "white is still."),
-                     io.Image.Output(display_name="curves", tooltip="Error and motion from frame to frame, a line per "
-                                                                    "video.")],
+                     io.Image.Output(display_name="picture", tooltip=_PICTURE_OUT),
+                     io.Image.Output(display_name="curves", tooltip=_CURVES_OUT)],
         )  # fmt: skip
 
     @classmethod
@@ -83,8 +88,12 @@ class WarpingErrorNode(io.ComfyNode):
             name: math.fsum(values) / len(values)
             for name, values in (("error", errors), ("motion", motion), ("visible", visible))
         }
-        lines = [f"flow: {model}, on the videos themselves, both ways", clips.describe(), definition(variant[0]),
-                 "motion: mean length of the flow in px per frame; visible: share of the pixels that count"]  # fmt: skip
+        lines = [
+            f"flow: {model}, on the videos themselves, both ways",
+            clips.describe(),
+            definition(variant[0]),
+            "motion: mean length of the flow in px per frame; visible: share of the pixels that count",
+        ]
         found = Measurement(f"Warping error ({variant[0]})", numbers, lines, str(len(clips)), series)
         return found.output(table[0], contact_sheet(rows), curves(series))
 
@@ -102,13 +111,10 @@ class FirstFrameJump(io.ComfyNode):
             is_input_list=True,
             is_output_node=True,
             inputs=[clips_input("videos", _VIDEOS), table_input("table")],
-            outputs=[io.Float.Output(display_name="luminance_jump", tooltip="In levels of 255, mean over the videos; 0 "
-                                                                            "is no jump."),
-                     io.Float.Output(display_name="colour_jump", tooltip="In levels of 255, mean over the videos; 0 is "
-                                                                         "no jump."),
+            outputs=[io.Float.Output(display_name="luminance_jump", tooltip=_LUMINANCE_JUMP_OUT),
+                     io.Float.Output(display_name="colour_jump", tooltip=_COLOUR_JUMP_OUT),
                      report_output(),
-                     io.Image.Output(display_name="curves",
-                                     tooltip="The steps from frame to frame, a line per video.")],
+                     io.Image.Output(display_name="curves", tooltip=_STEPS_OUT)],
         )  # fmt: skip
 
     @classmethod
@@ -125,10 +131,11 @@ class FirstFrameJump(io.ComfyNode):
             "colour_jump": mean([video.colour_jump for video in seen]),
         }
         first = mean([float(video.luminance[0]) for video in seen])
-        lines = [f"first step in luminance: {first:.4g}", clips.describe(),
-                 "in levels of 255: step of a frame's mean from frame 0 to 1, less the median of the steps after it; "
-                 "luminance Rec. 709, colour the two "
-                 "differences B - Y and R - Y"]  # fmt: skip
+        how = (
+            "in levels of 255: step of a frame's mean from frame 0 to 1, less the median of the steps after it; "
+            "luminance Rec. 709, colour the two differences B - Y and R - Y"
+        )
+        lines = [f"first step in luminance: {first:.4g}", clips.describe(), how]
         series: Series = {
             "step in luminance": [video.luminance for video in seen],
             "step in colour": [video.colour for video in seen],

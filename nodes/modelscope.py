@@ -12,6 +12,15 @@ from ..host.sockets import CATEGORY
 
 _UNETS, _VAES, _NO_VAE = "diffusion_models", "vae", "none"
 _BLOCKED = "Load ModelScope T2V has no VAE file to load: choose one there, or use Load VAE."
+_UNET = (
+    "A file in models/diffusion_models: ModelScope's text2video_pytorch_model.pth, or diffusers' "
+    "diffusion_pytorch_model of ModelScope or ZeroScope. Press R to refresh the list."
+)
+_VAE = (
+    "A file in models/vae, for ModelScope's own VQGAN_autoencoder.pth, which Load VAE does not take. none: the VAE of "
+    "any Stable Diffusion 1.x or 2.x does as well."
+)
+_MODEL_OUT = "The model; its text encoder is OpenCLIP ViT-H, from Load CLIP with the type stable_diffusion."
 
 
 class LoadModelScope(io.ComfyNode):
@@ -25,18 +34,11 @@ class LoadModelScope(io.ComfyNode):
                         "as for a model with a motion adapter.",
             search_aliases=["ModelScope", "ZeroScope", "text to video", "t2v", "damo", "TI2V-Zero"],
             inputs=[
-                io.Combo.Input("unet", options=folder_paths.get_filename_list(_UNETS),
-                               tooltip="A file in models/diffusion_models: ModelScope's text2video_pytorch_model.pth, "
-                                       "or diffusers' "
-                               "diffusion_pytorch_model of ModelScope or ZeroScope. Press R to refresh the list."),
+                io.Combo.Input("unet", options=folder_paths.get_filename_list(_UNETS), tooltip=_UNET),
                 io.Combo.Input("vae", options=[_NO_VAE, *folder_paths.get_filename_list(_VAES)], default=_NO_VAE,
-                               optional=True,
-                               tooltip="A file in models/vae, for ModelScope's own VQGAN_autoencoder.pth, which Load "
-                                       "VAE does not take. none: the VAE of any "
-                               "Stable Diffusion 1.x or 2.x does as well."),
+                               optional=True, tooltip=_VAE),
             ],
-            outputs=[io.Model.Output(tooltip="The model; its text encoder is OpenCLIP ViT-H, from Load CLIP with the "
-                                             "type stable_diffusion."),
+            outputs=[io.Model.Output(tooltip=_MODEL_OUT),
                      io.Vae.Output(tooltip="The VAE, where a file is chosen.")],
         )  # fmt: skip
 

@@ -18,9 +18,33 @@ _STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter 
 
 _MASK = (
     "Where the subject is, one mask or one per frame. Only for adapters trained with masks: split ones do without and "
-    "may be overruled, "
-    "conditioned ones want the first frame's."
+    "may be overruled, conditioned ones want the first frame's."
 )
+_MODEL = "The image model to move: SD 1.x, SD 2.x or SDXL, of the family the adapter was trained on."
+_ADAPTER = (
+    "A file or folder in models/motion_adapters, output/motion_adapters or AnimateDiff's own folders. Press R to "
+    "refresh the list."
+)
+_GROUP_NORM = (
+    "AnimateDiff only: which frames the group norms see. As trained is what the version's own code does; diffusers "
+    "norms the motion module over all frames, whatever the version."
+)
+_NOISE_SCHEDULE = (
+    "AnimateDiff only: as trained sets the noise schedule of the motion module's version on the model; the model's "
+    "leaves it as it is."
+)
+_RECURRENCE = (
+    "The recurrent system's released UNets only, which do not tell how they were trained: as the released code trains "
+    "them, or with the first frame and the memory alone, as the paper has it."
+)
+_START_PERCENT = "Where in the sampling the motion begins to act, 0 is the first step."
+_END_PERCENT = (
+    "Where in the sampling the motion stops acting, 1 is after the last step. The adapter's small change of the "
+    "spatial queries stays for the whole run."
+)
+_FILENAME_PREFIX = "Name of the file, numbered; subfolders with /."
+_PRECISION = "Number format of the file. fp16 halves the size and is exact enough for every use."
+_FILENAME_OUT = "The name under which Load Motion Adapter lists it."
 
 
 class LoadMotionAdapter(io.ComfyNode):
@@ -31,34 +55,20 @@ class LoadMotionAdapter(io.ComfyNode):
             display_name="Load Motion Adapter",
             category=CATEGORY,
             description="Loads a motion trained with this pack, a released UNet of LAMP, Tune-A-Video or recurrent "
-                        "attention, or an AnimateDiff motion "
-            "module or motion LoRA, and applies it to a model.",
+                        "attention, or an AnimateDiff motion module or motion LoRA, and applies it to a model.",
             search_aliases=["LAMP", "Tune-A-Video", "AnimateDiff", "motion module", "motion lora", "video", "animate",
                             "load motion"],
             inputs=[
-                io.Model.Input("model", tooltip="The image model to move: SD 1.x, SD 2.x or SDXL, of the family the "
-                                                "adapter was trained on."),
-                io.Combo.Input("adapter", options=folders.adapter_names(),
-                               tooltip="A file or folder in models/motion_adapters, output/motion_adapters or "
-                                       "AnimateDiff's own folders. Press R to "
-                               "refresh the list."),
+                io.Model.Input("model", tooltip=_MODEL),
+                io.Combo.Input("adapter", options=folders.adapter_names(), tooltip=_ADAPTER),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
                 io.Combo.Input("group_norm", options=[_AS_TRAINED, "diffusers"], default=_AS_TRAINED, optional=True,
-                               advanced=True,
-                               tooltip="AnimateDiff only: which frames the group norms see. As trained is what the "
-                                       "version's own code does; "
-                               "diffusers norms the motion module over all frames, whatever the version."),
+                               advanced=True, tooltip=_GROUP_NORM),
                 io.Combo.Input("noise_schedule", options=[_AS_TRAINED, "the model's"], default=_AS_TRAINED,
-                               optional=True, advanced=True,
-                               tooltip="AnimateDiff only: as trained sets the noise schedule of the motion module's "
-                                       "version on the model; "
-                               "the model's leaves it as it is."),
+                               optional=True, advanced=True, tooltip=_NOISE_SCHEDULE),
                 io.Mask.Input("mask", optional=True, tooltip=_MASK),
                 io.Combo.Input("recurrence", options=[_AS_TRAINED, FIRST_AND_MEMORY], default=_AS_TRAINED,
-                               optional=True, advanced=True,
-                               tooltip="The recurrent system's released UNets only, which do not tell how they were "
-                                       "trained: as the released code "
-                               "trains them, or with the first frame and the memory alone, as the paper has it."),
+                               optional=True, advanced=True, tooltip=_RECURRENCE),
             ],
             outputs=[io.Model.Output(tooltip="The model with its motion layers."),
                      Adapter.Output(display_name="adapter", tooltip="The adapter itself, to apply again or save.")],
@@ -69,9 +79,10 @@ class LoadMotionAdapter(io.ComfyNode):
         return stamp(folders.adapter_path(adapter))
 
     @classmethod
-    def execute(cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED,
-                noise_schedule: str = _AS_TRAINED,
-                mask=None, recurrence: str = _AS_TRAINED) -> io.NodeOutput:  # fmt: skip
+    def execute(
+        cls, model, adapter: str, strength: float, group_norm: str = _AS_TRAINED, noise_schedule: str = _AS_TRAINED,
+        mask=None, recurrence: str = _AS_TRAINED
+    ) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         loaded = load_adapter(folders.adapter_path(adapter), base_query(model))
         loaded = loaded if group_norm == _AS_TRAINED else as_diffusers(loaded)
@@ -96,11 +107,9 @@ class ApplyMotionAdapter(io.ComfyNode):
                 Adapter.Input("adapter", tooltip="From Load Motion Adapter or Train Motion LoRA."),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
                 io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, advanced=True,
-                               tooltip="Where in the sampling the motion begins to act, 0 is the first step."),
+                               tooltip=_START_PERCENT),
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True,
-                               tooltip="Where in the sampling the motion stops acting, 1 is after the last step. The "
-                                       "adapter's small change of the "
-                               "spatial queries stays for the whole run."),
+                               tooltip=_END_PERCENT),
                 io.Mask.Input("mask", optional=True, tooltip=_MASK),
             ],
             outputs=[io.Model.Output(tooltip="The model with one motion more.")],
@@ -124,14 +133,11 @@ class SaveMotionAdapter(io.ComfyNode):
             search_aliases=["save motion", "export motion"],
             inputs=[
                 Adapter.Input("adapter", tooltip="From Train Motion LoRA or Load Motion Adapter."),
-                io.String.Input("filename_prefix", default="motion", tooltip="Name of the file, numbered; subfolders "
-                                                                             "with /."),
+                io.String.Input("filename_prefix", default="motion", tooltip=_FILENAME_PREFIX),
                 io.Combo.Input("precision", options=["fp16", "bf16", "fp32"], default="fp16", advanced=True,
-                               tooltip="Number format of the file. fp16 halves the size and is exact enough for every "
-                                       "use."),
+                               tooltip=_PRECISION),
             ],
-            outputs=[io.String.Output(display_name="filename", tooltip="The name under which Load Motion Adapter lists "
-                                                                       "it.")],
+            outputs=[io.String.Output(display_name="filename", tooltip=_FILENAME_OUT)],
             is_output_node=True,
         )  # fmt: skip
 

@@ -16,20 +16,57 @@ from ..samplers.slides import plan_slides
 
 _ENDS = {"clean": "clean", "smallest": "smallest sigma (official)"}
 _BATCH = {"one": "frames of one clip", "each": "first frames of several clips"}
-_MODEL = ("A model whose frames see each other: with an AnimateDiff module or another adapter of Load Motion Adapter, "
-          "from Load ModelScope T2V, or patched "
-          "by another pack.")  # fmt: skip
+_MODEL = (
+    "A model whose frames see each other: with an AnimateDiff module or another adapter of Load Motion Adapter, from "
+    "Load ModelScope T2V, or patched by another pack."
+)
 _WINDOW = "Frames the model sees at once, 2 or more: what it was trained for, 16 for ModelScope and AnimateDiff."
 _CONTEXT = (
     "Known frames the model sees before the new ones. 0: all the window but the new frames, 15 of 16 in the paper."
 )
-_NEW = "Frames taken from each slide. 1 is the paper; each more divides the time, but new frames of one slide agree with each other first."
-_RESAMPLE = "How often each step is undone by noise and taken again, which makes new frames agree with known ones. 0 is off, the paper takes 4."
+_NEW = (
+    "Frames taken from each slide. 1 is the paper; each more divides the time, but new frames of one slide agree with "
+    "each other first."
+)
+_RESAMPLE = (
+    "How often each step is undone by noise and taken again, which makes new frames agree with known ones. 0 is off, "
+    "the paper takes 4."
+)
 _RESAMPLE_START = "Where in the sampling resampling begins, 0 is the first step."
 _RESAMPLE_END = "Where in the sampling resampling ends, 1 is after the last step."
-_INVERSION = "Start new frames from their nearest known frame under noise instead of from noise alone. Off only to see what it is good for."
+_INVERSION = (
+    "Start new frames from their nearest known frame under noise instead of from noise alone. Off only to see what it "
+    "is good for."
+)
 _NO_PICTURES = "There are no pictures without a VAE: connect one to Repeat-and-Slide TI2V Sampler."
 _SAMPLER = "Samplers that remember nothing between steps; euler is DDIM, the paper's."
+_FRAMES = "One picture to animate, several to continue, or with a mask all frames of a clip; pictures need the VAE."
+_LENGTH = "Frames of the clip, the given ones included. Memory of the sampling does not grow with it."
+_PRESET = (
+    "exact: the paper, 50 calls of the model per new frame. balanced: 20. fast: 5. custom: as set below. Presets set "
+    "steps, resample, resample_start, resample_end and new_frames."
+)
+_SEED = "Seed of all noise; a longer clip begins like a shorter one. The next clip of a batch takes the next seed."
+_CFG = "Classifier-free guidance, 1 is off. The paper takes 9."
+_QUEUE = "How new frames become known: as latents (the paper), or decoded and encoded again (its code; needs the VAE)."
+_SCHEDULER = (
+    "Any of ComfyUI's schedules; ddim_uniform is the paper's. One that starts from pure noise starts later, and says "
+    "so."
+)
+_STEPS = "Sampling steps per slide, for the preset custom."
+_END = "Where sampling ends: at no noise, or at the model's smallest noise as the paper's code."
+_SEVERAL = (
+    "What several frames are: one clip's, oldest first, or the first frames of as many clips, made one after the other."
+)
+_VAE = "The model's VAE: for pictures in, pictures out, and the pixel queue."
+_END_FRAMES = "Frames the clip ends with; what lies between is filled in."
+_KNOWN_FRAMES = "One mask per frame of the clip, white where the frame given is known, black where it is to be made."
+_LATENT_OUT = "The clip; given frames bit for bit, unless they went through the VAE on their way in."
+_IMAGE_OUT = "The clip as pictures, where a VAE is connected; given pictures as they were."
+_SAMPLER_OUT = (
+    "For SamplerCustomAdvanced, whose latent is the whole clip: its noise mask is black over known frames; without one "
+    "the first frame is known."
+)
 
 
 class RepeatAndSlideSampler(io.ComfyNode):
@@ -47,33 +84,19 @@ class RepeatAndSlideSampler(io.ComfyNode):
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Conditioning.Input("positive", tooltip="What is to be seen, and how it moves."),
                 io.Conditioning.Input("negative", tooltip="What is not to be seen; the paper leaves it empty."),
-                io.MultiType.Input("frames", types=[io.Image, io.Latent],
-                                   tooltip="One picture to animate, several to continue, or with a mask all frames of "
-                                           "a clip; pictures need the VAE."),
-                io.Int.Input("length", default=16, min=1, max=4096,
-                             tooltip="Frames of the clip, the given ones included. Memory of the sampling does not "
-                                     "grow with it."),
-                io.Combo.Input("preset", options=[*PRESETS, "custom"], default="balanced",
-                               tooltip="exact: the paper, 50 calls of the model per new frame. balanced: 20. fast: 5. "
-                                       "custom: as set below. Presets set steps, "
-                               "resample, resample_start, resample_end and new_frames."),
+                io.MultiType.Input("frames", types=[io.Image, io.Latent], tooltip=_FRAMES),
+                io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
+                io.Combo.Input("preset", options=[*PRESETS, "custom"], default="balanced", tooltip=_PRESET),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
-                             tooltip="Seed of all noise; a longer clip begins like a shorter one. The next clip of a "
-                                     "batch takes the next seed."),
-                io.Float.Input("cfg", default=9.0, min=0.0, max=100.0, step=0.1, round=0.01,
-                               tooltip="Classifier-free guidance, 1 is off. The paper takes 9."),
+                             tooltip=_SEED),
+                io.Float.Input("cfg", default=9.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip=_CFG),
                 io.Int.Input("window", default=16, min=2, max=1024, tooltip=_WINDOW),
-                io.Combo.Input("queue", options=["latent", "pixel"], default="latent",
-                               tooltip="How new frames become known: as latents (the paper), or decoded and encoded "
-                                       "again (its code; needs the VAE)."),
+                io.Combo.Input("queue", options=["latent", "pixel"], default="latent", tooltip=_QUEUE),
                 io.Combo.Input("sampler_name", options=list(STEPWISE), default="euler", advanced=True,
                                tooltip=_SAMPLER),
                 io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="ddim_uniform",
-                               advanced=True,
-                               tooltip="Any of ComfyUI's schedules; ddim_uniform is the paper's. One that starts from "
-                                       "pure noise starts later, and says so."),
-                io.Int.Input("steps", default=10, min=1, max=1000, advanced=True,
-                             tooltip="Sampling steps per slide, for the preset custom."),
+                               advanced=True, tooltip=_SCHEDULER),
+                io.Int.Input("steps", default=10, min=1, max=1000, advanced=True, tooltip=_STEPS),
                 io.Int.Input("resample", default=4, min=0, max=100, advanced=True,
                              tooltip=_RESAMPLE + " For the preset custom."),
                 io.Float.Input("resample_start", default=0.0, min=0.0, max=1.0, step=0.01, advanced=True,
@@ -85,31 +108,22 @@ class RepeatAndSlideSampler(io.ComfyNode):
                 io.Int.Input("context", default=0, min=0, max=1023, advanced=True, tooltip=_CONTEXT),
                 io.Boolean.Input("inversion", default=True, advanced=True, tooltip=_INVERSION),
                 io.Combo.Input("end", options=list(_ENDS.values()), default=_ENDS["clean"], advanced=True,
-                               tooltip="Where sampling ends: at no noise, or at the model's smallest noise as the "
-                                       "paper's code."),
+                               tooltip=_END),
                 io.Combo.Input("batch", options=list(_BATCH.values()), default=_BATCH["one"], advanced=True,
-                               tooltip="What several frames are: one clip's, oldest first, or the first frames of as "
-                                       "many clips, made one after the other."),
-                io.Vae.Input("vae", optional=True, tooltip="The model's VAE: for pictures in, pictures out, and the "
-                                                           "pixel queue."),
-                io.MultiType.Input("end_frames", types=[io.Image, io.Latent], optional=True,
-                                   tooltip="Frames the clip ends with; what lies between is filled in."),
-                io.Mask.Input("known_frames", optional=True,
-                              tooltip="One mask per frame of the clip, white where the frame given is known, black "
-                                      "where it is to be made."),
+                               tooltip=_SEVERAL),
+                io.Vae.Input("vae", optional=True, tooltip=_VAE),
+                io.MultiType.Input("end_frames", types=[io.Image, io.Latent], optional=True, tooltip=_END_FRAMES),
+                io.Mask.Input("known_frames", optional=True, tooltip=_KNOWN_FRAMES),
             ],
-            outputs=[io.Latent.Output(tooltip="The clip; given frames bit for bit, unless they went through the VAE on "
-                                              "their way in."),
-                     io.Image.Output(tooltip="The clip as pictures, where a VAE is connected; given pictures as they "
-                                             "were.")],
+            outputs=[io.Latent.Output(tooltip=_LATENT_OUT),
+                     io.Image.Output(tooltip=_IMAGE_OUT)],
         )  # fmt: skip
 
     @classmethod
     def execute(cls, model, positive, negative, frames, length: int, preset: str, seed: int, cfg: float, window: int,
-                queue: str, sampler_name: str,
-                scheduler: str, steps: int, resample: int, resample_start: float, resample_end: float, new_frames: int,
-                context: int, inversion: bool,
-                end: str, batch: str, vae=None, end_frames=None, known_frames=None) -> io.NodeOutput:  # fmt: skip
+                queue: str, sampler_name: str, scheduler: str, steps: int, resample: int, resample_start: float,
+                resample_end: float, new_frames: int, context: int, inversion: bool, end: str, batch: str, vae=None,
+                end_frames=None, known_frames=None) -> io.NodeOutput:  # fmt: skip
         if preset != "custom":
             steps, resample, resample_end, new_frames = PRESETS[preset]
             resample_start, new_frames = 0.0, min(new_frames, max(1, window - 1))
@@ -126,7 +140,8 @@ class RepeatAndSlideSampler(io.ComfyNode):
         latents = torch.stack([clip.latents for clip in clips])
         latents = latents.movedim(1, 2) if is_video(model) else latents.flatten(0, 1)
         images = ExecutionBlocker(_NO_PICTURES) if vae is None else torch.cat([clip.pictures(vae) for clip in clips])
-        said = f"{calls} calls of the model, {calls / len(clips) / known.count(False):.3g} per new frame, from sigma {float(sigmas[0]):.3g}"
+        per_frame = calls / len(clips) / known.count(False)
+        said = f"{calls} calls of the model, {per_frame:.3g} per new frame, from sigma {float(sigmas[0]):.3g}"
         return io.NodeOutput({"samples": latents}, images, ui=ui.PreviewText(said))
 
 
@@ -152,15 +167,12 @@ class SamplerRepeatAndSlide(io.ComfyNode):
                 io.Boolean.Input("inversion", default=True, advanced=True, tooltip=_INVERSION),
                 io.Combo.Input("sampler_name", options=list(STEPWISE), default="euler", tooltip=_SAMPLER),
             ],
-            outputs=[io.Sampler.Output(tooltip="For SamplerCustomAdvanced, whose latent is the whole clip: its noise "
-                                               "mask is black over known frames; without "
-                                       "one the first frame is known.")],
+            outputs=[io.Sampler.Output(tooltip=_SAMPLER_OUT)],
         )  # fmt: skip
 
     @classmethod
     def execute(cls, window: int, context: int, new_frames: int, resample: int, resample_start: float,
-                resample_end: float, inversion: bool,
-                sampler_name: str) -> io.NodeOutput:  # fmt: skip
+                resample_end: float, inversion: bool, sampler_name: str) -> io.NodeOutput:  # fmt: skip
         settings = Settings(stepwise(sampler_name), resample, resample_start, resample_end, inversion)
         return io.NodeOutput(ClipSampler(window, context or max(1, window - new_frames), new_frames, settings))
 

@@ -12,6 +12,19 @@ from ..samplers.statistics import match_histograms, match_statistics
 _LENGTH = "Frames of the clip, the first frame included. Adapters do best at the number they were trained with."
 _FIRST = "Latent of one picture, encoded with this model's VAE: it becomes frame 0, bit for bit."
 _STATISTICS = {"none": "none", "end": "match at the end", "every step": "match at every step (LAMP)"}
+_MODEL = "A model with a motion adapter; without one every frame is a picture of its own."
+_POSITIVE = "What is to be seen, and how it moves; one prompt, or one per frame."
+_SEED = "Seed of the noise, unless a noise is connected, and of samplers that draw more of it."
+_CFG = "Classifier-free guidance, 1 is off. LAMP uses 12.5."
+_SAMPLER_NAME = "Any of ComfyUI's samplers."
+_SCHEDULER = "Any of ComfyUI's schedules."
+_MATCHING = (
+    "Give the frames the first frame's mean and spread per latent channel, against drifting colours: never, once at "
+    "the end, or after every step as LAMP's code does (samplers without memory only)."
+)
+_NOISE = "From Shared/Autoregressive Noise; without it, each frame has its own."
+_CLIP = "A clip as latent or as image batch; its first frame is returned as it is."
+_CLIP_OUT = "The clip with the first frame's statistics."
 
 
 class FirstFrameConditioning(io.ComfyNode):
@@ -25,8 +38,7 @@ class FirstFrameConditioning(io.ComfyNode):
                         "context windows.",
             search_aliases=["image to video", "first frame", "LAMP", "i2v"],
             inputs=[
-                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture "
-                                                "of its own."),
+                io.Model.Input("model", tooltip=_MODEL),
                 io.Latent.Input("first_frame", tooltip=_FIRST),
                 io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
             ],
@@ -51,38 +63,29 @@ class FirstFrameKSampler(io.ComfyNode):
                         "learnt a motion.",
             search_aliases=["image to video", "animate image", "LAMP", "i2v", "video sampler"],
             inputs=[
-                io.Model.Input("model", tooltip="A model with a motion adapter; without one every frame is a picture "
-                                                "of its own."),
-                io.Conditioning.Input("positive", tooltip="What is to be seen, and how it moves; one prompt, or one "
-                                                          "per frame."),
+                io.Model.Input("model", tooltip=_MODEL),
+                io.Conditioning.Input("positive", tooltip=_POSITIVE),
                 io.Conditioning.Input("negative", tooltip="What is not to be seen."),
                 io.Latent.Input("first_frame", tooltip=_FIRST),
                 io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
-                             tooltip="Seed of the noise, unless a noise is connected, and of samplers that draw more "
-                                     "of it."),
+                             tooltip=_SEED),
                 io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Sampling steps; LAMP uses 50."),
-                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01,
-                               tooltip="Classifier-free guidance, 1 is off. LAMP uses 12.5."),
+                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01, tooltip=_CFG),
                 io.Combo.Input("sampler_name", options=comfy.samplers.KSampler.SAMPLERS, default="euler",
-                               tooltip="Any of ComfyUI's samplers."),
+                               tooltip=_SAMPLER_NAME),
                 io.Combo.Input("scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="normal",
-                               tooltip="Any of ComfyUI's schedules."),
+                               tooltip=_SCHEDULER),
                 io.Combo.Input("statistics", options=list(_STATISTICS.values()), default=_STATISTICS["end"],
-                               advanced=True,
-                               tooltip="Give the frames the first frame's mean and spread per latent channel, against "
-                                       "drifting colours: never, once at "
-                               "the end, or after every step as LAMP's code does (samplers without memory only)."),
-                io.Noise.Input("noise", optional=True, tooltip="From Shared/Autoregressive Noise; without it, each "
-                                                               "frame has its own."),
+                               advanced=True, tooltip=_MATCHING),
+                io.Noise.Input("noise", optional=True, tooltip=_NOISE),
             ],
             outputs=[io.Latent.Output(tooltip="The clip's latents, one per frame; frame 0 is the given one.")],
         )  # fmt: skip
 
     @classmethod
     def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float,
-                sampler_name: str,
-                scheduler: str, statistics: str, noise=None) -> io.NodeOutput:  # fmt: skip
+                sampler_name: str, scheduler: str, statistics: str, noise=None) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         latents = first_frame_latents(model, first_frame, length)
         every_step = statistics == _STATISTICS["every step"]
@@ -105,10 +108,8 @@ class MatchFirstFrame(io.ComfyNode):
             description="Gives every frame the colours of the first: mean and spread of a latent's channels (AdaIN), "
                         "or histograms of pictures.",
             search_aliases=["AdaIN", "histogram matching", "colour drift", "color match", "flicker"],
-            inputs=[io.MatchType.Input("clip", template=clip, tooltip="A clip as latent or as image batch; its first "
-                                                                      "frame is returned as it is.")],
-            outputs=[io.MatchType.Output(template=clip, display_name="clip", tooltip="The clip with the first frame's "
-                                                                                     "statistics.")],
+            inputs=[io.MatchType.Input("clip", template=clip, tooltip=_CLIP)],
+            outputs=[io.MatchType.Output(template=clip, display_name="clip", tooltip=_CLIP_OUT)],
         )  # fmt: skip
 
     @classmethod
