@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 
 def unit(embeddings: Tensor) -> Tensor:
+    """`… d` => `… d` of length 1, in float64; a row of zeros stays one."""
     return F.normalize(embeddings.double(), dim=-1)
 
 

@@ -20,10 +20,12 @@ class Steps:
 
     @property
     def luminance_jump(self) -> float:
+        """The first step in luminance beyond the median of those after it, in levels of 255."""
         return _jump(self.luminance)
 
     @property
     def colour_jump(self) -> float:
+        """The first step in B - Y and R - Y together beyond the median of those after it, in levels of 255."""
         return _jump(self.colour)
 
 
@@ -40,7 +42,7 @@ def colour_means(video: Tensor) -> Tensor:
 
 
 def steps(video: Tensor) -> Steps:
-    """Raises ValueError where there are no steps behind the first."""
+    """f 3 h w in [0, 1] => the f-1 steps. Raises ValueError where there are no steps behind the first."""
     if len(video) < LEAST_FRAMES:
         raise ValueError(
             f"A first-frame jump needs videos of at least {LEAST_FRAMES} frames, this one has {len(video)}: make "

@@ -92,6 +92,7 @@ class Grouped:
 
     @property
     def mean(self) -> float:
+        """Over the groups, each counted once however many videos it has."""
         return float(torch.tensor(list(self.values.values()), dtype=torch.float64).mean())
 
     @property

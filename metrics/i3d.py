@@ -41,6 +41,7 @@ def pad_same(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
 
 
 def max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
+    """b c f h w => b c f/s h/s w/s, each rounded up, with TensorFlow's SAME; x must not be negative."""
     return F.max_pool3d(pad_same(x, kernel, stride), kernel, stride)
 
 
@@ -58,6 +59,8 @@ class Unit(nn.Module):
 
 
 class Mixed(nn.Module):
+    """An inception block: four branches side by side, b c f h w => b (b0 + b1b + b2b + b3b) f h w."""
+
     def __init__(self, c_in: int, b0: int, b1a: int, b1b: int, b2a: int, b2b: int, b3b: int):
         super().__init__()
         self.b0 = Unit(c_in, b0)
@@ -116,8 +119,14 @@ def to_input(video: Tensor) -> Tensor:
 
 # ---------------------------------------------------------------------------------------------------- weights
 
-_FLAX_BRANCHES = {"Branch_0/Conv3d_0a_1x1": "b0", "Branch_1/Conv3d_0a_1x1": "b1a", "Branch_1/Conv3d_0b_3x3": "b1b",
-                  "Branch_2/Conv3d_0a_1x1": "b2a", "Branch_2/Conv3d_0b_3x3": "b2b", "Branch_3/Conv3d_0b_1x1": "b3b"}  # fmt: skip
+_FLAX_BRANCHES = {
+    "Branch_0/Conv3d_0a_1x1": "b0",
+    "Branch_1/Conv3d_0a_1x1": "b1a",
+    "Branch_1/Conv3d_0b_3x3": "b1b",
+    "Branch_2/Conv3d_0a_1x1": "b2a",
+    "Branch_2/Conv3d_0b_3x3": "b2b",
+    "Branch_3/Conv3d_0b_1x1": "b3b",
+}
 _FLAX_ENDS = {"Conv_0/kernel": "conv3d.weight", "Conv_0/bias": "conv3d.bias", "BatchNorm_0/bias": "bn.bias",
               "BatchNorm_0/mean": "bn.running_mean", "BatchNorm_0/var": "bn.running_var"}  # fmt: skip
 _OTHER_BRANCHES = {

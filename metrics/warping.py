@@ -27,6 +27,7 @@ class WarpingError:
 
     @property
     def mean(self) -> float:
+        """Over the pairs that see something of each other; NaN where none does."""
         return float(self.errors.nanmean())
 
 
