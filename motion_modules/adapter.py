@@ -62,6 +62,7 @@ class MotionAdapter:
         return MaskPredictor.of(self.mask_tensors) if self.metadata.get("mask_input") == "x0" else None
 
     def describe(self) -> str:
+        """For people: method, extent, what learnt from masks, number of tensors, MiB."""
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values()) / 2**20
         extent = f"rank {self.rank}" if self.rank else "full"
         recurrence = f", recurrence {self.recurrence}" if self.recurrence else ""
@@ -79,7 +80,7 @@ class AdapterError(ValueError):
 
 
 def check_fits(adapter: MotionAdapter, sites: list[Site], base: str) -> None:
-    """Raise AdapterError where an adapter has layers that this UNet has no place for; `base` names the UNet's family."""
+    """Raise AdapterError where an adapter has layers this UNet has no place for; `base` names the UNet's family."""
     method, made_for = METHODS[adapter.method], adapter.metadata.get("base", "another model")
     with torch.device("meta"):
         places = {
@@ -192,6 +193,7 @@ def read_own(file: Path) -> MotionAdapter | None:
 
 
 def open_safetensors(file: Path):
+    """The file, opened lazily for torch. Raises AdapterError where it is none or cannot be read."""
     try:
         return safe_open(file, framework="pt")
     except (SafetensorError, OSError) as error:

@@ -144,6 +144,7 @@ class TemporalTransformers(nn.Module):
             put(self, f"{site.path}.temporal_transformer", layer)
 
     def weight_deltas(self) -> dict[str, nn.Module]:
+        """Name of a weight of the image model -> what is added to it: none, it stays as it is."""
         return {}
 
 

@@ -58,7 +58,7 @@ def read(file: str, tensors: Mapping[str, Tensor]) -> MotionAdapter | None:
 
 
 def rows_per_level(modules: Iterable[tuple[str, int]]) -> int:
-    """How many ResBlocks a level has on the way down, from the numbers of its motion modules; one more on the way up."""
+    """ResBlocks of a level on the way down, from the numbers of its motion modules; one more on the way up."""
     return max((j + (side == "down_blocks") for side, j in modules), default=1)
 
 

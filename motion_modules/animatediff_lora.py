@@ -16,8 +16,9 @@ from .animatediff_file import row_name, rows_per_level
 from .methods import MOTION_LORA
 
 _TARGET = re.compile(
-    r"(?:.*[._])?(?:(down_blocks|up_blocks)[._](\d+)|mid_block)[._]motion_modules[._](\d+)[._](?:temporal_transformer[._])?"
-    r"transformer_blocks[._](\d+)[._](?:attention_blocks[._](\d+)|attn(\d+))[._](?:processor[._])?to_(q|k|v|out)(?:[._]0)?(?:_lora)?\."
+    r"(?:.*[._])?(?:(down_blocks|up_blocks)[._](\d+)|mid_block)[._]motion_modules[._](\d+)[._]"
+    r"(?:temporal_transformer[._])?transformer_blocks[._](\d+)[._](?:attention_blocks[._](\d+)|attn(\d+))[._]"
+    r"(?:processor[._])?to_(q|k|v|out)(?:[._]0)?(?:_lora)?\."
     r"(?:(?:lora[._])?(?:linear_layer[._])?(down|up|A|B)(?:\.default)?\.weight|(alpha))"
 )
 _SPATIAL = re.compile(r".*attentions[._]\d+[._]transformer_blocks[._].*lora.*")
@@ -47,7 +48,8 @@ def read(file: str, tensors: Mapping[str, Tensor]) -> MotionAdapter | None:
     for (side, i, j, block, original, diffusers, target, part, _), tensor in found:
         attention = int(original) if original else int(diffusers) - 1
         row = row_name(side, int(i or 0), int(j), per_level)
-        path = f"{row}.temporal_transformer.transformer_blocks.{block}.attention_blocks.{attention}.to_{target}{'.0' * (target == 'out')}"
+        layer = "to_out.0" if target == "out" else f"to_{target}"
+        path = f"{row}.temporal_transformer.transformer_blocks.{block}.attention_blocks.{attention}.{layer}"
         layers.setdefault(path, {})[_SIDES[part]] = tensor
     made = {}
     for path, parts in layers.items():

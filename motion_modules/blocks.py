@@ -46,10 +46,14 @@ class MotionBlock(nn.Module):
 
     def queries(self) -> dict[str, QueryDelta]:
         """Name of a query projection in the block -> what tunes it."""
-        return {f"{name}.to_q": self.get_submodule(f"{name}.to_q") for name in self.tuned}  # pyright: ignore[reportReturnType]
+        return {
+            f"{name}.to_q": self.get_submodule(f"{name}.to_q")  # pyright: ignore[reportReturnType]
+            for name in self.tuned
+        }
 
     @property
     def memory(self) -> Memory | None:
+        """What its self-attention recurs through; None in methods without a memory."""
         return self.attn1 if isinstance(self.attn1, Memory) else None
 
     def forward(self, x: Tensor, frames: int, heads: int) -> Tensor:

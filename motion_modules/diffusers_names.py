@@ -1,13 +1,16 @@
-"""diffusers' names of a Stable Diffusion UNet's parameters in ComfyUI's terms, for the layouts of released checkpoints."""
+"""diffusers' names of a Stable Diffusion UNet's parameters in ComfyUI's terms, for released checkpoints."""
 
 import re
 from collections.abc import Iterable
 
 _RES = {
-    "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
-        "conv2": "out_layers.3",
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
-}  # fmt: skip
+}
 _TOP = {
     "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
     "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",

@@ -20,21 +20,27 @@ class LowRank(nn.Module):
 
     @property
     def weight(self) -> Tensor:
+        """The product up @ down, `outputs inputs`; of linear layers only."""
         up, down = self.up.weight, self.down.weight
         return up @ down
 
 
 class LowRankOperations:
-    """Makes layers like `operations` does, but its matrices thin. Gates and norms are small already and stay whole."""
+    """Makes layers like `operations` does, but its matrices thin. Gates and norms are small already and stay whole.
+
+    A factory for each kind of layer, named as torch.nn's.
+    """
 
     def __init__(self, rank: int, operations: Any = nn):
         self.rank, self.operations = rank, operations
         self.Conv2d, self.LayerNorm = operations.Conv2d, operations.LayerNorm
 
-    def Linear(self, inputs: int, outputs: int, bias: bool = True) -> LowRank:  # noqa: N802 - a layer factory, named as torch.nn's
+    def Linear(self, inputs: int, outputs: int, bias: bool = True) -> LowRank:  # noqa: N802
+        """`… inputs` -> `… outputs` through `rank` numbers; the bias is the second factor's."""
         make = self.operations.Linear
         return LowRank(make(inputs, self.rank, bias=False), make(self.rank, outputs, bias=bias))
 
     def Conv1d(self, inputs: int, outputs: int, taps: int) -> LowRank:  # noqa: N802
+        """`b inputs l` -> `b outputs l-taps+1`: the first factor has the taps, the second mixes channels alone."""
         make = self.operations.Conv1d
         return LowRank(make(inputs, self.rank, taps, bias=False), make(self.rank, outputs, 1))

@@ -32,6 +32,8 @@ _BOTH = ("attn1", "attn2")
 
 @dataclass(frozen=True)
 class Method:
+    """What a method adds to a UNet and where: all that loading, fitting and building an adapter asks about it."""
+
     title: str  # as its users call it
     sites: Callable[[Mapping[str, torch.Size]], list[Site]]
     site_of: Callable[[str], str]

@@ -21,8 +21,8 @@ from .key_frames import Rule
 from .module import put
 from .sites import Site
 
-_FIRST = "input_blocks.0.0"  # the first convolution; the transformer behind it has a number of heads, and so a width, of its own
-_FIRST_HEADS = 8
+_FIRST = "input_blocks.0.0"  # the first convolution
+_FIRST_HEADS = 8  # of the transformer behind it, which so has a width of its own
 _RES_BLOCK = re.compile(r"((?:input|output)_blocks\.\d+\.0|middle_block\.[02])\.out_layers\.3\.weight")
 _ROW = re.compile(r"((?:input|output)_blocks\.\d+|middle_block)\.1\.norm\.weight")
 _PART = re.compile(r"(.+)\.temporal_(?:conv|transformer)\..+")
@@ -66,6 +66,7 @@ class ModelScopeLayers(nn.Module):
             put(self, f"{site.path}.{'temporal_transformer' if site.is_block else 'temporal_conv'}", layer)
 
     def weight_deltas(self) -> dict[str, nn.Module]:
+        """Name of a weight of the image model -> what is added to it: none, it stays as it is."""
         return {}
 
 

@@ -28,7 +28,10 @@ _ORIGINAL = (  # what temporal layers push aside in the original layout, and tho
 )
 _DIFFUSERS = re.compile(r"(?:(down_blocks|up_blocks)\.(\d+)|mid_block)\.temp_(convs|attentions)\.(\d+)\.(.+)")
 _CONV = re.compile(r"(.+)\.temopral_conv\.conv(\d)\.(\d)\.(.+)")
-WANTED = "choose ModelScope's or ZeroScope's UNet, text2video_pytorch_model.pth or unet/diffusion_pytorch_model.safetensors say, or download it again."
+WANTED = (
+    "choose ModelScope's or ZeroScope's UNet, text2video_pytorch_model.pth or "
+    "unet/diffusion_pytorch_model.safetensors say, or download it again."
+)
 
 
 class ModelScope(NamedTuple):
@@ -38,6 +41,7 @@ class ModelScope(NamedTuple):
     motion: MotionAdapter
 
     def parameters(self) -> int:
+        """How many numbers the file holds, those of both parts."""
         return sum(tensor.numel() for tensors in (self.image, self.motion.tensors) for tensor in tensors.values())
 
 

@@ -48,6 +48,7 @@ class Form:
 
     @property
     def rule(self) -> Rule:
+        """What self-attention looks at: the key frames, and behind them the memory."""
         return (*self.key_frames, "memory")
 
 

@@ -10,7 +10,8 @@ import torch
 
 # ComfyUI's names of the 2-D convolutions LAMP follows with a motion layer: all but the transformers' 1x1 projections.
 _CONV = re.compile(
-    r"(input_blocks\.0\.0|out\.2|.*\.(in_layers\.2|out_layers\.3|skip_connection)|input_blocks\.\d+\.0\.op|output_blocks\.\d+\.\d\.conv)\.weight"
+    r"(input_blocks\.0\.0|out\.2|.*\.(in_layers\.2|out_layers\.3|skip_connection)"
+    r"|input_blocks\.\d+\.0\.op|output_blocks\.\d+\.\d\.conv)\.weight"
 )
 _QUERY = re.compile(r"(.*\.transformer_blocks\.\d+)\.attn1\.to_q\.weight")
 

@@ -52,6 +52,7 @@ class Call:
         return self.key_frames == ("first",) and self.key_strength == 1 and self.frames > 1
 
     def name(self, layer: nn.Module) -> str:
+        """Where a convolution or block of this UNet sits, in ComfyUI's names."""
         return self.names[id(layer)]
 
     def row_end(self, layer: nn.Module, x: Tensor) -> Tensor:
@@ -78,6 +79,7 @@ class Call:
         return next(((memory, strength) for memory, strength in found if memory is not None), None)
 
     def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """A group norm of `(b f) c h w`: per frame, over all frames of a clip, or mixed of both by `joint_norm`."""
         if self.joint_norm == 0:
             return norm(x)
         joint = joint_group_norm(norm, x, self.frames)
@@ -121,7 +123,7 @@ def row_ends(unet: Any) -> dict[int, str]:
     return ends | {id(layer): "middle_block" for layer in list(unet.middle_block)[-2:-1]}
 
 
-# ------------------------------------------------------------------------------- the blocks, as their own forward runs them
+# --------------------------------------------------------------------------- the blocks, as their own forward runs them
 
 
 def res_block(layer: Any, x: Tensor, emb: Tensor, call: Call) -> Tensor:
