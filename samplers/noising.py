@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-FAINTEST = 15.0  # noise to signal at the top of Stable Diffusion's schedule; beyond it a schedule counts as starting from pure noise
+# noise to signal at the top of Stable Diffusion's schedule; beyond it a schedule counts as starting from pure noise
+FAINTEST = 15.0
 OFFICIAL_START = 8.39  # noise to signal at timestep 901 of 1000, where TI2V-Zero's ten steps start
 
 

@@ -17,7 +17,8 @@ from .warp import warp, warp_all
 
 T0, T1 = 881, 941  # of 1000 timesteps, the release's
 BACKGROUND_SMOOTHING = 0.6  # the paper's alpha; the release counts it the other way round, 0.4
-_NEAR = 1.03  # a step whose noise differs by less is taken for t0 or t1 itself: multistep samplers are not to see steps of next to nothing
+# a step whose noise differs by less is taken for t0 or t1 itself: multistep samplers are not to see tiny steps
+_NEAR = 1.03
 
 
 def split_schedule(sigmas: Tensor, t0: Tensor, t1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -29,9 +30,11 @@ def split_schedule(sigmas: Tensor, t0: Tensor, t1: Tensor) -> tuple[Tensor, Tens
     """
     start, end = sigmas[0], sigmas[-1]
     if not (start > t0 * _NEAR and t0 > end):
-        raise ValueError(f"The picture is moved at the noise level {float(t0):.4g}, the schedule runs from "
-                         f"{float(start):.4g} to {float(end):.4g}: use one "
-                         "that starts from pure noise, with all its steps in one sampler and denoise 1, or a lower t0.")  # fmt: skip
+        raise ValueError(
+            f"The picture is moved at the noise level {float(t0):.4g}, the schedule runs from {float(start):.4g} to "
+            f"{float(end):.4g}: use one that starts from pure noise, with all its steps in one sampler and denoise 1, "
+            "or a lower t0."
+        )
     t1 = torch.minimum(t1, start)
     above, below = sigmas[sigmas > t1 * _NEAR], sigmas[sigmas < t1 / _NEAR]
     between = below[below > t0 * _NEAR]

@@ -20,7 +20,7 @@ class TrainStep:
 
 @dataclass
 class Run:
-    """What a run has to remember to go on exactly where it stopped: steps done, losses, parameters and AdamW's moments."""
+    """What a run needs to go on exactly where it stopped: steps done, losses, parameters and AdamW's moments."""
 
     parameters: dict[str, Tensor]
     optimizer: torch.optim.Optimizer

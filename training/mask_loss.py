@@ -129,4 +129,5 @@ class Watched:
         return self.denoised
 
     def loss(self, gates: Sequence[Tensor], step: int) -> Tensor:
+        """What the masks add to the loss of the pass just watched; gates: split layers' logits `b f h w`."""
         return self.learner.loss(self.x, self.denoised, self.sigma, self.masks, gates, step)

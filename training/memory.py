@@ -17,6 +17,7 @@ class Estimate:
 
     @property
     def total(self) -> int:
+        """Bytes, all of it at once."""
         return self.frozen + self.trained + self.activations
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ _WARM_UP = 0.1  # of the steps; the recurrent paper's 1,600 of 16,000
 
 
 def constant(step: int, steps: int) -> float:
+    """1 in every step: the rate as it is set."""
     return 1.0
 
 
