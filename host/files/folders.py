@@ -35,6 +35,7 @@ def add(name: str, *roots: Path) -> None:
 
 
 def saved_folder() -> Path:
+    """Where this pack writes adapters: output/motion_adapters, which may not be there yet."""
     return Path(folder_paths.get_output_directory()) / NAME
 
 

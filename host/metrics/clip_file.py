@@ -18,12 +18,17 @@ from .clip_pair import BATCH, TOKENS, ClipPair, preprocess, token_ids
 FOLDERS = ("clip_vision", "text_encoders")
 ACTIVATIONS = ("auto", "quick_gelu", "gelu")
 _HEADS = {768: 12, 1024: 16, 1280: 16, 1664: 16}  # of the image tower; the text tower's are 64 wide
-_NAMES = {(512, 768, 32): "ViT-B/32", (512, 768, 16): "ViT-B/16", (768, 1024, 14): "ViT-L/14",
-          (1024, 1280, 14): "ViT-H/14",
-          (1280, 1664, 14): "ViT-bigG/14"}  # fmt: skip
+_NAMES = {
+    (512, 768, 32): "ViT-B/32",
+    (512, 768, 16): "ViT-B/16",
+    (768, 1024, 14): "ViT-L/14",
+    (1024, 1280, 14): "ViT-H/14",
+    (1280, 1664, 14): "ViT-bigG/14",
+}
 
 
 def files() -> list[str]:
+    """What the node lists: every file where CLIPs lie, whole ones and single towers; which it is, its content tells."""
     return sorted({name for folder in FOLDERS for name in folder_paths.get_filename_list(folder)})
 
 
@@ -84,11 +89,13 @@ def from_file(name: str, activation: str = "auto") -> ClipPair:
         return towers.text(input_tokens=torch.tensor([token_ids(prompt)], device=device))[2][0].float().cpu()
 
     scale = min(float(tensors["logit_scale"].float().exp()), 100.0) if "logit_scale" in tensors else 100.0
-    model = _NAMES.get((text["hidden_size"], vision["hidden_size"], vision["patch_size"]),
-                       f"ViT {vision['hidden_size']} wide, patches of {vision['patch_size']}")  # fmt: skip
-    return ClipPair(embed_images, embed_text, f"model: CLIP {model} at {vision['image_size']} px, {file.name}, sha256 "
-                                              f"{fingerprint(file)}, fp32, "
-                                              f"{vision['hidden_act']}, logit scale {scale:.4g} (not applied)")  # fmt: skip
+    size = (text["hidden_size"], vision["hidden_size"], vision["patch_size"])
+    model = _NAMES.get(size, f"ViT {vision['hidden_size']} wide, patches of {vision['patch_size']}")
+    name = (
+        f"model: CLIP {model} at {vision['image_size']} px, {file.name}, sha256 {fingerprint(file)}, fp32, "
+        f"{vision['hidden_act']}, logit scale {scale:.4g} (not applied)"
+    )
+    return ClipPair(embed_images, embed_text, name)
 
 
 def _hugging_face_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -47,6 +47,7 @@ def token_ids(prompt: str) -> list[int]:
 
 
 def is_cut(prompt: str) -> bool:
+    """Whether a prompt is longer than the 77 tokens that CLIP reads."""
     return len(_tokenizer()(prompt)["input_ids"]) > TOKENS
 
 
@@ -61,9 +62,8 @@ def preprocess(images: Tensor, side: int) -> Tensor:
     else:
         new_h, new_w = int(side * h / w), side
     top, left = round((new_h - side) / 2), round((new_w - side) / 2)
-    made = [Image.fromarray(picture).resize((new_w, new_h),
-                                            Image.Resampling.BICUBIC).crop((left, top, left + side, top + side))
-            for picture in pictures]  # fmt: skip
+    scaled = [Image.fromarray(picture).resize((new_w, new_h), Image.Resampling.BICUBIC) for picture in pictures]
+    made = [picture.crop((left, top, left + side, top + side)) for picture in scaled]
     x = torch.from_numpy(np.stack([np.asarray(picture) for picture in made])).float().movedim(-1, 1) / 255
     return (x - torch.tensor(_MEAN).view(3, 1, 1)) / torch.tensor(_STD).view(3, 1, 1)
 
@@ -76,7 +76,10 @@ def connected(clip, clip_vision) -> ClipPair:
             f"Pictures are looked at with CLIP, this CLIP_VISION is a {model.get('model_type')}: load one of CLIP's."
         )
     side = clip_vision.image_size
-    name = f"model: CLIP_VISION {model['hidden_size']} wide, patches of {model['patch_size']}, at {side} px, {_dtype(clip_vision.model)}, weights' sha256 {weights_fingerprint(clip_vision.model)}"
+    name = (
+        f"model: CLIP_VISION {model['hidden_size']} wide, patches of {model['patch_size']}, at {side} px, "
+        f"{_dtype(clip_vision.model)}, weights' sha256 {weights_fingerprint(clip_vision.model)}"
+    )
 
     def embed_images(images: Tensor) -> Tensor:
         comfy.model_management.load_model_gpu(clip_vision.patcher)

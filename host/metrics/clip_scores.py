@@ -22,6 +22,7 @@ def check_prompts(prompts: list[str], count: int) -> list[str]:
 
 
 def pair_of(file: str, activation: str, clip, clip_vision, with_prompts: bool) -> clip_pair.ClipPair:
+    """The CLIP a node was given: a file, or what is connected. Raises ValueError where a needed tower is missing."""
     if file != CONNECTED:
         return whole_clip.from_file(file, activation)
     if clip_vision is None:
@@ -46,6 +47,7 @@ def measure(frames: list[Tensor], words: list[Tensor]) -> dict[str, float]:
 
 
 def series_of(frames: list[Tensor], words: list[Tensor]) -> Series:
+    """Each video's likeness to its next frame, f-1 values, and with prompts its alignment, f values; times 100."""
     series = {"likeness to the next frame x 100": [100 * clip_scores.temporal_per_pair(video) for video in frames]}
     if words:
         aligned = [

@@ -14,13 +14,15 @@ LAI, HOMOGRAPHY = "Lai et al.", "homography, only to compare with the recurrent 
 
 
 def definition(variant: str) -> str:
+    """What the error's number is made of, for the report."""
     if variant == LAI:
         return (
             "error: mean square per colour, frames in [0, 1], bilinear, occlusions and what leaves the picture left out"
         )
-    return ("error: one homography per pair, fitted to the flow; squares of 255 levels, three colours summed, all "
-            "pixels: comparable with no "
-            "warping error but the recurrent paper's, whose homography came from ORB features")  # fmt: skip
+    return (
+        "error: one homography per pair, fitted to the flow; squares of 255 levels, three colours summed, all pixels: "
+        "comparable with no warping error but the recurrent paper's, whose homography came from ORB features"
+    )
 
 
 def flow_of(patcher):
@@ -44,6 +46,7 @@ def flow_of(patcher):
 
 
 def frames_and_flow(i: int, video: Tensor, result: WarpingError) -> dict[str, Tensor]:
+    """Two named rows of a contact sheet, f-1 3 h w each: a video's frames and the flow that leads on from them."""
     return {
         f"video {i + 1}": video[:-1],
         f"flow {i + 1}\n{float(result.motion.mean()):.2g} px": flow_colours(result.flow),

@@ -13,6 +13,7 @@ _REMEMBERED = 8  # first frames, for a picture
 
 
 def clips_input(name: str, tooltip: str, optional: bool = False):
+    """A node's input for videos as VIDEO or IMAGE batch; the node takes them as a list."""
     return io.MultiType.Input(name, [io.Video, io.Image], optional=optional, tooltip=tooltip)
 
 
@@ -92,5 +93,6 @@ class Progress:
         self.bar = comfy.utils.ProgressBar(total)
 
     def tick(self) -> None:
+        """One video more is done. Raises InterruptProcessingException where the user has cancelled."""
         self.bar.update(1)
         comfy.model_management.throw_exception_if_processing_interrupted()

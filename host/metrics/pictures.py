@@ -60,7 +60,7 @@ def contact_sheet(rows: dict[str, Tensor], columns: int = 8) -> Tensor:
 
 
 def flow_colours(flow: Tensor) -> Tensor:
-    """b 2 h w => b 3 h w: hue is the direction, strength the length, white is still; the longest in the batch is full."""
+    """b 2 h w => b 3 h w in [0, 1]: hue is the direction, strength the length, white is still, the longest full."""
     length = flow.square().sum(dim=1, keepdim=True).sqrt()
     length = length / length.max().clamp(min=1.0)
     hue = torch.atan2(flow[:, 1:], flow[:, :1]) / (2 * torch.pi) * 6

@@ -18,20 +18,27 @@ from torch import Tensor
 from ...motion_modules.adapter import write_whole
 from ..files import folders
 
+_TABLE = (
+    "Name of a table in output/metrics: a line of numbers more in its .csv, an entry with every frame's in its .json; "
+    "empty: none."
+)
 Series = dict[str, list[Tensor]]  # name -> per video, a value a frame or pair of frames
 
 
 def table_input(name: str):
-    tooltip = "Name of a table in output/metrics: a line of numbers more in its .csv, an entry with every frame's in its .json; empty: none."
-    return io.String.Input(name, default="", advanced=True, tooltip=tooltip)
+    """A metric node's last setting: the table that `Measurement.output` adds to."""
+    return io.String.Input(name, default="", advanced=True, tooltip=_TABLE)
 
 
 def report_output():
+    """A metric node's output for `Measurement.report`."""
     return io.String.Output(display_name="report", tooltip="The numbers, and everything one must know to compare them.")
 
 
 @dataclass(frozen=True)
 class Measurement:
+    """What a metric node found: numbers in the order of its outputs, and all one must know to compare them."""
+
     title: str
     numbers: dict[str, float]
     how: list[str]  # model, file, size, range, frames, count: a sentence each
@@ -40,6 +47,7 @@ class Measurement:
 
     @property
     def report(self) -> str:
+        """The numbers below each other, and how they came about."""
         width = max(map(len, self.numbers))
         return "\n".join(
             [self.title, *(f"{name:<{width}}  {short(value)}" for name, value in self.numbers.items()), *self.how]
@@ -68,6 +76,7 @@ class Measurement:
 
 
 def short(value: float) -> str:
+    """Six digits, for people; NaN in words."""
     return "not defined" if math.isnan(value) else f"{value:.6g}"
 
 

@@ -37,16 +37,20 @@ class FeatureSet:
 
 @dataclass(frozen=True)
 class Network:
+    """I3D as ComfyUI's memory management holds it, the sha256 of its file, and both in words for the report."""
+
     patcher: comfy.model_patcher.ModelPatcher
     fingerprint: str
     description: str
 
 
 def register() -> None:
+    """Let ComfyUI know models/i3d; nodes list what lies there."""
     folders.add(NETWORKS, Path(folder_paths.models_dir) / NETWORKS)
 
 
 def networks() -> list[str]:
+    """Files in models/i3d, as the node lists them."""
     return folder_paths.get_filename_list(NETWORKS)
 
 
@@ -110,6 +114,7 @@ def _folder() -> Path:
 
 
 def kept_names() -> list[str]:
+    """Features kept by earlier runs, as the node lists them: paths under output/video_features, no ending."""
     return sorted(
         file.relative_to(_folder()).as_posix().removesuffix(_ENDING) for file in _folder().rglob(f"*{_ENDING}")
     )

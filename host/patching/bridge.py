@@ -84,9 +84,10 @@ def _add(patched, active: Active) -> None:
     rule = active.module.key_frames
     others = [there.module.key_frames for there in adapters if there.module.key_frames]
     if rule and others and (rule != others[0] or "memory" in rule):
-        raise AdapterError(f"This adapter's self-attention looks at {_named(rule)}, that of an adapter already in the "
-                           "model at "
-                           f"{_named(others[0])}: a model can follow one of them, so take one adapter out.")  # fmt: skip
+        raise AdapterError(
+            f"This adapter's self-attention looks at {_named(rule)}, that of an adapter already in the model at "
+            f"{_named(others[0])}: a model can follow one of them, so take one adapter out."
+        )
     set_stack(patched, MotionStack((*adapters, active)))
 
 

@@ -28,11 +28,13 @@ def image_unet(model) -> UNetModel:
 
 
 def family(model) -> str:
+    """The MODEL's family as users call it, core's own name where it is none of those motion fits."""
     name = type(model.model.model_config).__name__
     return _FAMILIES.get(name, name)
 
 
 def sites_of(model, method: str = "lamp") -> list[Site]:
+    """Where a method extends this MODEL's UNet. Raises AdapterError where it has no image UNet."""
     return METHODS[method].sites({name: value.shape for name, value in image_unet(model).state_dict().items()})
 
 

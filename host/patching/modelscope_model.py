@@ -45,15 +45,15 @@ class _Model(comfy.model_base.BaseModel):
 class ModelScope(comfy.supported_models.SD20):
     """Stable Diffusion 2.x's UNet, schedule and latents, which predicts noise whatever its weights look like."""
 
-    memory_usage_factor = (
-        1.6  # the transformer behind the first convolution is 512 channels wide, the widest of SD 2.x there 320
-    )
+    # the transformer behind the first convolution is 512 channels wide, the widest of SD 2.x there 320
+    memory_usage_factor = 1.6
 
     def __init__(self, unet_config: dict, head_channels: int):
         super().__init__(unet_config)
         self.unet_config["num_head_channels"] = head_channels
 
     def get_model(self, state_dict, prefix="", device=None):
+        """Core's own call: the model around the UNet, its noise prediction not guessed from weights."""
         return _Model(self, comfy.model_base.ModelType.EPS, device=device)
 
 
@@ -141,7 +141,9 @@ def load_vae(file: Path):
         vae = comfy.sd.VAE(sd=inner or tensors)
         vae.throw_exception_if_invalid()
     except RuntimeError as error:
-        raise AdapterError(f"{file.name} is no VAE that ComfyUI knows, it holds {len(tensors)} tensors such as "
-                           f"{', '.join(list(tensors)[:3])}: choose "
-                           "ModelScope's VQGAN_autoencoder.pth, or a VAE of Stable Diffusion 1.x or 2.x.") from error  # fmt: skip
+        raise AdapterError(
+            f"{file.name} is no VAE that ComfyUI knows, it holds {len(tensors)} tensors such as "
+            f"{', '.join(list(tensors)[:3])}: choose ModelScope's VQGAN_autoencoder.pth, or a VAE of Stable Diffusion "
+            "1.x or 2.x."
+        ) from error
     return vae

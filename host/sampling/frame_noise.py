@@ -8,12 +8,10 @@ from comfy.k_diffusion.sampling import BrownianTreeNoiseSampler
 
 from ...samplers.noise import frame_noise, frame_seeds, step_noise
 
-_ETA = {
-    "sample_res_multistep": 0,
-    "sample_res_multistep_cfg_pp": 0,
-    "dpm_adaptive_function": 0,
-}  # take a source of noise and multiply it by 0
-_NO_STEP = 1e-4  # between levels as near as this a path has no direction; two-stage samplers ask there and take next to nothing of it
+# take a source of noise and multiply it by 0
+_ETA = {"sample_res_multistep": 0, "sample_res_multistep_cfg_pp": 0, "dpm_adaptive_function": 0}
+# between levels as near as this a path has no direction; two-stage samplers ask there and take next to nothing of it
+_NO_STEP = 1e-4
 
 
 class ClipNoise:
@@ -25,6 +23,7 @@ class ClipNoise:
         self.seed, self.how = seed, (strategy, alpha, unit_variance, move)
 
     def generate_noise(self, latent: dict) -> torch.Tensor:
+        """Core's own call: noise of the LATENT's shape, on the CPU; `f c h w`, of video models `b c f h w`."""
         shape = torch.Size(_frames_first(latent["samples"]).shape)
         return _frames_back(frame_noise(self.seed, shape, *self.how))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Clip:
-    """A clip while it is made: which frames were known, all latents on the CPU, and the frames there are pictures of."""
+    """A clip while it is made: the known frames, all latents on the CPU, and the frames there are pictures of."""
 
     def __init__(self, known: list[bool], latents: dict[int, Tensor], images: dict[int, Tensor]):
         self.given, self.images = latents, images
@@ -150,7 +150,9 @@ class PixelQueue:
         self.vae.process_output = lambda image: image.mul_((high - low) / 0.125).add_(low)
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.vae.decode(latents).clone()  # f c h w -> f h w c
+        """`f c h w` -> `f h w c`, black at 0, white at 1, and beyond."""
+        return self.vae.decode(latents).clone()
 
     def encode(self, pixels: Tensor) -> Tensor:
+        """`f h w c` -> `f c h w`, whatever the range."""
         return self.vae.encode(pixels).clone()

@@ -13,6 +13,8 @@ CLEAN = "clean"
 
 
 def inverter(sampling) -> comfy.samplers.KSAMPLER:
+    """A SAMPLER that takes sigmas from low to high: a clean clip to its noise, by the model's own predictions."""
+
     def input_scale(sigma: Tensor) -> Tensor:
         return sampling.calculate_input(sigma, torch.ones_like(sigma))
 
@@ -26,7 +28,7 @@ def inverter(sampling) -> comfy.samplers.KSAMPLER:
 
 
 def unit_of_noise(sampling, sigma: Tensor) -> Tensor:
-    """What core multiplies unit noise by where sampling starts at sigma: not quite the same at the schedule's very top."""
+    """What core multiplies unit noise by where sampling starts at sigma: not quite the same at the schedule's top."""
     at_the_top = float(sigma) >= float(sampling.sigma_max) * (1 - 1e-5)
     return noising_of(sampling).pure_noise(sigma) if at_the_top else sigma
 
@@ -40,6 +42,7 @@ class InvertedNoise:
         self.noise = noise
 
     def generate_noise(self, latent: dict) -> Tensor:
+        """Core's own call: the inverted clip. Raises ValueError for a LATENT of another shape."""
         asked = tuple(latent["samples"].shape)
         if asked != tuple(self.noise.shape):
             raise ValueError(f"The inverted clip has latents of the shape {tuple(self.noise.shape)}, {asked} are to be "
@@ -49,6 +52,7 @@ class InvertedNoise:
 
 
 def check(model, latents: Tensor, first_frame: str, cfg: float, negative) -> None:
+    """Raise ValueError, one sentence, where this model cannot invert this clip in this way."""
     sampling, latent_format = model.get_model_object("model_sampling"), model.get_model_object("latent_format")
     if not isinstance(sampling, comfy.model_sampling.EPS):
         raise ValueError(f"DDIM inversion needs a model that predicts noise or v; this model is {family(model)}, which "

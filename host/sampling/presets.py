@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 
 class Preset(NamedTuple):
+    """Values of the sampler's own settings; resampling begins at the first step in all of them."""
+
     steps: int
     resample: int
     resample_end: float

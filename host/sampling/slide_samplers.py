@@ -100,6 +100,7 @@ class ClipSampler(comfy.samplers.Sampler):
     def sample(
         self, guider, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
     ):
+        """Core's own call: latents and noise `f c h w`, of video models `b c f h w` -> the clip, in that shape."""
         video, sampling = is_video(guider.model_patcher), guider.inner_model.model_sampling
         clips, noises = (x.movedim(2, 1) if video else x[None] for x in (latent_image, noise))  # b f c h w
         known = [frame == 0 for frame in range(clips.shape[1])]

@@ -102,7 +102,7 @@ def told(sigmas: Tensor, left: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """How slides are sampled; the part of the sampling that is resampled is told in percent, as elsewhere in ComfyUI."""
+    """How slides are sampled; the part that is resampled is told in percent, 0 to 1, as elsewhere in ComfyUI."""
 
     sampler: comfy.samplers.KSAMPLER
     resample: int = 4
@@ -111,6 +111,7 @@ class Settings:
     inversion: bool = True
 
     def repeats(self, sampling, sigmas: Tensor) -> list[int]:
+        """How often each step of the schedule is taken again; 0 outside of resample_start to resample_end."""
         high, low = (
             float(sampling.percent_to_sigma(self.resample_start)),
             float(sampling.percent_to_sigma(self.resample_end)),
@@ -182,6 +183,8 @@ def check_frames_meet(model: Callable, q: Tensor, known: Sequence[bool], sigmas:
     for sigma in (sigmas[0], sigmas[len(sigmas) // 2]):
         if frames_meet(model, noising.at(sigma, q, eps), known, sigma):
             return
-    raise ValueError("This model makes each frame for itself: changing the known frames did not change its prediction "
-                     "of the new one. Give it motion "
-                     "with Load Motion Adapter (AnimateDiff, LAMP, ...) or Load ModelScope T2V, at a strength above 0.")  # fmt: skip
+    raise ValueError(
+        "This model makes each frame for itself: changing the known frames did not change its prediction of the new "
+        "one. Give it motion with Load Motion Adapter (AnimateDiff, LAMP, ...) or Load ModelScope T2V, at a strength "
+        "above 0."
+    )

@@ -1,4 +1,4 @@
-"""Text2Video-Zero around any sampler of ComfyUI: one picture to t1 and t0, a branch per frame, all frames from there."""
+"""Text2Video-Zero around any sampler of ComfyUI: one picture to t1 and t0, a branch per frame, all from there."""
 
 from dataclasses import dataclass
 

@@ -34,6 +34,7 @@ class Keeper:
             run.restore({key: kept.get_tensor(key) for key in kept.keys()})  # noqa: SIM118 - not a dict
 
     def keep(self, run: Run, adapter: MotionAdapter) -> None:
+        """Write the run, to go on with, and what it has learnt so far as an adapter, named by its steps."""
         state = {key: value.contiguous().cpu() for key, value in run.state().items()}
         write_whole(self.file, lambda part: save_file(state, part, {"settings": self.settings}))
         save_adapter(adapter, folders.kept_file(self.name, f"_{len(run.losses)}_steps"))

@@ -1,4 +1,4 @@
-"""Masks beside the clips of a training: brought to the clips' pictures, and what learns from them set up for a model."""
+"""Masks beside the clips of a training: brought to the clips' pictures, and what learns from them made for a model."""
 
 import logging
 

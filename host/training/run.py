@@ -58,6 +58,11 @@ class Settings:
 @torch.enable_grad()
 def learn(model, clips: ClipSet, positive: list, settings: Settings, learning: MaskSettings, notes: dict,
           keeper: Keeper) -> tuple[MotionAdapter, list[float]]:  # fmt: skip
+    """Train an adapter for this MODEL on clips of latents; returns it, and the loss of every step since the first.
+
+    `positive`: CONDITIONINGs, one per clip or one for all; `notes` go into the metadata. Raises ValueError where memory
+    will not do, InterruptProcessingException on Cancel, after the run has been kept.
+    """
     base = training_host.trainable_model(model)
     device = base.load_device
     torch.manual_seed(settings.seed)
