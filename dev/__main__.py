@@ -33,7 +33,7 @@ def test(options: argparse.Namespace, comfyui: Path) -> None:
     if folders != ["tests/pure"]:
         archives.fetch(archives.DIFFUSERS)
     os.chdir(interpreter.ROOT)  # where pyproject.toml's paths begin
-    here = f"--comfyui={comfyui}"  # one word: pytest would take a lone path for a folder of tests, and run ComfyUI's conftest
+    here = f"--comfyui={comfyui}"  # one word: pytest would take a lone path for a folder of tests
     interpreter.become(interpreter.PYTHON, "-m", "pytest", *folders, here, *arguments)
 
 
@@ -101,6 +101,7 @@ WITH_REST = {"test", "study", "compare", "train-miniature"}  # what dev does not
 
 
 def parse(words: list[str]) -> argparse.Namespace:
+    """The command, its options, and in `rest` what goes on to the program behind it; ends with usage if wrong."""
     common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     common.add_argument(
         "--comfyui", type=_existing, metavar="DIR", help="a ComfyUI checkout of your own instead of the fetched 0.30.0"

@@ -40,6 +40,8 @@ class PromptInterrupted(Trouble):
 
 
 class Client:
+    """A running ComfyUI over HTTP. Every call raises Trouble where nobody answers, HTTPError where it is refused."""
+
     def __init__(self, url: str):
         self.url = url
         self._opener = urllib.request.build_opener(
@@ -47,6 +49,7 @@ class Client:
         )  # loopback, whatever proxy the machine has
 
     def is_up(self) -> bool:
+        """Whether it answers."""
         try:
             self.get("system_stats")
         except Trouble:
@@ -54,15 +57,19 @@ class Client:
         return True
 
     def get(self, path: str, **query: str) -> bytes:
+        """What stands at a path, `query` behind its question mark."""
         return self._send(f"{path}?{urllib.parse.urlencode(query)}" if query else path)
 
     def get_json(self, path: str) -> Any:
+        """The same, read as JSON."""
         return json.loads(self.get(path))
 
     def post_json(self, path: str, body: dict[str, Any]) -> bytes:
+        """Send a body as JSON; returns the answer as it is."""
         return self._send(path, json.dumps(body).encode(), "application/json")
 
     def object_info(self) -> dict[str, Any]:
+        """Every node type with its inputs and outputs."""
         return self.get_json("object_info")
 
     def choices(self, node_id: str, name: str) -> list[str]:
@@ -112,6 +119,7 @@ class Client:
         return entry["outputs"]
 
     def run(self, prompt: Prompt, timeout: float = 3600) -> dict[str, Any]:
+        """Queue a prompt and wait for its outputs, at most `timeout` seconds; raises what `queue` and `wait` do."""
         return self.wait(self.queue(prompt), timeout)
 
     def interrupt(self, prompt_id: str | None = None) -> None:

@@ -44,12 +44,15 @@ PROMPTS = (
 
 
 class Job(NamedTuple):
+    """One video to make; the adapter as Load Motion Adapter lists it, or NONE."""
+
     adapter: str
     prompt: str
     seed: int
 
 
 def options_of(words: list[str]) -> argparse.Namespace:
+    """The command's words, read; ends with usage where they are wrong."""
     parser = argparse.ArgumentParser(
         prog="python3 dev compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -83,6 +86,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def run(comfyui: Path, checkpoint: Path | None, words: list[str]) -> None:
+    """The whole command: servers found or started, every job made and measured, tables kept up to date as they come."""
     options = options_of(words)
     with ExitStack() as servers:
         settings = dict(options.set)
@@ -183,6 +187,7 @@ def graph_of(job: Job, settings: dict[str, Any]) -> Prompt:
 
 
 def file_name(job: Job) -> str:
+    """A job's name in letters that every file system takes, without an ending."""
     words = (Path(job.adapter).stem, job.prompt, str(job.seed))
     return "-".join(re.sub(r"\W+", "_", word).strip("_")[:60] for word in words)
 

@@ -22,6 +22,7 @@ Rows = list[dict[str, Any]]
 
 
 def write(folder: Path, rows: Rows) -> None:
+    """table.csv, table.json and summary.md, each whole or not at all."""
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "reports"))
     lines = io.StringIO()
     writer = csv.DictWriter(lines, columns, lineterminator="\n", extrasaction="ignore")
@@ -48,7 +49,8 @@ def summary(rows: Rows) -> str:
     found = correlations(rows)
     if found:
         lines = [[metric, *(f"{found[metric, exact]:+.2f}" for exact in EXACT)] for metric in METRICS]
-        text += f"\nRank correlation (Spearman) of what papers print with what the world knows, over all videos\n\n{table(['', *EXACT], lines)}"
+        head = "Rank correlation (Spearman) of what papers print with what the world knows, over all videos"
+        text += f"\n{head}\n\n{table(['', *EXACT], lines)}"
     return text
 
 

@@ -79,16 +79,18 @@ class Demo:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
+        """Say what begins, and how many seconds it took; kept in `seconds`."""
         print(f"{name} …", flush=True)
         start = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - start, 1)
         print(f"{name}: {self.seconds[name]:.0f} s", flush=True)
 
-    # ------------------------------------------------------------------------------------------------------ the two workflows
+    # ------------------------------------------------------------------------------------------------ the two workflows
 
     @property
     def size(self) -> dict[str, int]:
+        """px, of training clips and of what is animated."""
         return {"width": self.settings.side, "height": self.settings.side}
 
     def train(self, folder: str, name: str, graph: Prompt, **inputs: Any) -> str:
@@ -108,7 +110,7 @@ class Demo:
         return max(saved)  # the highest number is the newest
 
     def animate(self, image: str, caption: str, adapter: str | None, name: str) -> np.ndarray:
-        """Animate an uploaded first frame; keeps the video in the results and returns its frames, uint8 (f, h, w, 3)."""
+        """Animate an uploaded first frame; keeps the video in the results, returns its frames, uint8 (f, h, w, 3)."""
         graph = prompt.load("animate_image_lamp")
         prompt.set_inputs(graph, "Checkpoint", ckpt_name=self.checkpoint)
         prompt.set_inputs(graph, "First frame", image=image)
@@ -127,7 +129,7 @@ class Demo:
             (RESULTS / name).with_suffix(Path(file["filename"]).suffix).write_bytes(self.client.download(file))
         return fetched(self.client, outputs[frames]["images"])
 
-    # ------------------------------------------------------------------------------------------------------ the two parts
+    # ------------------------------------------------------------------------------------------------ the two parts
 
     def motion(self, motion: str) -> dict[str, Any]:
         """Learn one motion, animate unseen scenes with and without it, and hold both against the exact clips."""

@@ -9,14 +9,12 @@ import av
 from . import archives
 from .trouble import Trouble
 
-CLIPS = (
-    "bikes.mp4",
-    "bigbuckbunny.mp4",
-    "carphone_pristine.mp4",
-)  # 640x272 and 1280x720 at 25, 176x144 at 30 frames per second
+# 640x272 and 1280x720 at 25, 176x144 at 30 frames per second
+CLIPS = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4")
 
 
 def copy_clips(folder: Path) -> None:
+    """Make a new folder with the real clips in it, fetched where they are not there yet."""
     source = archives.fetch(archives.FOOTAGE)
     folder.mkdir(parents=True)
     for name in CLIPS:

@@ -27,7 +27,7 @@ def make() -> None:
 
 
 def pip(what: str, *arguments: str | Path) -> None:
-    """Run the environment's pip with the user's own pip settings; `what` names the thing in the message when it fails."""
+    """Run the environment's pip with the user's own settings; `what` names the thing in the message when it fails."""
     done = _run(PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments)
     if done.returncode:
         log = STATE / "pip.log"

@@ -28,7 +28,7 @@ def titled(prompt: Prompt, title: str) -> str:
 
 
 def set_inputs(prompt: Prompt, title: str, **inputs: Any) -> None:
-    """Give inputs of a node new values; they must be there already, so that a renamed input does not pass in silence."""
+    """Give inputs of a node new values. Raises Trouble for one it does not have: a renamed input is to be noticed."""
     there = prompt[titled(prompt, title)]["inputs"]
     unknown = sorted(inputs.keys() - there.keys())
     if unknown:
@@ -40,6 +40,7 @@ def set_inputs(prompt: Prompt, title: str, **inputs: Any) -> None:
 
 
 def value(prompt: Prompt, title: str, name: str) -> Any:
+    """What an input of the node with this title is set to, a link as [node, output]."""
     return prompt[titled(prompt, title)]["inputs"][name]
 
 

@@ -20,15 +20,19 @@ END_WITHIN = 10  # s
 
 @dataclass(frozen=True)
 class Server:
+    """A ComfyUI of our own, while it runs."""
+
     client: Client
     base: Path  # its models, input, output and user folders
     log: Path
     process: subprocess.Popen[bytes]
 
     def log_text(self) -> str:
+        """All it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def log_tail(self, lines: int = 30) -> str:
+        """The last lines of what it has printed, to tell what went wrong."""
         return "\n".join(self.log_text().splitlines()[-lines:])
 
 
@@ -98,6 +102,7 @@ def _free_port() -> int:
 
 
 def has_accelerator() -> bool:
+    """Whether torch finds a GPU or the like here."""
     import torch  # only in .venv, and slow to import
 
     return torch.accelerator.is_available()

@@ -9,10 +9,11 @@ VERSIONS = {"comfy-core": "0.30.0", "few-shot-motion": "0.1.0"}
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
 DOMAIN = "v3_sd15_adapter.ckpt"  # comes with AnimateDiff's version 3
+BIREFNET = "birefnet.safetensors"
 CANNY = "control_v11p_sd15_canny_fp16.safetensors"
 SOURCES = {  # from where the browser offers to fetch what is missing
     SD15: f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/{SD15}",
-    "birefnet.safetensors": "https://huggingface.co/Comfy-Org/BiRefNet/resolve/main/background_removal/birefnet.safetensors",
+    BIREFNET: f"https://huggingface.co/Comfy-Org/BiRefNet/resolve/main/background_removal/{BIREFNET}",
     SDXL: f"https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/{SDXL}",
     CANNY: f"https://huggingface.co/comfyanonymous/ControlNet-v1-1_fp16_safetensors/resolve/main/{CANNY}",
 }
@@ -42,13 +43,16 @@ class Kind:
 
     @property
     def sockets(self) -> dict[str, str]:
+        """Name -> type of what goes in; several types with a comma between."""
         return dict(word.rstrip("?").split(":") for word in self.inputs.split())
 
     @property
     def results(self) -> dict[str, str]:
+        """Name -> type of what comes out."""
         return dict(word.split(":") for word in self.outputs.split())
 
     def is_optional(self, socket: str) -> bool:
+        """Whether the node runs with nothing connected there."""
         return any(word.endswith("?") and word.startswith(f"{socket}:") for word in self.inputs.split())
 
 
@@ -81,7 +85,7 @@ KINDS = {
     "ImageFromBatch": Kind("image:IMAGE", {"batch_index": 0, "length": 1}, "IMAGE:IMAGE"),
     "LoadVideoDataSetFromFolder": Kind("", {"folder": "my_masks"}, "videos:VIDEO"),
     "ImageToMask": Kind("image:IMAGE", {"channel": "red"}, "MASK:MASK"),
-    "LoadBackgroundRemovalModel": Kind("", {"bg_removal_name": "birefnet.safetensors"}, "bg_model:BACKGROUND_REMOVAL"),
+    "LoadBackgroundRemovalModel": Kind("", {"bg_removal_name": BIREFNET}, "bg_model:BACKGROUND_REMOVAL"),
     "RemoveBackground": Kind("bg_removal_model:BACKGROUND_REMOVAL image:IMAGE", {}, "mask:MASK"),
     "ThresholdMask": Kind("mask:MASK", {"value": 0.5}, "MASK:MASK"),
     "RepeatImageBatch": Kind("image:IMAGE", {"amount": 16}, "IMAGE:IMAGE"),
@@ -170,21 +174,26 @@ KINDS = {
 SEEDS = {"seed", "noise_seed"}  # behind a seed's value the browser keeps what is done with it after a run
 UPLOADS = {"LoadImage", "LoadVideo"}  # behind their file's name the browser keeps one value more, "image"
 
-# ---------------------------------------------------------------------------------------------------- a graph and its two forms
+# -------------------------------------------------------------------------------------------- a graph and its two forms
 
 
 @dataclass(frozen=True)
 class Link:
+    """An output of a node, where it is connected to."""
+
     node: "Node"
     output: str
 
     @property
     def slot(self) -> int:
+        """The output's number, from 0."""
         return list(self.node.kind.results).index(self.output)
 
 
 @dataclass(frozen=True)
 class Node:
+    """A node in a graph; `node["NAME"]` is the Link from its output of that name."""
+
     id: int
     type: str
     title: str
@@ -198,6 +207,7 @@ class Node:
 
     @property
     def kind(self) -> Kind:
+        """Its node type."""
         return KINDS[self.type]
 
     def sockets(self) -> Iterator[tuple[str, str]]:
@@ -207,6 +217,7 @@ class Node:
         yield from ((name, link.node.kind.results[link.output]) for name, link in linked.items())
 
     def widget_values(self) -> Iterator[Any]:
+        """As the browser keeps them: by position, with what it adds behind seeds and uploads."""
         for name, default in self.kind.widgets.items():
             yield default if isinstance(self.inputs[name], Link) else self.inputs[name]
             if name in SEEDS:
@@ -227,6 +238,7 @@ class Graph:
     def add(
         self, kind: str, title: str, at: tuple[int, int], size: tuple[int, int], after_run: str = "fixed", **inputs: Any
     ) -> Node:
+        """A node more; widgets that are not named keep their type's default."""
         node = Node(len(self.nodes) + 1, kind, title, at, size, {**KINDS[kind].widgets, **inputs}, after_run)
         self.nodes.append(node)
         return node
@@ -237,6 +249,7 @@ class Graph:
         self.notes.append({"at": at, "size": size, "text": text})
 
     def group(self, title: str, x: int, y: int, width: int, height: int) -> None:
+        """A box around nodes; boxes are numbered in the order in which a user meets them."""
         number = len(self.groups) + 1
         bounding = [x, y, width, height]
         self.groups.append(
@@ -251,6 +264,8 @@ class Graph:
         )
 
     def api_form(self) -> dict[str, Any]:
+        """What ComfyUI's API takes; a node's key is its number."""
+
         def plain(value: Any) -> Any:
             return [str(value.node.id), value.slot] if isinstance(value, Link) else value
 

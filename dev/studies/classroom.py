@@ -29,6 +29,8 @@ SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "norm
 
 
 class Classroom:
+    """Eight clips of one motion, their masks and captions, and `unseen` first frames of the same motion."""
+
     def __init__(self, motion: str, unseen: int, results: Path):
         """results: where the clips, and runs that may be gone on with, are kept."""
         import nodes
@@ -46,6 +48,7 @@ class Classroom:
         self.unseen = clips.first_frames(motion, unseen, SEED, exclude=seen)
 
     def encode(self, text: str) -> list:
+        """The CONDITIONING of a prompt."""
         return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text))
 
     def train(self, name: str, seed: int, steps: int, **learning):
@@ -70,6 +73,7 @@ class Classroom:
             ).args[0]
 
     def precision(self) -> torch.autocast:
+        """What the training computes in, for sampling too: bf16 where it pays, else fp32."""
         return torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16")
 
 

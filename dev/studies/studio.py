@@ -26,6 +26,8 @@ CFG = 3.0
 
 
 class Studio:
+    """The image model, its words for motions, its prior and its VAE, loaded once; SystemExit without a prior."""
+
     def __init__(self):
         import nodes
 
@@ -41,6 +43,7 @@ class Studio:
         torch.set_num_threads(1)  # the miniature is too small for more; start a second study beside it
 
     def words(self, caption: str) -> list:
+        """The CONDITIONING of a caption."""
         return [[self.text.encode_from_tokens(self.text.tokenize(caption)), {}]]
 
     def moving(self, strength: float = 1.0):
@@ -48,6 +51,7 @@ class Studio:
         return LoadMotionAdapter.execute(self.image_model, PRIOR, strength).args[0]
 
     def precision(self) -> torch.autocast:
+        """What clips are made in: bf16 where it pays, else fp32."""
         return torch.autocast("cpu", torch.bfloat16, enabled=self.half)
 
     def slide(
@@ -130,4 +134,5 @@ def followed(clip: np.ndarray, case: Case) -> dict[str, float]:
 
 
 def means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Each measure, mean over clips."""
     return {key: float(np.mean([row[key] for row in rows])) for key in MEASURES}

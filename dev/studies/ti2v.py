@@ -74,10 +74,12 @@ def drawn(cases: Sequence[Case]) -> list[np.ndarray]:
 
 
 def states_of(clips: Iterable[np.ndarray]) -> np.ndarray:
+    """Each clip's place, size and colour per frame, a row of `6 f` numbers each."""
     return np.stack([state_features(clip) for clip in clips])
 
 
 def distance(made: np.ndarray, exact: np.ndarray) -> float:
+    """Fréchet distance of two sets of rows."""
     return frechet_distance(statistics(torch.from_numpy(made)), statistics(torch.from_numpy(exact)))
 
 

@@ -16,13 +16,16 @@ FILE = ROOT / "docs" / "ti2v_zero.md"
 MOVING = "preset balanced.webp"  # of the results, the one on the page
 _HEAD = f"""# TI2V-Zero, measured
 
-Made by `python3 dev study ti2v` with the miniature and its motion prior, which never saw an image-to-video task. The world is drawn by code, so the
-subject's place, size and colour are known in every frame; path_error is in cells of 8 px (a subject is 5 wide), the other measures are 1 at best. cfg {CFG:g} where
-nothing else is said, euler on ddim_uniform, latent queue, fixed seeds. *calls*: of the model per new frame, prompt and negative prompt together.
+Made by `python3 dev study ti2v` with the miniature and its motion prior, which never saw an image-to-video task. The
+world is drawn by code, so the subject's place, size and colour are known in every frame; path_error is in cells of 8
+px (a subject is 5 wide), the other measures are 1 at best. cfg {CFG:g} where nothing else is said, euler on
+ddim_uniform, latent queue, fixed seeds. *calls*: of the model per new frame, prompt and negative prompt together.
 """
 
 
 class Section(NamedTuple):
+    """One table of the page."""
+
     said: str  # above its table
     rows: dict[str, tuple[str, float | None]]  # name of the results -> name in the table, calls per new frame
     own: tuple[str, ...] = ()  # measures that only this section has
@@ -32,15 +35,18 @@ _SECTIONS = (
     Section(
         """## The paper's ablation
 
-One exact frame, eight new ones, window 8, all eight motions, 10 steps, cfg 1. *distance*: Fréchet distance of place, size and colour per frame to the 256
-clips of the test set; *FVD*: the same of I3D's features. Lower is better; *drawn* are as many clips of the test set itself, and fewer clips are further away.
+One exact frame, eight new ones, window 8, all eight motions, 10 steps, cfg 1. *distance*: Fréchet distance of place,
+size and colour per frame to the 256 clips of the test set; *FVD*: the same of I3D's features. Lower is better;
+*drawn* are as many clips of the test set itself, and fewer clips are further away.
 
-The paper finds inversion far better than none, and resampling better again. Here that depends on how firmly the model holds its frames together. This prior's
-convolutions over frames were trained on eight motions at every noise level: they tell a new frame what its neighbours show even where it starts from noise alone, and
-at full strength inversion changes little. At a quarter of the strength, where the image model has more of a say, inversion is what keeps place, shape and colour: the paper's
-shape. Resampling makes the new frames agree better with the known ones (shape and colour; FVD hardly changes) and takes from their motion, so the distance
-of places does not fall but rises: every repeat draws a new frame towards a context that begins as one picture repeated. This table is without guidance; with it
-and less resampling, *fast* and *balanced* below move too far, *exact* too little.
+The paper finds inversion far better than none, and resampling better again. Here that depends on how firmly the model
+holds its frames together. This prior's convolutions over frames were trained on eight motions at every noise level:
+they tell a new frame what its neighbours show even where it starts from noise alone, and at full strength inversion
+changes little. At a quarter of the strength, where the image model has more of a say, inversion is what keeps place,
+shape and colour: the paper's shape. Resampling makes the new frames agree better with the known ones (shape and
+colour; FVD hardly changes) and takes from their motion, so the distance of places does not fall but rises: every
+repeat draws a new frame towards a context that begins as one picture repeated. This table is without guidance; with
+it and less resampling, *fast* and *balanced* below move too far, *exact* too little.
 """,
         {
             "ablation drawn 64": ("drawn", None),
@@ -64,7 +70,8 @@ The row *inversion* above, every motion by itself.
     Section(
         """## The presets, and the prior by itself
 
-Straight motions, 16 frames: from an exact first frame, and from the caption alone (held against the exact course from where its subject begins).
+Straight motions, 16 frames: from an exact first frame, and from the caption alone (held against the exact course from
+where its subject begins).
 """,
         {f"preset {name}": (name, calls_per_frame(name)) for name in ("fast", "balanced", "exact")}
         | {"text": ("words alone", None)},
@@ -72,8 +79,8 @@ Straight motions, 16 frames: from an exact first frame, and from the caption alo
     Section(
         """## Gaps
 
-Four known frames at each end of 16, all motions, *balanced*; known frames come back as they were given. A straight line is the exact course of
-three of the eight motions, and of a subject that grows or stands.
+Four known frames at each end of 16, all motions, *balanced*; known frames come back as they were given. A straight
+line is the exact course of three of the eight motions, and of a subject that grows or stands.
 """,
         {
             "gaps filled": ("the eight filled in", 20),

@@ -37,10 +37,12 @@ class Edit:
 
     @property
     def wanted(self) -> Case:
+        """The exact clip that the edit should give."""
         return replace(self.clip, scene=replace(self.clip.scene, colour=self.colour))
 
     @property
     def name(self) -> str:
+        """For files: the caption and the new colour."""
         return f"{self.clip.caption}, {self.colour}".replace(" ", "_").replace(",", "")
 
 
@@ -112,15 +114,17 @@ def _sample(studio: demo.Demo, edit: Edit, training: int, inverted_with: str) ->
 
 _HEAD = f"""# Tune-A-Video, measured
 
-Made by `python3 dev study tune_a_video`: the shipped workflow *edit_video_tune_a_video* on the miniature, whose world is drawn by code, so that the
-subject's place and colour are known in every frame. {FRAMES} frames, {STEPS} steps of inversion and of sampling, cfg {CFG}; the new prompt is the clip's
-caption with another colour. The rows: how many training steps; inverted with the empty prompt, as the release does, or with the clip's *caption*;
-*no adapter*: the same image model with nothing learnt from the clip. One seed.
+Made by `python3 dev study tune_a_video`: the shipped workflow *edit_video_tune_a_video* on the miniature, whose world
+is drawn by code, so that the subject's place and colour are known in every frame. {FRAMES} frames, {STEPS} steps of
+inversion and of sampling, cfg {CFG}; the new prompt is the clip's caption with another colour. The rows: how many
+training steps; inverted with the empty prompt, as the release does, or with the clip's *caption*; *no adapter*: the
+same image model with nothing learnt from the clip. One seed.
 
-displacement_ratio and direction_cosine compare the subject's way from first to last frame with the clip's, path_error is its mean distance from
-the clip's course in cells of 8 px, colour the share of frames in the colour asked for, found the share that show a subject at all. 1 is perfect
-everywhere but in path_error. Same move: a displacement within 20 % and a cosine of 0.9 or more; without an adapter it may be made too, but in
-another place, which path_error tells.
+displacement_ratio and direction_cosine compare the subject's way from first to last frame with the clip's, path_error
+is its mean distance from the clip's course in cells of 8 px, colour the share of frames in the colour asked for,
+found the share that show a subject at all. 1 is perfect everywhere but in path_error. Same move: a displacement
+within 20 % and a cosine of 0.9 or more; without an adapter it may be made too, but in another place, which path_error
+tells.
 
 """
 

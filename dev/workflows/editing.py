@@ -59,6 +59,7 @@ _VIDEO = "**Video**: the clip to edit, and in **Caption** what is seen in it; th
 
 
 def edit_video_lamp() -> Graph:
+    """A clip, inverted and sampled again behind a first frame that is painted anew along its own edges."""
     g = Graph("edit_video_lamp")
     g.note((0, 30), (380, 260), _VIDEO,
            "**Prompt**: what is to be seen instead. The first frame is painted anew along the clip's edges "
@@ -84,10 +85,12 @@ def edit_video_lamp() -> Graph:
 
 
 def edit_video_tune_a_video() -> Graph:
+    """A clip, the adapter trained on it alone, and its inverted noise sampled with another prompt."""
     g = Graph("edit_video_tune_a_video")
     g.note((0, 30), (380, 260), _VIDEO,
            "**Prompt**: what is to be seen instead, in the same words as far as it stays the same.",
-           "**Sampler**: a higher cfg follows the prompt more, a lower one the clip; the paper takes 12.5.")  # fmt: skip
+           "**Sampler**: a higher cfg follows the prompt more, a lower one the clip; the paper takes "
+           "12.5.")  # fmt: skip
     clip = _Clip(g, "Tune-A-Video", "inverted")
     sampler = g.add("KSamplerAdvanced", "Sampler", (1920, 60), (340, 370), model=clip.moving, positive=clip.prompt,
                     negative=clip.empty,

@@ -5,6 +5,7 @@ from .parts import ADAPTER, CLIPS, PROMPT, five_columns, motion_model, move, pai
 
 
 def train_motion_lamp() -> Graph:
+    """A folder of clips with captions becomes a saved adapter."""
     g = Graph("train_motion_lamp")
     g.note((0, 30), (400, 200),
            CLIPS,
@@ -15,8 +16,8 @@ def train_motion_lamp() -> Graph:
     clips = g.add("LoadVideoTextDataSetFromFolder", "Clips", (0, 540), (400, 106))
     captions = g.add("CLIPTextEncode", "Captions", (480, 540), (320, 106), clip=checkpoint["CLIP"], text=clips["texts"])
     train = g.add("FSM_TrainMotionLoRA", "Train", (900, 60), (400, 600), model=checkpoint["MODEL"],
-                  vae=checkpoint["VAE"],
-                  clips=clips["videos"], positive=captions["CONDITIONING"], captions=clips["texts"])  # fmt: skip
+                  vae=checkpoint["VAE"], clips=clips["videos"], positive=captions["CONDITIONING"],
+                  captions=clips["texts"])  # fmt: skip
     g.add("FSM_SaveMotionAdapter", "Save adapter", (1400, 60), (380, 160), adapter=train["adapter"])
     g.add("LossGraphNode", "Loss graph", (1400, 320), (380, 340), loss=train["loss_map"])
     g.group("Clips and captions", -20, 270, 840, 410)
@@ -26,11 +27,13 @@ def train_motion_lamp() -> Graph:
 
 
 def text_to_video_lamp() -> Graph:
+    """The image model paints the first frame, the adapter moves it."""
     g = Graph("text_to_video_lamp")
     g.note((0, 30), (380, 200),
            ADAPTER,
            "**Prompt**: what is to be seen, and the motion in the words of the adapter's captions.",
-           "**First frame sampler** and **Noise**: other seeds give another picture and another course of the motion.")  # fmt: skip
+           "**First frame sampler** and **Noise**: other seeds give another picture and another course of the "
+           "motion.")  # fmt: skip
     checkpoint, model = motion_model(g, 0, 350)
     prompts = prompts_of(g, 480, 60, checkpoint["CLIP"])
     painted = paint(g, 980, 60, checkpoint["MODEL"], prompts)
@@ -39,6 +42,7 @@ def text_to_video_lamp() -> Graph:
 
 
 def animate_image_lamp() -> Graph:
+    """The adapter moves a picture of one's own."""
     g = Graph("animate_image_lamp")
     g.note((0, 30), (380, 200),
            ADAPTER,
@@ -54,6 +58,7 @@ def animate_image_lamp() -> Graph:
 
 
 def sdxl_first_frame_lamp() -> Graph:
+    """SDXL paints the first frame, a Stable Diffusion 1.x model with the adapter moves it."""
     g = Graph("sdxl_first_frame_lamp")
     g.note((0, 30), (380, 240),
            "**First-frame checkpoint**, **First-frame prompt**: who paints the picture, and what is on it.",

@@ -5,10 +5,14 @@ another background.
 from ..workflow_graph import Graph, Link, Node
 from .parts import ADAPTER, CLIPS, keep, motion_model, prompts_of
 
-_TRAIN = "**Checkpoint**: the image model that is to learn it. **Train**, advanced inputs: what learns from the masks, and how much."
+_TRAIN = (
+    "**Checkpoint**: the image model that is to learn it. **Train**, advanced inputs: what learns from the masks, and "
+    "how much."
+)
 
 
 def train_motion_masks() -> Graph:
+    """Clips and a folder of their masks become a saved adapter."""
     g = Graph("train_motion_masks")
     g.note((0, 30), (400, 260),
            CLIPS,
@@ -24,6 +28,7 @@ def train_motion_masks() -> Graph:
 
 
 def masks_from_background_removal() -> Graph:
+    """The same with masks that core's background removal finds in the clips."""
     g = Graph("masks_from_background_removal")
     g.note((0, 30), (400, 260),
            CLIPS,
@@ -47,6 +52,7 @@ def masks_from_background_removal() -> Graph:
 
 
 def animate_over_background() -> Graph:
+    """A moving subject, cut out by the masks its adapter predicts, over another picture."""
     g = Graph("animate_over_background")
     g.note((0, 30), (380, 240),
            f"{ADAPTER} It must have been trained with masks: template *train_motion_masks*.",
@@ -106,8 +112,8 @@ def _sources(g: Graph) -> tuple[Node, Node]:
 def _learn(g: Graph, checkpoint: Node, clips: Node, masks: Link) -> None:
     captions = g.add("CLIPTextEncode", "Captions", (480, 570), (320, 106), clip=checkpoint["CLIP"], text=clips["texts"])
     train = g.add("FSM_TrainMotionLoRA", "Train", (900, 60), (400, 700), model=checkpoint["MODEL"],
-                  vae=checkpoint["VAE"],
-                  clips=clips["videos"], positive=captions["CONDITIONING"], captions=clips["texts"], masks=masks)  # fmt: skip
+                  vae=checkpoint["VAE"], clips=clips["videos"], positive=captions["CONDITIONING"],
+                  captions=clips["texts"], masks=masks)  # fmt: skip
     g.add("FSM_SaveMotionAdapter", "Save adapter", (1400, 60), (380, 160), adapter=train["adapter"])
     g.add("LossGraphNode", "Loss graph", (1400, 320), (380, 340), loss=train["loss_map"])
     g.group("Clips and captions", -20, 320, 840, 380)

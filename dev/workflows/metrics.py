@@ -5,6 +5,7 @@ from .parts import ADAPTER, PROMPT, motion_model, paint, prompts_of
 
 
 def measure_clip() -> Graph:
+    """A folder of videos through every metric of a single set."""
     g = Graph("measure_clip")
     g.note((0, 30), (400, 220),
            "**Videos**: a folder in ComfyUI's *input* folder with the videos to measure, beside each a .txt file of "
@@ -40,6 +41,7 @@ def measure_clip() -> Graph:
 
 
 def measure_fvd() -> Graph:
+    """Two folders of videos through the Fréchet video distance."""
     g = Graph("measure_fvd")
     g.note((0, 30), (400, 220),
            "**Generated** and **Real**: folders in ComfyUI's *input* folder, as many videos in either, 256 and more if "

@@ -8,13 +8,14 @@ from .parts import decode, motion_model, prompts_of
 
 
 def text_to_video_recurrent() -> Graph:
+    """A clip from words, every part of core's custom sampling in sight."""
     g = Graph("text_to_video_recurrent")
     g.note((0, 30), (380, 200),
            "**Motion adapter**: a motion of the method *Recurrent*; train one with the template *train_motion_lamp*, "
-           "Train Motion LoRA set to that "
-           "method, then press R to refresh the list.",
+           "Train Motion LoRA set to that method, then press R to refresh the list.",
            "**Prompt**: what is to be seen, and the motion in the words of the adapter's captions.",
-           "**Length and size**: batch_size is the number of frames; **Noise**: another seed is another clip.")  # fmt: skip
+           "**Length and size**: batch_size is the number of frames; **Noise**: another seed is another "
+           "clip.")  # fmt: skip
     checkpoint, model = motion_model(g, 0, 350)
     prompts = prompts_of(g, 480, 60, checkpoint["CLIP"])
     empty = g.add("EmptyLatentImage", "Length and size", (980, 60), (320, 120), batch_size=16)

@@ -5,6 +5,7 @@ from .parts import keep, prompts_of
 
 
 def text_to_video_zero() -> Graph:
+    """A clip from words by an image model that has learnt no motion at all."""
     g = Graph("text_to_video_zero")
     g.note((0, 30), (380, 240),
            "**Checkpoint**: any image model: SD 1.x, SD 2.x or SDXL (for SDXL set 1024 in **Size**, and twice the way "

@@ -5,14 +5,19 @@ from typing import Any
 from ..workflow_graph import Graph, Link, Node
 from .parts import keep, prompts_of
 
-_MODEL = ("**Checkpoint**, **Motion adapter**: an image model and an AnimateDiff motion module for it (v3_sd15_mm), or "
-          "*Load ModelScope T2V* in place "
-          "of both, with a CLIP and a VAE loader. **Motion's LoRA**: what came with the motion (v3_sd15_adapter); "
-          "nothing did? Bypass it with Ctrl-B.")  # fmt: skip
-_COST = "**Sampler**: *balanced* for a first look (20 calls of the model per new frame), *exact* for the result (50), *fast* where it is all the same (5)."
+_MODEL = (
+    "**Checkpoint**, **Motion adapter**: an image model and an AnimateDiff motion module for it (v3_sd15_mm), or "
+    "*Load ModelScope T2V* in place of both, with a CLIP and a VAE loader. **Motion's LoRA**: what came with the "
+    "motion (v3_sd15_adapter); nothing did? Bypass it with Ctrl-B."
+)
+_COST = (
+    "**Sampler**: *balanced* for a first look (20 calls of the model per new frame), *exact* for the result (50), "
+    "*fast* where it is all the same (5)."
+)
 
 
 def image_to_video_ti2v_zero() -> Graph:
+    """A picture, animated."""
     g, checkpoint, known = _begin(
         "image_to_video_ti2v_zero",
         "**First frame**: your picture; **Scale** brings it to a size the model likes.",
@@ -22,6 +27,7 @@ def image_to_video_ti2v_zero() -> Graph:
 
 
 def long_video_ti2v_zero() -> Graph:
+    """A picture, and 127 frames behind it."""
     g, checkpoint, known = _begin("long_video_ti2v_zero", "**First frame**: your picture.",
                                   "**Sampler**: *length* as you like; time grows with it, memory of the sampling does "
                                   "not.")  # fmt: skip
@@ -29,6 +35,7 @@ def long_video_ti2v_zero() -> Graph:
 
 
 def predict_video_ti2v_zero() -> Graph:
+    """A clip, continued from its last 15 frames."""
     g, checkpoint, known = _begin("predict_video_ti2v_zero", "**Clip**: a video in the *input* folder; **Known "
                                                              "frames** keeps its last 15, which go on.",
                                   "**Sampler**: *length* counts the known frames too.")  # fmt: skip
@@ -42,6 +49,7 @@ def predict_video_ti2v_zero() -> Graph:
 
 
 def infill_video_ti2v_zero() -> Graph:
+    """Two pictures, and what lies between."""
     g, checkpoint, known = _begin("infill_video_ti2v_zero", "**First picture**, **Last picture**: where the clip "
                                                             "begins and where it ends; several frames are fine too.",
                                   "**Sampler**: *length* counts them too. Gaps at other places: all frames into "
