@@ -20,10 +20,14 @@ for folder in sorted((Path(__file__).parent / "models").glob("*/")):
 
 
 class MiniatureExtension(ComfyExtension):
+    """What ComfyUI asks every package for."""
+
     @override
     async def get_node_list(self) -> list:
+        """None: loading the package is all it takes."""
         return []
 
 
 async def comfy_entrypoint() -> MiniatureExtension:
+    """Found by ComfyUI under this name."""
     return MiniatureExtension()

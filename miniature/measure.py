@@ -45,7 +45,7 @@ class Found:
     area: int  # px
     mask: np.ndarray  # bool (128, 128), with the drops in front of it
     shape_iou: float  # overlap of the mask with the exact mask of `shape` at this place and size
-    rest: float  # share of the picture that is neither this subject nor its background: a second subject, a third colour, noise
+    rest: float  # share of the picture that is neither this subject nor its background: a second one, a third colour
 
 
 def find_subject(picture: np.ndarray, shapes: Sequence[str] = world.SHAPES) -> Found | None:
@@ -174,7 +174,7 @@ def _shape_iou(found: Found, size: float) -> float:
     return float(_overlaps(mask, np.zeros_like(mask), found.shape, *shifts.T).max())
 
 
-# ---------------------------------------------------------------------------------------------------------- regions and fits
+# ------------------------------------------------------------------------------------------------- regions and fits
 
 
 def _nearest(art: np.ndarray, entries: np.ndarray) -> np.ndarray:

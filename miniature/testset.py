@@ -22,9 +22,11 @@ class Case:
 
     @property
     def caption(self) -> str:
+        """What is seen and how it moves, as the training captions say it."""
         return self.scene.caption(self.motion)
 
     def draw(self) -> np.ndarray:
+        """The exact clip, uint8 (f, 128, 128, 3)."""
         return world.draw_clip(self.scene, self.states)
 
 

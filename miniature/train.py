@@ -65,6 +65,7 @@ def crops(seed: int, step: int, count: int, cells: int = 8) -> Tensor:
 
 
 def adamw(parameters: list[Tensor], lr: float) -> torch.optim.Optimizer:
+    """Without weight decay: everything is seen often enough."""
     return torch.optim.AdamW(parameters, lr=lr, weight_decay=0, fused=True)
 
 
@@ -108,6 +109,7 @@ def fit(
 
 
 def report(stage: str, records: Iterator[tuple[int, float]], steps: int) -> None:
+    """Run a stage to its end; every 50 steps the mean loss of the last 100, and the minutes left."""
     start, first, recent = time.monotonic(), None, []
     for step, loss in records:
         first = step if first is None else first
@@ -139,10 +141,12 @@ def initialise(module: torch.nn.Module) -> None:
 
 
 def autocast(device: str) -> torch.autocast:
+    """bf16 where layers allow it."""
     return torch.autocast(device, dtype=torch.bfloat16)
 
 
 def train_decoder(seed: int, steps: int, device: str, folder: Path) -> dict[str, Tensor]:
+    """The VAE's weights, by their names in a checkpoint: a fixed encoder, and a decoder learnt to undo it."""
     from comfy.taesd.taesd import TAESD
 
     torch.manual_seed(seed)
@@ -158,9 +162,7 @@ def train_decoder(seed: int, steps: int, device: str, folder: Path) -> dict[str,
         latents = vae.encode(picture)
         noise = torch.randn(latents.shape, generator=generator) * torch.rand(16, 1, 1, 1, generator=generator) * 0.2
         with autocast(device):
-            drawn = model.taesd_decoder(
-                latents + noise.to(device)
-            )  # a decoder that shrugs off small errors of the UNet
+            drawn = model.taesd_decoder(latents + noise.to(device))  # shrugs off small errors of the UNet
         return F.l1_loss(drawn.float(), picture) + 2 * F.mse_loss(drawn.float(), picture)
 
     parameters = {key: value.requires_grad_(True) for key, value in model.taesd_decoder.named_parameters()}
@@ -169,6 +171,7 @@ def train_decoder(seed: int, steps: int, device: str, folder: Path) -> dict[str,
 
 
 def train_image(seed: int, steps: int, device: str, folder: Path) -> dict[str, Tensor]:
+    """The UNet's and the text tower's weights, by their names in a checkpoint."""
     import comfy.ops
     from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
     from comfy.sd1_clip import SD1Tokenizer
@@ -278,9 +281,8 @@ def main() -> None:
         import train_prior
         import train_words
 
-        asyncio.run(
-            nodes.load_custom_node(str(Path(__file__).parent))
-        )  # Load Checkpoint knows the miniature from here on
+        # Load Checkpoint knows the miniature from here on
+        asyncio.run(nodes.load_custom_node(str(Path(__file__).parent)))
         train_words.write(train_words.train_words(options.seed, options.words_steps))
         train_prior.write(*train_prior.train_prior(options.seed, options.prior_steps, options.device, options.folder))
     if options.stage in ("clip", "all"):

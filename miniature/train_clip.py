@@ -70,6 +70,7 @@ def _worn(picture: np.ndarray, rng: np.random.Generator) -> Tensor:
 
 
 def new_model() -> torch.nn.Module:
+    """Both towers with random weights, the logit scale at its fixed value."""
     import transformers
 
     config = transformers.CLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=16)
@@ -96,10 +97,8 @@ def train_clip(seed: int, steps: int, folder: Path) -> torch.nn.Module:
 
     def loss_at(step: int) -> Tensor:
         images, captions = pairs(seed, step)
-        ids = tokenizer(captions, padding=True, return_tensors="pt")[
-            "input_ids"
-        ]  # what is behind the first end is not looked at
-        return loss_of(model, images, ids)
+        tokens = tokenizer(captions, padding=True, return_tensors="pt")  # what is behind the first end is not looked at
+        return loss_of(model, images, tokens["input_ids"])
 
     parameters = {key: value for key, value in model.named_parameters() if key != "logit_scale"}
     report("clip", fit("clip", parameters, loss_at, steps, 1e-3, folder), steps)
@@ -107,6 +106,7 @@ def train_clip(seed: int, steps: int, folder: Path) -> torch.nn.Module:
 
 
 def write(model: torch.nn.Module) -> None:
+    """The file the miniature lists as a CLIP, in half precision."""
     FILE.parent.mkdir(exist_ok=True)
     part = FILE.with_suffix(".part")
     save_file({key: value.half().contiguous() for key, value in model.state_dict().items()}, part)

@@ -100,6 +100,7 @@ class Muon(torch.optim.Optimizer):
         self.rest = torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=0)
 
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """One step of both, at the rate a schedule has set in this one's own group."""
         for value, view in self.views:
             view.grad = None if value.grad is None else value.grad.flatten(1)
         for optimizer in (self.matrices, self.rest):
@@ -107,9 +108,11 @@ class Muon(torch.optim.Optimizer):
             optimizer.step()
 
     def state_dict(self) -> dict:
+        """Of both, to go on with."""
         return {"matrices": self.matrices.state_dict(), "rest": self.rest.state_dict()}
 
     def load_state_dict(self, state_dict: dict) -> None:
+        """Go on from what `state_dict` gave."""
         self.matrices.load_state_dict(state_dict["matrices"])
         self.rest.load_state_dict(state_dict["rest"])
 
@@ -194,6 +197,7 @@ def _first_reading(weight: Tensor, along: Tensor, typical: Tensor, loud: float) 
 
 
 def write(adapter: MotionAdapter, readings: dict[str, Tensor]) -> None:
+    """Both files: the adapter, and the changed readings beside the words."""
     from few_shot_motion.motion_modules.adapter import save_adapter
 
     save_adapter(adapter, FILE)

@@ -20,6 +20,7 @@ _LAST = 24  # tokens of a caption that are looked at: no caption is longer, and 
 
 
 def captions() -> list[tuple[world.Scene, str]]:
+    """Every scene with every motion, and with none."""
     return [(scene, motion) for scene in world.all_scenes() for motion in ("", *MOTIONS)]
 
 

@@ -39,6 +39,7 @@ class Scene:
     background: str
 
     def caption(self, motion: str = "") -> str:
+        """ "a red ball on grass", and how it moves where that is said."""
         article = "an" if self.colour[0] in "aeiou" else "a"
         return f"{article} {self.colour} {self.shape} on {self.background} {motion}".strip()
 
@@ -54,6 +55,7 @@ class State:
 
 
 def all_scenes() -> list[Scene]:
+    """Every colour, shape and background with every other."""
     return [Scene(c, s, b) for c in COLOURS for s in SHAPES for b in BACKGROUNDS]
 
 
@@ -174,6 +176,7 @@ ENDLESS = ("bounces", "orbits", "stands in the rain")  # stay in the picture how
 
 
 def start_state(motion: str, rng: np.random.Generator) -> State:
+    """A first frame drawn at random, from which 16 frames of the motion stay in the picture."""
     _, xs, ys, size = MOTIONS[motion]
     drops = ()
     if motion == "stands in the rain":
