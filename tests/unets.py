@@ -14,7 +14,8 @@ TINY = {"model_channels": 32, "channel_mult": [1, 2], "num_res_blocks": [1, 1], 
         "transformer_depth_middle": 1}  # fmt: skip
 SD1_TOPOLOGY = {"model_channels": 32, "channel_mult": [1, 2, 4, 4], "num_res_blocks": [2, 2, 2, 2],
                 "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
-                "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0], "transformer_depth_middle": 1}  # fmt: skip
+                "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+                "transformer_depth_middle": 1}  # fmt: skip
 # The other families' ways, small: linear projections and heads 64 wide (SD 2.x); no attention on the first row, two
 # blocks deep, pooled text (SDXL)
 SD2 = {**TINY, "model_channels": 64, "use_linear_in_transformer": True, "context_dim": 48}
@@ -42,8 +43,8 @@ class Golden3d(comfy.supported_models.SD15):
 
 
 FOUR_LEVELS = {"model_channels": 16, "channel_mult": [1, 1, 2, 2], "num_res_blocks": [1, 1, 1, 1],
-               "transformer_depth": [1, 1, 1, 0],
-               "transformer_depth_output": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_middle": 1, "context_dim": 24}  # fmt: skip
+               "transformer_depth": [1, 1, 1, 0], "transformer_depth_output": [1, 1, 1, 1, 1, 1, 0, 0],
+               "transformer_depth_middle": 1, "context_dim": 24}  # fmt: skip
 
 
 def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15,
@@ -122,7 +123,7 @@ def load(model) -> None:
 
 
 def call_options(model, chunks: int = 1) -> dict:
-    """The transformer_options with which a sampler calls this MODEL's UNet; `chunks` of cond and uncond in the batch."""
+    """The transformer_options with which a sampler calls this MODEL's UNet; `chunks`: of cond and uncond in a batch."""
     import comfy.sampler_helpers
 
     options = comfy.model_patcher.create_model_options_clone(model.model_options)

@@ -74,7 +74,7 @@ def clip(model, positive=COND, cfg: float = 3.0) -> torch.Tensor:
     return node.args[0]["samples"]
 
 
-# ------------------------------------------------------------------------------------------------ what is put beside the adapter
+# --------------------------------------------------------------------------------------- what is put beside the adapter
 
 
 def second_adapter(model, method):

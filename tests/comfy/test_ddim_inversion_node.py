@@ -28,7 +28,7 @@ CLIP, COND, OTHER = {"samples": 5 * drawn(FRAMES, 4, 4, 4)}, [[drawn(1, 9, 64), 
 
 @pytest.fixture(scope="module")
 def moving():
-    """A UNet whose noise changes slowly with its input, as a trained one's does, with an adapter alive in every layer."""
+    """A UNet whose noise changes slowly with its input, as a trained one's, with an adapter alive in every layer."""
     weights = unets.random_weights(unets.sd_model(unets.TINY).model.diffusion_model, seed=0)
     base = unets.sd_model(unets.TINY, {**weights, "out.2.weight": 0.03 * weights["out.2.weight"]})
     tensors = unets.random_weights(MotionModule(bridge.sites_of(base)), seed=1)

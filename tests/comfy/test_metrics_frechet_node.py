@@ -154,8 +154,13 @@ def test_many_videos_stream_through(folders, quick):
 
 def test_cancel_stops_at_the_next_video(folders, quick, monkeypatch):
     seen = []
-    monkeypatch.setattr(video_features, "_see", lambda model, video,
-                        device: seen.append(1) or comfy.model_management.interrupt_current_processing(True) or torch.zeros(1, 400))  # fmt: skip
+
+    def see(model, video, device):
+        seen.append(1)
+        comfy.model_management.interrupt_current_processing(True)
+        return torch.zeros(1, 400)
+
+    monkeypatch.setattr(video_features, "_see", see)
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         fvd(videos=set_of(5), reference=set_of(5))
     comfy.model_management.interrupt_current_processing(False)

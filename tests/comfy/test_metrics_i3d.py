@@ -68,7 +68,7 @@ def test_published_distance_of_random_sets(model):
     assert distance(*sets) == pytest.approx(10.138085, abs=0.001)
 
 
-# ------------------------------------------------------------------------------------------------ what the distance notices
+# -------------------------------------------------------------------------------------------- what the distance notices
 
 
 def clips(count: int = 3, frames: int = 9) -> list[torch.Tensor]:

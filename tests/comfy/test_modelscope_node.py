@@ -1,4 +1,4 @@
-"""Load ModelScope T2V in ComfyUI: a small random UNet through core's sampler, VAE and ours, and files that are refused."""
+"""Load ModelScope T2V in ComfyUI: a small random UNet through core's sampler, VAE and ours, and files refused."""
 
 import comfy.model_management
 import comfy.sd

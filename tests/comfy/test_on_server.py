@@ -210,7 +210,7 @@ def test_workflow_makes_a_video(client, adapter, name):
     assert frames.shape == (FRAMES, 128, 128, 3) and len(np.unique(frames)) > 50
 
 
-# ------------------------------------------------------------------------------------------------ what users can get wrong
+# --------------------------------------------------------------------------------------------- what users can get wrong
 
 
 def sentence(error: str) -> str:

@@ -349,7 +349,7 @@ def test_as_a_sampler_it_says_where_a_flow_starts(caplog):
         advanced(model, {"samples": film}, torch.tensor([1.0, 0.97, 0.95]))
 
 
-# ------------------------------------------------------------------------------------------------ refusals, and no trace
+# ----------------------------------------------------------------------------------------------- refusals, and no trace
 
 
 def test_a_model_whose_frames_do_not_meet_is_refused(base):

@@ -189,7 +189,7 @@ def test_masks_that_do_not_fit(base, shape, message):
         sample(moving(base, masks=torch.zeros(shape)))
 
 
-# ------------------------------------------------------------------------------------------------ what users can get wrong
+# --------------------------------------------------------------------------------------------- what users can get wrong
 
 
 @pytest.mark.parametrize("t0, t1", [(941, 881), (900, 900)])

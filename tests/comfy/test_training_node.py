@@ -71,10 +71,15 @@ def same(a, b) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("changes",
-                         [{}, {"rank": 3, "batch_size": 2},
-                          {"gradient_checkpointing": True, "flip": True, "group_norm": "per frame"},
-                                     {"precision": "bf16", "weighting": "balanced", "width": 32, "height": 32}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"rank": 3, "batch_size": 2},
+        {"gradient_checkpointing": True, "flip": True, "group_norm": "per frame"},
+        {"precision": "bf16", "weighting": "balanced", "width": 32, "height": 32},
+    ],
+)
 def test_it_learns_and_leaves_the_model_alone(changes):
     model = unets.sd_model(unets.TINY)
     before = {name: value.clone() for name, value in model.model.state_dict().items()}

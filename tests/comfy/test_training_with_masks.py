@@ -93,10 +93,16 @@ def test_denoised_is_the_papers_x0_hat(prediction):
     assert torch.allclose(predictor_input("noise", x, denoised, sigma), noise, atol=1e-3)
 
 
-@pytest.mark.parametrize("changes",
-                         [{}, {"mask_input": "noise", "batch_size": 2, "flip": True}, {"mask_input": "conditioned"},
-                                     {"split": True, "rank": 3, "mask_targets": "soft", "mask_weighting": "falling"},
-                                     {"split": True, "gradient_checkpointing": True, "width": 32, "height": 32}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mask_input": "noise", "batch_size": 2, "flip": True},
+        {"mask_input": "conditioned"},
+        {"split": True, "rank": 3, "mask_targets": "soft", "mask_weighting": "falling"},
+        {"split": True, "gradient_checkpointing": True, "width": 32, "height": 32},
+    ],
+)
 def test_it_learns_from_masks_and_keeps_it_in_the_adapter(changes, tmp_path):
     adapter, losses, predictor = run(**changes)
     kind = changes.get("mask_input", "x0")

@@ -63,7 +63,7 @@ def test_statistics_and_shared_noise(golden):
     assert off(frames_last(shared[None]), run["noise_shared"]) < 1e-6
 
 
-# ------------------------------------------------------------------------------------------------ inside ComfyUI's own UNet
+# -------------------------------------------------------------------------------------------- inside ComfyUI's own UNet
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_forward(golden, name, topology):
 
 @torch.inference_mode()
 def test_release_stores_its_queries_whole(golden):
-    """Over another image model the release's own queries act: strength 1 is the release, whatever the queries before."""
+    """Over another image model the release's own queries act: strength 1 is the release, whatever they were before."""
     release = load_file(golden / "lamp/tiny_unet.safetensors")
     weights = unets.base_weights(release)
     other = {name: value + 0.1 if name.endswith("attn1.to_q.weight") else value for name, value in weights.items()}

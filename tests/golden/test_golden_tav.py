@@ -111,7 +111,7 @@ def test_res_block_with_norms_over_all_frames(golden):
     assert off(rearrange(out, "(b f) c h w -> b c f h w", f=3), case["y"]) < 1e-5
 
 
-# ------------------------------------------------------------------------------------------------ inside ComfyUI's own UNet
+# -------------------------------------------------------------------------------------------- inside ComfyUI's own UNet
 
 
 def a_model(release: dict, topology: dict = TINY):

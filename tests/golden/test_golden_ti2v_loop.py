@@ -184,10 +184,10 @@ def test_through_the_node(golden, schedule, vae, case, monkeypatch):
     picture = run["images_uint8"][-1:].float() / 255
     out = RepeatAndSlideSampler.execute(
         model, positive, negative, picture, length=4, preset="custom", seed=0, cfg=config["guide_scale"], window=4,
-                                        queue="pixel",
-        sampler_name="euler", scheduler="ddim_uniform", steps=4, resample=config["resample_iter"], resample_start=0.0,
-                                        resample_end=1.0,
-        new_frames=1, context=0, inversion=True, end="smallest sigma (official)", batch="frames of one clip", vae=vae)  # fmt: skip
+        queue="pixel", sampler_name="euler", scheduler="ddim_uniform", steps=4, resample=config["resample_iter"],
+        resample_start=0.0, resample_end=1.0, new_frames=1, context=0, inversion=True,
+        end="smallest sigma (official)", batch="frames of one clip", vae=vae,
+    )  # fmt: skip
     latents, pictures = out.args[0]["samples"], out.args[1]
     assert next(slide, None) is None and all(next(replay.draws["again"], None) is None for replay in replays)
     finals = torch.cat([frames_first(run[f"slide{i}.final_xt"])[-1:] for i in range(3)])

@@ -16,9 +16,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 CHANNELS = 32
-BLOCKS = {"down_blocks.0.motion_modules.0": "input_blocks.1", "down_blocks.1.motion_modules.0": "input_blocks.3",
-          "up_blocks.0.motion_modules.0": "output_blocks.0", "up_blocks.0.motion_modules.1": "output_blocks.1",
-          "up_blocks.1.motion_modules.0": "output_blocks.2", "up_blocks.1.motion_modules.1": "output_blocks.3"}  # fmt: skip
+BLOCKS = {
+    "down_blocks.0.motion_modules.0": "input_blocks.1",
+    "down_blocks.1.motion_modules.0": "input_blocks.3",
+    "up_blocks.0.motion_modules.0": "output_blocks.0",
+    "up_blocks.0.motion_modules.1": "output_blocks.1",
+    "up_blocks.1.motion_modules.0": "output_blocks.2",
+    "up_blocks.1.motion_modules.1": "output_blocks.3",
+}
 
 
 def module_file(
@@ -41,10 +46,9 @@ def module_file(
 
 def lora_file(rank: int = 2, blocks=tuple(BLOCKS)) -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
+    within = "temporal_transformer.transformer_blocks.0.attention_blocks"
     return {
-        f"{block}.temporal_transformer.transformer_blocks.0.attention_blocks.{a}.processor.to_{to}_lora.{part}.weight": torch.randn(
-            shape
-        )
+        f"{block}.{within}.{a}.processor.to_{to}_lora.{part}.weight": torch.randn(shape)
         for block in blocks
         for a in (0, 1)
         for to in ("q", "k", "v", "out")
@@ -232,7 +236,8 @@ def test_lora_scale_and_places():
     path = "up_blocks.1.motion_modules.1.temporal_transformer.transformer_blocks.0.attention_blocks.1"
     down, up = torch.randn(2, CHANNELS), torch.randn(CHANNELS, 2)
     file = {f"lora_unet_{path.replace('.', '_')}_to_out_0.{part}": value
-            for part, value in (("lora_down.weight", down), ("lora_up.weight", up), ("alpha", torch.tensor(1.0)))}  # fmt: skip
+            for part, value in (("lora_down.weight", down), ("lora_up.weight", up),
+                                ("alpha", torch.tensor(1.0)))}  # fmt: skip
     weight = "output_blocks.3.temporal_transformer.transformer_blocks.0.attention_blocks.1.to_out.0.weight"
     found = animatediff_lora.pairs(animatediff_lora.read("a", file), {weight: torch.Size([CHANNELS, CHANNELS])})
     assert list(found) == [weight]

@@ -94,7 +94,7 @@ def test_two_known_gaussians():
 
 
 def test_more_videos_than_features_and_fewer_are_one_formula():
-    """Adding features that never change must not change the distance, though it turns a full rank into a singular case."""
+    """Adding features that never change must not change the distance, though it makes a full rank a singular case."""
     a, b = drawn(100, 30, 1), drawn(100, 30, 2, 0.2)
     padded = [torch.cat([x, torch.ones(100, 370)], dim=1) for x in (a, b)]
     assert distance(a, b) == pytest.approx(distance(*padded), rel=1e-10)

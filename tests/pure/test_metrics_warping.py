@@ -126,7 +126,7 @@ def moving_square(dx: int = 6):
 
 
 def test_what_a_moving_square_hides_is_left_out():
-    """The ground that the square covers next cannot be found there: it is occluded, and counting it would be an error."""
+    """The ground that the square covers next cannot be found there: it is occluded, counting it would be an error."""
     video, (forward, backward) = moving_square()
     hidden = occluded(forward, backward)[0, 0]
     assert hidden[40:80, 80:86].all(), "covered next"

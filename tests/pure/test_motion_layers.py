@@ -104,7 +104,7 @@ def test_modules_come_back_from_their_own_tensors():
 
 
 def test_sites_of_stable_diffusion(golden):
-    """SD 1.4: 66 convolutions and 16 transformer blocks, read off shapes; the golden file lists LAMP's own parameters."""
+    """SD 1.4: 66 convolutions and 16 transformer blocks, read off shapes; the golden file has LAMP's own parameters."""
     import json
 
     keymap = json.loads((golden / "lamp/keymap_sd14_official_to_comfy.json").read_text())

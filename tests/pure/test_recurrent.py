@@ -103,7 +103,7 @@ def test_attention_of_some_heads_at_a_time(monkeypatch):
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected, strict=True))
 
 
-# ------------------------------------------------------------------------------------------------ a fresh adapter's memory
+# --------------------------------------------------------------------------------------------- a fresh adapter's memory
 
 
 def fresh(form: str, rank: int = 0) -> Memory:

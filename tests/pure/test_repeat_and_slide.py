@@ -199,7 +199,7 @@ def test_a_longer_clip_begins_like_a_shorter_one():
 
 @pytest.mark.parametrize("resample, new_frames", [(0, 1), (4, 1), (4, 2), (2, 3)])
 def test_calls_are_those_of_the_formula(resample, new_frames):
-    """Steps times one more than the repeats, for every slide: 50 for a frame of the paper's ten steps and four repeats."""
+    """Steps times one more than the repeats, for every slide: 50 for the paper's ten steps and four repeats."""
     model = Oracle()
     clip(13, model, window=6, context=6 - new_frames, new_frames=new_frames, resample=resample)
     assert model.calls == 12 // new_frames * 10 * (1 + resample)
