@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import world
+from fitting import fit, report
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
-from train import fit, report
 
 FILE = Path(__file__).parent / "models" / "clip_vision" / "miniature_clip.safetensors"
 SIDE = 64  # px, what the image tower sees

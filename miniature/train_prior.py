@@ -129,7 +129,7 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     from few_shot_motion.motion_modules.layers import WeightDelta
     from few_shot_motion.motion_modules.module import MotionModule, initialise
     from few_shot_motion.training.loss import video_loss
-    from train import fit, report
+    from fitting import fit, report
 
     model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
     outputs = train_words.outputs_of(text)

@@ -1,0 +1,67 @@
+"""The loop all of the miniature's weights are learnt in: resumable, and the same however often it was interrupted."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SAVE_EVERY = 200  # steps
+
+
+def adamw(parameters: list[Tensor], lr: float) -> torch.optim.Optimizer:
+    """Without weight decay: everything is seen often enough."""
+    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0, fused=True)
+
+
+def fit(
+    stage: str, parameters: dict[str, Tensor], loss_at, steps: int, lr: float, folder: Path, optimizer_of=adamw
+) -> Iterator[tuple[int, float]]:
+    """Warm-up and a cosine, an exponential mean of the weights, one (step, loss) per step; leaves the mean in
+    `parameters`.
+    """
+    state_file = folder / f"{stage}.state"
+    optimizer = optimizer_of(list(parameters.values()), lr)
+    mean = {key: value.detach().clone() for key, value in parameters.items()}
+    done = 0
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        done, mean = state["step"], state["mean"]
+        optimizer.load_state_dict(state["optimizer"])
+        for key, value in parameters.items():
+            value.data.copy_(state["weights"][key])
+    for step in range(done, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min((step + 1) / 200, 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        loss = loss_at(step)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
+        optimizer.step()
+        decay = min(0.999, (step + 1) / (step + 10))
+        for key, value in parameters.items():
+            mean[key].lerp_(value.detach(), 1 - decay)
+        yield step, loss.item()
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
+            weights = {key: value.detach() for key, value in parameters.items()}
+            torch.save(
+                {"step": step + 1, "mean": mean, "weights": weights, "optimizer": optimizer.state_dict()},
+                f"{state_file}.part",
+            )
+            Path(f"{state_file}.part").replace(state_file)
+    for key, value in parameters.items():
+        value.data.copy_(mean[key])
+
+
+def report(stage: str, records: Iterator[tuple[int, float]], steps: int) -> None:
+    """Run a stage to its end; every 50 steps the mean loss of the last 100, and the minutes left."""
+    start, first, recent = time.monotonic(), None, []
+    for step, loss in records:
+        first = step if first is None else first
+        recent = [*recent[-99:], loss]
+        if (step + 1) % 50 == 0:
+            left = (time.monotonic() - start) / (step + 1 - first) * (steps - step - 1)
+            print(f"{stage} {step + 1}/{steps}  loss {np.mean(recent):.5f}  {left / 60:.0f} min left", flush=True)
