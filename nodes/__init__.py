@@ -1,6 +1,7 @@
-"""ComfyUI's side of the pack: nodes, and the only room that imports ComfyUI."""
+"""The nodes, as ComfyUI lists them, and the folders of models they read."""
 
 from ..host.files import folders
+from ..host.metrics import video_features
 from . import (
     frame_noise,
     inversion,
@@ -27,3 +28,4 @@ NODES = [
     *metrics.NODES,
 ]
 folders.register()
+video_features.register()

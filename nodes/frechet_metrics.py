@@ -11,7 +11,6 @@ from ..host.sockets import CATEGORY
 from ..metrics.i3d import LEAST_FRAMES
 
 _NONE = "none"
-video_features.register()
 
 _I3D = "I3D's weights in models/i3d: the RGB network of 400 classes, trained from scratch."
 _FRAMES = (
