@@ -6,7 +6,6 @@ it.
 """
 
 import fnmatch
-import io
 import json
 import os
 import shutil
@@ -20,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from . import base, contact_sheet, footage, machine, markdown, prompt, server
+from . import base, contact_sheet, demo_report, footage, machine, prompt, server
 from .client import Client, Prompt
-from .frames import fetched
+from .demo_report import MEASURES, ROWS
+from .frames import fetched, png, resized
 from .interpreter import STATE
 from .trouble import Trouble
 
@@ -40,8 +39,6 @@ UNSEEN = 8
 FRAMES = 16
 SEED = 1
 FOOTAGE_STEPS = 4
-MEASURES = ("displacement_ratio", "direction_cosine", "path_error", "colour_kept", "shape_iou", "found")
-ROWS = ("with_adapter", "without_adapter")
 
 
 @dataclass(frozen=True)
@@ -142,10 +139,10 @@ class Demo:
             for i, (scene, start) in enumerate(clips.first_frames(motion, UNSEEN, SEED, exclude=seen)):
                 states = world.path(motion, start, FRAMES)
                 exact = world.draw_clip(scene, states)
-                image = self.client.upload(f"{name}_{i}.png", _png(exact[0]), "first frames")
+                image = self.client.upload(f"{name}_{i}.png", png(exact[0]), "first frames")
                 caption = scene.caption(motion)
                 drawn = {
-                    row: _resized(
+                    row: resized(
                         self.animate(image, caption, adapter if row == ROWS[0] else None, f"{name}_{i}_{row}"),
                         exact.shape[1],
                     )
@@ -201,10 +198,10 @@ def run(comfyui: Path, checkpoint: Path | None) -> None:
         report = {"motions": found, "real_footage": demos[0].real_footage(), "checkpoint": demos[0].checkpoint}
         report |= {
             "seconds": {name: value for demo in demos for name, value in demo.seconds.items()},
-            "versions": _versions(demos[0].client),
+            "versions": demo_report.versions(demos[0].client),
         }
     (RESULTS / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    table = _table(report["motions"])
+    table = demo_report.table(report["motions"])
     (RESULTS / "report.md").write_text(table, encoding="utf-8")
     print(f"\n{table}\nPictures, videos and figures are in {RESULTS}")
 
@@ -237,38 +234,6 @@ def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return {motion: found[motion] for motion in motions}
-
-
-def _table(motions: dict[str, Any]) -> str:
-    """The means over the unseen scenes in Markdown; 1 is perfect everywhere but in path_error, whose unit is a cell of
-    8 px.
-    """
-    rows = [
-        [motion, row.replace("_", " "), *(f"{found[row][key]:.2f}" for key in MEASURES)]
-        for motion, found in motions.items()
-        for row in ROWS
-    ]
-    return markdown.table(["motion", "", *MEASURES], rows)
-
-
-def _versions(client: Client) -> dict[str, str]:
-    system = client.get_json("system_stats")["system"]
-    return {
-        "comfyui": system["comfyui_version"],
-        "torch": system["pytorch_version"],
-        "python": system["python_version"].split()[0],
-    }
-
-
-def _png(picture: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(picture).save(content, "png")
-    return content.getvalue()
-
-
-def _resized(clip: np.ndarray, side: int) -> np.ndarray:
-    """A square clip in the size of the miniature's world, where it can be measured; untouched if it has that size."""
-    return np.stack([np.array(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX)) for picture in clip])
 
 
 def _fresh(folder: Path) -> Path:
