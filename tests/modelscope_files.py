@@ -1,11 +1,18 @@
 """Small ModelScope UNets with random weights, as files in the original layout."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import folder_paths
+import pytest
 import torch
 import unets
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from few_shot_motion.motion_modules.modelscope import ModelScopeLayers, modelscope_sites
+from few_shot_motion.nodes.modelscope import LoadModelScope
+from safetensors.torch import save_file
 
 HEAD = 16
 _UNET = {**unets.TINY, "transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1], "image_size": 32,
@@ -47,3 +54,20 @@ def _kernel(name: str, value: torch.Tensor) -> torch.Tensor:
     """As a convolution over time alone stores it."""
     is_conv = ".temporal_conv." in name or re.search(r"\.temporal_transformer\.proj_(in|out)\.", name)
     return value.unsqueeze(-1) if is_conv and value.ndim > 1 else value
+
+
+@contextmanager
+def models_folder(place: Path) -> Iterator[Path]:
+    """models/diffusion_models and models/vae in one place, with a UNet in it."""
+    save_file(original_file(), place / "unet.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("diffusion_models", "vae"):
+            patch.setitem(
+                folder_paths.folder_names_and_paths, kind, ([str(place)], folder_paths.supported_pt_extensions)
+            )
+        yield place
+
+
+def load(file: str, vae: str = "none") -> tuple:
+    """The node's MODEL and VAE."""
+    return LoadModelScope.execute(file, vae).args

@@ -8,7 +8,7 @@ import torch
 import transformers
 from comfy.clip_vision import ClipVisionModel
 from few_shot_motion.host.metrics import clip_file, clip_pair, clip_scores
-from measuring import clip_metrics_of, clip_model, nan_frame, pictures, saved
+from measuring import clip_metrics_of, clip_model, nan_frame, open_clip_names, pictures, saved
 from PIL import Image
 from safetensors.torch import save_file
 from torchvision import transforms
@@ -92,36 +92,6 @@ def test_open_clips_names_are_the_same_model(folders):
         assert torch.equal(a.embed_images(video), b.embed_images(video)) and torch.equal(
             a.embed_text("rain"), b.embed_text("rain")
         )
-
-
-def open_clip_names(tensors: dict) -> dict:
-    made = {"logit_scale": tensors["logit_scale"]}
-    for tower, prefix in (("vision_model", "visual."), ("text_model", "")):
-        layers = 1 + max(int(name.split(".")[3]) for name in tensors if name.startswith(f"{tower}.encoder"))
-        for i in range(layers):
-            old, new = f"{tower}.encoder.layers.{i}", f"{prefix}transformer.resblocks.{i}"
-            for end in ("weight", "bias"):
-                made[f"{new}.attn.in_proj_{end}"] = torch.cat(
-                    [tensors[f"{old}.self_attn.{x}_proj.{end}"] for x in "qkv"]
-                )
-                for theirs, ours in (("attn.out_proj", "self_attn.out_proj"), ("ln_1", "layer_norm1"),
-                                     ("ln_2", "layer_norm2"),
-                                     ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2")):  # fmt: skip
-                    made[f"{new}.{theirs}.{end}"] = tensors[f"{old}.{ours}.{end}"]
-    for end in ("weight", "bias"):
-        made |= {f"ln_final.{end}": tensors[f"text_model.final_layer_norm.{end}"],
-                 f"visual.ln_pre.{end}": tensors[f"vision_model.pre_layrnorm.{end}"],
-                 f"visual.ln_post.{end}": tensors[f"vision_model.post_layernorm.{end}"]}  # fmt: skip
-    made |= {
-        "visual.class_embedding": tensors["vision_model.embeddings.class_embedding"],
-        "visual.conv1.weight": tensors["vision_model.embeddings.patch_embedding.weight"],
-        "visual.positional_embedding": tensors["vision_model.embeddings.position_embedding.weight"],
-        "visual.proj": tensors["visual_projection.weight"].T,
-        "token_embedding.weight": tensors["text_model.embeddings.token_embedding.weight"],
-        "positional_embedding": tensors["text_model.embeddings.position_embedding.weight"],
-        "text_projection": tensors["text_projection.weight"].T,
-    }
-    return {name: value.contiguous().clone() for name, value in made.items()}
 
 
 def test_numbers_and_their_report(folders):

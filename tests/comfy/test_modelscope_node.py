@@ -2,7 +2,6 @@
 
 import comfy.model_management
 import comfy.sd
-import folder_paths
 import modelscope_files
 import nodes as core
 import pytest
@@ -10,32 +9,19 @@ import torch
 import unets
 from comfy.taesd.taesd import TAESD
 from comfy_execution.graph_utils import ExecutionBlocker
-from few_shot_motion.host.patching import bridge, modelscope_model
-from few_shot_motion.motion_modules import modelscope, modelscope_file
+from few_shot_motion.host.patching import bridge
+from few_shot_motion.motion_modules import modelscope
 from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformers
-from few_shot_motion.nodes.modelscope import LoadModelScope
 from few_shot_motion.nodes.repeat_and_slide import RepeatAndSlideSampler
+from modelscope_files import load
 from safetensors.torch import save_file
-
-EVERY = 60  # of the file's tensors, is left out in turn
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """models/diffusion_models and models/vae, with a UNet in it."""
-    place = tmp_path_factory.mktemp("models")
-    save_file(modelscope_files.original_file(), place / "unet.safetensors")
-    with pytest.MonkeyPatch.context() as patch:
-        for kind in ("diffusion_models", "vae"):
-            patch.setitem(
-                folder_paths.folder_names_and_paths, kind, ([str(place)], folder_paths.supported_pt_extensions)
-            )
+    with modelscope_files.models_folder(tmp_path_factory.mktemp("models")) as place:
         yield place
-
-
-def load(file: str, vae: str = "none"):
-    return LoadModelScope.execute(file, vae).args
 
 
 @pytest.fixture(scope="module")
@@ -159,70 +145,6 @@ def test_no_vae_is_no_error(folder):
     assert isinstance(load("unet.safetensors")[1], ExecutionBlocker)
 
 
-# ------------------------------------------------------------------------------------------------ bad input
-
-
-def without(part: str):
-    return lambda tensors: {name: value for name, value in tensors.items() if part not in name}
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        (without("temopral_conv"), r"bad.safetensors is no ModelScope UNet, it holds \d+ tensors such as .+: choose "
-                                   r"ModelScope's or ZeroScope's UNet"),
-        (lambda tensors: {"lora_up.weight": torch.zeros(1)}, "is no ModelScope UNet, it holds 1 tensors such as "
-                                                             "lora_up.weight"),
-        (without("middle_block.3.temopral_conv.conv4.3.bias"),
-         "no whole ModelScope UNet, 1 tensors are missing, foreign or of another shape, "
-         "middle_block.2.temporal_conv.3.conv.bias for one"),
-        (lambda tensors: {**tensors, "init_attn.0.norm.weight": torch.zeros(3)}, "no whole ModelScope UNet, 1 tensors "
-                                                                                 ".+ init_attn.0.norm.weight"),
-        (lambda tensors: {**tensors, "out.2.bias": torch.zeros(7)}, "no whole ModelScope UNet, 1 tensors .+ out.2.bias "
-                                                                    "for one"),
-        (without("input_blocks.0.1."), "no whole ModelScope UNet, its tensors do not tell its size"),
-        (without("input_blocks.0.0."), "no whole ModelScope UNet, its tensors do not tell its size"),
-    ],
-)  # fmt: skip
-def test_another_network_is_refused(folder, change, message):
-    save_file(change(modelscope_files.original_file()), folder / "bad.safetensors")
-    refused("bad.safetensors", message)
-
-
-@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_truncated_file_is_refused(folder, suffix):
-    file = folder / f"cut{suffix}"
-    tensors = modelscope_files.original_file()
-    save_file(tensors, file) if suffix == ".safetensors" else torch.save(tensors, file)
-    file.write_bytes(file.read_bytes()[:-1000])
-    refused(file.name, rf"cut{suffix} was refused: it is damaged or holds more than weights \(.+\); download it again")
-
-
-def test_code_in_a_file_is_refused(folder):
-    torch.save({"weight": Exploding()}, folder / "code.pth")
-    refused("code.pth", "code.pth was refused: it is damaged or holds more than weights")
-
-
-class Exploding:
-    def __reduce__(self):
-        return (exec, ("raise SystemExit('run')",))
-
-
-def refused(file: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message) as raised:
-        load(file)
-    assert "\n" not in str(raised.value)
-
-
-def test_any_missing_tensor_is_noticed():
-    """Whatever its place, and whether the network's size is read from it or not."""
-    tensors = modelscope_files.original_file()
-    for missing in sorted(tensors)[::EVERY]:
-        content = modelscope_file.read("cut", {name: value for name, value in tensors.items() if name != missing})
-        with pytest.raises(ValueError, match="cut is no whole ModelScope UNet"):
-            modelscope_model.config_of(content, "cut")
-
-
 def test_text_of_another_encoder_is_refused(model):
     with pytest.raises(
         ValueError, match="takes text of 64 channels, this prompt has 48: encode it with OpenCLIP ViT-H"
@@ -247,16 +169,6 @@ def test_a_motion_module_of_another_family_is_refused(model):
         ValueError, match="made for Stable Diffusion 1.x, the model is ModelScope T2V: its layers have the right sizes"
     ):
         bridge.apply_adapter(model, MotionAdapter("animatediff", tensors, metadata={"base": "Stable Diffusion 1.x"}))
-
-
-def test_a_file_that_is_no_vae_is_refused(folder):
-    save_file({"some.weight": torch.zeros(2)}, folder / "novae.safetensors")
-    with pytest.raises(
-        ValueError,
-        match="novae.safetensors is no VAE that ComfyUI knows, it holds 1 tensors such as some.weight: choose "
-        "ModelScope's VQGAN",
-    ):
-        load("unet.safetensors", "novae.safetensors")
 
 
 def test_sites_are_those_of_the_family(model):

@@ -12,9 +12,11 @@ from few_shot_motion.samplers.repeat_and_slide import (
     sample_slide,
     seeded_noise,
 )
-from few_shot_motion.samplers.slides import nearest_known, plan_slides
+from few_shot_motion.samplers.slides import plan_slides
 
 VE, FLOW = noising.VARIANCE_EXPLODING, noising.FLOW
+
+
 SIGMAS = {VE: torch.cat([torch.logspace(0.9, -1.2, 10), torch.zeros(1)]), FLOW: torch.linspace(0.9, 0, 11)}
 
 
@@ -158,36 +160,6 @@ def test_the_model_sees_known_frames_at_its_noise_level(process):
         assert torch.allclose(x[:3], process.signal(sigma) * q[:3], atol=1e-6)
 
 
-# ------------------------------------------------------------------------------------------------ noise
-
-
-@pytest.mark.parametrize("process", [VE, FLOW])
-@pytest.mark.parametrize("low, high", [(0.1, 0.3), (0.0, 0.5), (0.4, 0.9)])
-def test_going_back_is_the_forward_process(process, low, high):
-    """Noised to a low level and from there to a high one is noised to the high one: mean and variance."""
-    low, high, one, zero = (torch.tensor(value, dtype=torch.float64) for value in (low, high, 1.0, 0.0))
-    mean = process.back(low, high, process.at(low, one, zero), zero)
-    assert torch.allclose(mean, process.at(high, one, zero), atol=1e-12)
-    first, second = process.back(low, high, process.at(low, zero, one), zero), process.back(low, high, zero, one)
-    assert torch.allclose(first**2 + second**2, process.at(high, zero, one) ** 2, atol=1e-12)
-
-
-def test_a_flow_goes_back_to_pure_noise_at_the_top():
-    assert FLOW.back(torch.tensor(0.5), torch.tensor(1.0), torch.tensor(7.0), torch.tensor(2.0)) == 2
-
-
-def test_schedules_from_pure_noise_start_later():
-    def flow(steps):
-        return torch.linspace(1, 0, steps + 1)
-
-    sigmas = noising.visible_start(flow, 10, FLOW)
-    assert len(sigmas) == 11 and 0.8 < sigmas[0] <= 0.8936 and sigmas[-1] == 0
-    given = noising.visible_part(torch.tensor([1.0, 0.5, 0.0]), FLOW)
-    assert given[0] == pytest.approx(8.39 / 9.39, abs=1e-4) and given[1:].tolist() == [0.5, 0.0]
-    assert torch.equal(noising.visible_start(lambda _: SIGMAS[VE], 10, VE), SIGMAS[VE])
-    assert torch.equal(noising.visible_part(SIGMAS[VE], VE), SIGMAS[VE])
-
-
 def test_a_longer_clip_begins_like_a_shorter_one():
     short, long = clip(6, Oracle())[0], clip(9, Oracle())[0]
     assert torch.equal(long[:6], short)
@@ -246,52 +218,6 @@ def test_pixels_are_decoded_once_and_encoded_only_to_be_seen():
     assert counted == {"decode": 4, "encode": 3}
     assert [float(frames.pixels) for frames in made] == [2 * float(frames.latents) for frames in made]
     assert seen[1] == [1, 2, 5, 0]  # 10 made, 20 decoded, 5 encoded
-
-
-# ------------------------------------------------------------------------------------------------ windows
-
-
-def test_one_picture_is_repeated_to_the_left():
-    first, second, *_, last = plan_slides([True] + [False] * 15, 16, 15)
-    assert first.frames == (0,) * 15 + (1,) and first.known == (True,) * 15 + (False,) and first.new == (1,)
-    assert second.frames == (0,) * 14 + (1, 2)
-    assert last.frames == tuple(range(16)) and last.new == (15,)
-
-
-def test_the_last_slide_has_more_context_instead_of_frames_beyond_the_end():
-    assert [slide.frames for slide in plan_slides([True] + [False] * 3, 4, 2, 2)] == [(0, 0, 1, 2), (0, 1, 2, 3)]
-
-
-def test_both_ends_are_in_one_window_where_they_fit():
-    slides = plan_slides([True] + [False] * 4 + [True], 6, 4, 2)
-    assert [slide.frames for slide in slides] == [tuple(range(6))] * 2
-    assert [slide.new for slide in slides] == [(1, 4), (2, 3)]
-
-
-def test_frames_before_the_first_known_one_are_made_backwards():
-    slides = plan_slides([False, False, True], 3, 2)
-    assert [slide.new for slide in slides] == [(1,), (0,)]
-    assert slides[0].frames == (1, 2, 2) and slides[0].known == (False, True, True)
-
-
-def test_of_two_equally_near_known_frames_the_earlier_is_nearest():
-    assert nearest_known([True, False, True, False]) == [0, 0, 2, 2]
-
-
-@pytest.mark.parametrize(
-    "known, window, context, new_frames, message",
-    [
-        ([True, False], 16, 16, 1, "A window of 16 frames has no room for new ones beside 16 of context"),
-        ([True, False], 16, 15, 2, "2 new frames per slide and 15 of context do not fit a window of 16"),
-        ([True, False], 16, 0, 2, "0 of context"),
-        ([], 16, 15, 1, "A clip of 0 frames was asked for"),
-        ([False] * 4, 16, 15, 1, "No frame of the clip is known"),
-        ([True] * 4, 16, 15, 1, "All 4 frames are known already: ask for a longer clip"),
-    ],
-)
-def test_what_cannot_be_done_is_said(known, window, context, new_frames, message):
-    with pytest.raises(ValueError, match=message):
-        plan_slides(known, window, context, new_frames)
 
 
 def test_frames_of_different_sizes_are_refused():
