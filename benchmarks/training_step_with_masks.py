@@ -78,7 +78,7 @@ class Step:
     def run(self, step: int) -> None:
         import torch
         from few_shot_motion.host.training import model as training_host  # pyright: ignore
-        from few_shot_motion.motion_modules.unet import GATES  # pyright: ignore
+        from few_shot_motion.motion_modules.call import GATES  # pyright: ignore
         from few_shot_motion.training.loop import train  # pyright: ignore
         from few_shot_motion.training.loss import lamp_loss  # pyright: ignore
 

@@ -122,13 +122,13 @@ def load(model) -> None:
     model.pre_run()
 
 
-def call_options(model, chunks: int = 1) -> dict:
-    """The transformer_options with which a sampler calls this MODEL's UNet; `chunks`: of cond and uncond in a batch."""
+def call_options(model, frames: int) -> dict:
+    """The transformer_options with which a sampler that makes a clip of so many frames calls this MODEL's UNet."""
     import comfy.sampler_helpers
 
     options = comfy.model_patcher.create_model_options_clone(model.model_options)
     comfy.sampler_helpers.prepare_model_patcher(model, {}, options)
-    return {**options["transformer_options"], "cond_or_uncond": list(range(chunks))}
+    return {**options["transformer_options"], "cond_or_uncond": [0], "sigmas": torch.ones(frames)}
 
 
 def eps_of(model, latents: torch.Tensor, timesteps: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
@@ -140,5 +140,5 @@ def eps_of(model, latents: torch.Tensor, timesteps: torch.Tensor, context: torch
     level = sigma.view(-1, 1, 1, 1)
     x = latents.flatten(0, 1) * (1 + level**2).sqrt()  # undone by the model's own input scaling
     text = context.repeat_interleave(frames, dim=0)
-    denoised = model.model.apply_model(x, sigma, c_crossattn=text, transformer_options=call_options(model, clips))
+    denoised = model.model.apply_model(x, sigma, c_crossattn=text, transformer_options=call_options(model, frames))
     return ((x - denoised) / level).unflatten(0, (clips, frames))

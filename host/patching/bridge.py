@@ -13,10 +13,10 @@ from ...motion_modules.key_frames import NoLayers, Rule
 from ...motion_modules.mask_predictor import MaskContext
 from ...motion_modules.methods import MOTION_LORA, place
 from ...motion_modules.sites import Site
-from ...motion_modules.unet import KEY
+from ...motion_modules.call import KEY
 from .image_model import family, image_unet, sites_of
 from .motion_lora import apply_motion_lora
-from .motion_stack import Active, MotionStack, set_stack
+from .motion_stack import Active, set_stack
 from .noise_schedule import set_schedule
 
 
@@ -88,7 +88,7 @@ def _add(patched, active: Active) -> None:
             f"This adapter's self-attention looks at {_named(rule)}, that of an adapter already in the model at "
             f"{_named(others[0])}: a model can follow one of them, so take one adapter out."
         )
-    set_stack(patched, MotionStack((*adapters, active)))
+    set_stack(patched, (*adapters, active))
 
 
 def _named(rule: Rule) -> str:

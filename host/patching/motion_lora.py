@@ -7,7 +7,7 @@ from comfy.weight_adapter.lora import LoRAAdapter
 from ...motion_modules.adapter import AdapterError, MotionAdapter
 from ...motion_modules.animatediff import TemporalTransformers
 from ...motion_modules.animatediff_lora import pairs
-from ...motion_modules.unet import KEY
+from ...motion_modules.call import KEY
 
 
 def apply_motion_lora(model, adapter: MotionAdapter, strength: float):

@@ -10,13 +10,13 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...motion_modules import unet
+from ...motion_modules.call import GATES, KEY, Call, Places, places_of
 from ...motion_modules.key_frames import NoLayers
 from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
 from ...motion_modules.methods import Layers
-from ...motion_modules.unet import GATES, KEY, Call
-from .unet_handlers import HANDLERS
+from .unet_layers import acting, idle
 
-CLIPS = "few_shot_motion_clips"  # transformer_options: clips in a batch, where there is more than one
+FRAMES = "few_shot_motion_frames"  # transformer_options: frames of a clip, where the caller is no sampler of ComfyUI
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Active:
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
 
     def acts(self, sampling, sigma: float) -> bool:
-        """At this noise level of the schedule `sampling`? That may be set behind the adapter, so it is asked at every
-        call.
+        """At this noise level of the schedule `sampling`?
+
+        That may be set behind the adapter, so it is asked at every call.
         """
         return sampling.percent_to_sigma(self.end_percent) <= sigma <= sampling.percent_to_sigma(self.start_percent)
 
@@ -43,52 +44,120 @@ class MotionStack:
     """All adapters of one MODEL, and the wrappers that bring them into each call."""
 
     adapters: tuple[Active, ...]
+    places: Places
     checkpointing: bool = False
+
+    def begin_sampling(self, executor, model, conds, x_in, timestep, model_options):
+        """A CALC_COND_BATCH wrapper, around every call of every node's model wrapper: motion is in the options already
+        where such a node runs the blocks itself, as DeepCache does, and never asks the model as a whole.
+
+        x_in is a clip `f c h w`, or a window of one; a single noise level for all of it is told for every frame.
+        """
+        options = idle(model_options.get("transformer_options", {}))
+        if call := self._call(model, options, float(timestep.max()), len(x_in)):
+            options = acting(options, call)
+        model_options = {**model_options, "transformer_options": options}
+        return executor(model, conds, x_in, timestep.expand(len(x_in)), model_options)
 
     def begin_call(
         self, executor, x, t, c_concat=None, c_crossattn=None, control=None, transformer_options=None, **conds
     ):
-        """An APPLY_MODEL wrapper: hand a `Call` down to this call's layers."""
-        options = dict(transformer_options or {})
-        sigma, diffusion_model = float(t.max()), executor.class_obj.diffusion_model
-        active = [adapter for adapter in self.adapters if adapter.acts(executor.class_obj.model_sampling, sigma)]
-        if active:
-            frames = _frames(x, options, active)
-            for adapter in active:
-                if adapter.mask is not None and len(adapter.mask) not in (1, frames):
-                    raise ValueError(
-                        f"The mask has {len(adapter.mask)} frames, the clip {frames}: give one mask per frame, or a "
-                        "single one for all."
-                    )
+        """An APPLY_MODEL wrapper: hand a `Call` down to this call's layers. x is any number of clips `(b f) c h w`:
+        guidance, regions and tiles stack them.
+        """
+        options, model = idle(dict(transformer_options or {})), executor.class_obj
+        if self._acting(model, float(t.max())):
+            frames = frames_in(x, options)
+            call = self._call(model, options, float(t.max()), frames)
+            for adapter in self._acting(model, float(t.max())):
                 if adapter.context is not None:
-                    x = _with_mask(
-                        adapter, x, frames, executor.class_obj.model_sampling.calculate_input(t, torch.ones_like(t))
-                    )
-            options[KEY] = Call(
-                frames=frames,
-                names=unet.block_names(diffusion_model),
-                adapters=[(adapter.module, adapter.strength) for adapter in active],
-                joint_norm=min(1.0, max(adapter.strength * adapter.joint_norm for adapter in active)),
-                key_frames=next(filter(None, (adapter.module.key_frames for adapter in active)), ()),
-                key_strength=min(1.0, max(adapter.strength * bool(adapter.module.key_frames) for adapter in active)),
-                checkpointing=self.checkpointing,
-                ends=unet.row_ends(diffusion_model),
-                masks={
-                    id(adapter.module): adapter.mask
-                    for adapter in active
-                    if adapter.mask is not None and adapter.context is None
-                },
-                gates=options.get(GATES),
-            )
+                    scale = model.model_sampling.calculate_input(t, torch.ones_like(t))
+                    x = _with_mask(adapter, x, frames, scale)
+            options = acting(options, call)
+            conds["time_context"] = call
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
-    def end_call(
-        self, executor, x, timesteps=None, context=None, y=None, control=None, transformer_options=None, **kwargs
-    ):
-        """A DIFFUSION_MODEL wrapper: the UNet's last convolution is in no block, its motion is added here."""
-        options = transformer_options or {}
-        out = executor(x, timesteps, context, y, control, options, **kwargs)
-        return unet.conv_out(executor.class_obj.out, out, options[KEY]) if KEY in options else out
+    def _acting(self, model, sigma: float) -> list[Active]:
+        return [adapter for adapter in self.adapters if adapter.acts(model.model_sampling, sigma)]
+
+    def _call(self, model, options: dict, sigma: float, frames: int) -> Call | None:
+        """What the layers need to know, None where no adapter acts."""
+        active = self._acting(model, sigma)
+        if not active:
+            return None
+        _check_length(active, frames)
+        diffusion_model = getattr(model.diffusion_model, "_orig_mod", model.diffusion_model)  # of a compiled one
+        return Call(
+            frames=frames,
+            places=self.places if self.places.unet is diffusion_model else places_of(diffusion_model),
+            adapters=[(adapter.module, adapter.strength) for adapter in active],
+            joint_norm=min(1.0, max(adapter.strength * adapter.joint_norm for adapter in active)),
+            key_frames=next(filter(None, (adapter.module.key_frames for adapter in active)), ()),
+            key_strength=min(1.0, max(adapter.strength * bool(adapter.module.key_frames) for adapter in active)),
+            checkpointing=self.checkpointing,
+            masks={
+                id(adapter.module): adapter.mask
+                for adapter in active
+                if adapter.mask is not None and adapter.context is None
+            },
+            gates=options.get(GATES),
+        )
+
+
+def follow_last_layers(
+    executor, x, timesteps=None, context=None, y=None, control=None, transformer_options=None, **kwargs
+):
+    """A DIFFUSION_MODEL wrapper: the UNet's last layers are in no block, their motion is added here.
+
+    A function of its arguments alone: torch.compile does not watch which wrappers a model has.
+    """
+    call = kwargs.get("time_context")
+    if not isinstance(call, Call):
+        return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+    call.whole, transformer_options[KEY] = True, call
+    out = executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+    if call.last is None:
+        raise ValueError(
+            "Another node runs this model's layers without asking for the motion in it: take that node out of this "
+            "model, or the motion."
+        )
+    return unet.conv_out(executor.class_obj.out, out, call)
+
+
+def frames_in(x: torch.Tensor, options: dict) -> int:
+    """Frames of a clip in a call of the model: what the run samples, or what a context window holds of it. ComfyUI
+    tells a noise level for each.
+
+    Raises ValueError where the batch x `(b f) c h w` is no number of such clips.
+    """
+    sigmas = options.get("sigmas")
+    frames = options.get(FRAMES) or (0 if sigmas is None else sigmas.numel())
+    if not frames:
+        raise ValueError(
+            "A node calls this model without saying how many frames a clip has: sample it with ComfyUI's own samplers."
+        )
+    if len(x) % frames:
+        raise ValueError(
+            f"A node hands {len(x)} latents at once to a model with motion, the clip has {frames} frames: whatever "
+            "stacks or splits batches has to keep clips whole; set its batch size to a multiple, or take it out."
+        )
+    return frames
+
+
+def _check_length(active: list[Active], frames: int) -> None:
+    most = min(adapter.module.max_frames or frames for adapter in active)
+    if frames > most:
+        raise ValueError(
+            f"A clip of {frames} frames is longer than the {most} that this motion module tells apart: make it "
+            "shorter, or put Context Windows (Manual) behind the motion with dim 0, a length of 16 and "
+            "causal_window_fix off."
+        )
+    for adapter in active:
+        if adapter.mask is not None and len(adapter.mask) not in (1, frames):
+            raise ValueError(
+                f"The mask has {len(adapter.mask)} frames, the clip {frames}: give one mask per frame, or a single "
+                "one for all."
+            )
 
 
 def _with_mask(adapter: Active, x: torch.Tensor, frames: int, input_scale: torch.Tensor) -> torch.Tensor:
@@ -99,30 +168,15 @@ def _with_mask(adapter: Active, x: torch.Tensor, frames: int, input_scale: torch
     return torch.lerp(clips, mixed, min(1.0, adapter.strength)).flatten(0, 1)
 
 
-def _frames(x: torch.Tensor, options: dict, active: list[Active]) -> int:
-    parts = len(options.get("cond_or_uncond", [0])) * options.get(CLIPS, 1)
-    if x.shape[0] % parts:
-        raise ValueError(
-            f"A batch of {x.shape[0]} latents cannot be {parts} clips of equal length: give every clip the same number "
-            "of frames."
-        )
-    frames, most = x.shape[0] // parts, min(adapter.module.max_frames or x.shape[0] for adapter in active)
-    if frames > most:
-        raise ValueError(f"A clip of {frames} frames is longer than the {most} that this motion module tells apart: "
-                         "make it shorter, or put "
-                         "Context Windows (Manual) behind the motion with dim 0, a length of 16 and causal_window_fix "
-                         "off.")  # fmt: skip
-    return frames
-
-
-def set_stack(patched, stack: MotionStack) -> None:
-    """Make `stack` the one stack of a cloned model."""
-    if patched.get_attachment(KEY) is None:
-        for handler in HANDLERS:
-            patched.set_model_forward_timestep_embed_patch(handler)
-        patched.set_model_attn1_patch(unet.take_key_frames)
-        patched.set_model_attn1_output_patch(unet.give_frames_back)
+def set_stack(patched, adapters: tuple[Active, ...], checkpointing: bool = False) -> None:
+    """Make these the adapters of a cloned model."""
+    stack = MotionStack(adapters, places_of(patched.model.diffusion_model), checkpointing)
     patched.set_attachments(KEY, stack)
-    for kind, wrapper in ((WrappersMP.APPLY_MODEL, stack.begin_call), (WrappersMP.DIFFUSION_MODEL, stack.end_call)):
+    wrappers = {
+        WrappersMP.CALC_COND_BATCH: stack.begin_sampling,
+        WrappersMP.APPLY_MODEL: stack.begin_call,
+        WrappersMP.DIFFUSION_MODEL: follow_last_layers,
+    }
+    for kind, wrapper in wrappers.items():
         patched.remove_wrappers_with_key(kind, KEY)
         patched.add_wrapper_with_key(kind, KEY, wrapper)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...motion_modules.module import MotionModule
-from ..patching.motion_stack import CLIPS, Active, MotionStack, set_stack
+from ..patching.motion_stack import FRAMES, Active, set_stack
 
 
 def pictures(clip, frame_step: int, width: int, height: int) -> Tensor:
@@ -42,8 +42,8 @@ def trainable_model(model):
 def attach(base, module: MotionModule, joint_norm: bool, checkpointing: bool) -> dict:
     """Put layers in training into a model and load it; returns the transformer_options to call it with."""
     earlier = base.get_attachment("few_shot_motion")
-    stack = MotionStack((*(earlier.adapters if earlier else ()), Active(module, joint_norm=joint_norm)), checkpointing)
-    set_stack(base, stack)
+    adapters = (*(earlier.adapters if earlier else ()), Active(module, joint_norm=joint_norm))
+    set_stack(base, adapters, checkpointing)
     for name, layer in module.weight_deltas().items():
         base.add_weight_wrapper(f"diffusion_model.{name}", layer)
     base.model.requires_grad_(False)
@@ -75,7 +75,7 @@ def denoiser(base, options: dict, conditions: list[dict[str, Tensor]], autocast:
     def model(x: Tensor, sigma: Tensor) -> Tensor:
         clips, frames = x.shape[:2]
         conds = {key: torch.cat([condition[key] for condition in conditions]) for key in conditions[0]}
-        call = {**options, "cond_or_uncond": [0], CLIPS: clips, "sigmas": sigma}
+        call = {**options, "cond_or_uncond": [0], FRAMES: frames, "sigmas": sigma}
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
             denoised = base.model.apply_model(
                 x.flatten(0, 1), sigma.repeat_interleave(frames), transformer_options=call, **conds

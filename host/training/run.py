@@ -8,10 +8,10 @@ import comfy.utils
 import torch
 
 from ...motion_modules.adapter import MotionAdapter
+from ...motion_modules.call import GATES
 from ...motion_modules.methods import METHODS as MOTION_METHODS
 from ...motion_modules.module import MotionModule, initialise
 from ...motion_modules.recurrent import FORMS
-from ...motion_modules.unet import GATES
 from ...training.clips import ClipSet
 from ...training.loop import new_run, train
 from ...training.loss import lamp_loss, video_loss

@@ -9,6 +9,7 @@ from einops import rearrange
 from few_shot_motion.host.patching import bridge, image_model
 from few_shot_motion.host.training import model as training_host
 from few_shot_motion.motion_modules import released, unet
+from few_shot_motion.motion_modules.call import Call, Places
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.key_frames import key_tokens
 from few_shot_motion.motion_modules.methods import METHODS
@@ -45,7 +46,7 @@ def test_attention(golden):
     assert off(out @ w["to_out.0.weight"].T + w["to_out.0.bias"], case["y"]) < 1e-5
 
 
-def a_call(weights: dict, path: str, frames: int, names: dict, **design) -> tuple[dict, unet.Call]:
+def a_call(weights: dict, path: str, frames: int, names: dict, **design) -> tuple[dict, Call]:
     """The options and the call with which a layer of width 32 runs, its motion layers out of `weights`; their names are
     at `path`.
     """
@@ -55,9 +56,9 @@ def a_call(weights: dict, path: str, frames: int, names: dict, **design) -> tupl
     }  # the queries are whole in the layer itself
     state |= {f"layer.{path}{name}": value for name, value in weights.items() if f"layer.{path}{name}" in state}
     module.load_state_dict(state)
-    call = unet.Call(frames, names, [(module, 1.0)], joint_norm=1, key_frames=module.key_frames)
-    patches = {"attn1_patch": [unet.take_key_frames], "attn1_output_patch": [unet.give_frames_back]}
-    return {"block": ("input", 1), "block_index": 0, "transformer_index": 0, "patches": patches, unet.KEY: call}, call
+    places = Places(None, names, {})
+    call = Call(frames, places, [(module, 1.0)], joint_norm=1, key_frames=module.key_frames)
+    return {"block": ("input", 1), "block_index": 0, "transformer_index": 0}, call
 
 
 def image_weights(weights: dict) -> dict:
@@ -106,7 +107,7 @@ def test_res_block_with_norms_over_all_frames(golden):
     layer.load_state_dict(
         {names[prefix + name].removeprefix("input_blocks.1.0."): value for name, value in parts(case).items()}
     )
-    call = unet.Call(3, {id(layer): "layer"}, [], joint_norm=1)
+    call = Call(3, Places(None, {id(layer): "layer"}, {}), [], joint_norm=1)
     out = unet.res_block(layer, frames_first(case["x"]).flatten(0, 1), case["temb"].repeat_interleave(3, dim=0), call)
     assert off(rearrange(out, "(b f) c h w -> b c f h w", f=3), case["y"]) < 1e-5
 

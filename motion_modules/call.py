@@ -1,0 +1,126 @@
+"""What one call of the UNet needs to know of its motion, and the names of the layers it will meet."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .key_frames import NoLayers, Rule
+from .layers import MotionConv, joint_group_norm
+from .methods import Layers
+from .recurrent import Memory
+
+KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
+GATES = "few_shot_motion_gates"  # there, in training: a list for what split layers take for the subject
+
+
+@dataclass(frozen=True)
+class Places:
+    """The layers of one UNet by identity, so that a layer another pack puts between them moves no name.
+
+    names: id of a layer -> its path, `input_blocks.1.0`. ends: id of a row's last ResBlock or transformer -> the row,
+    `input_blocks.1`; of the middle block, the layer in front of its second ResBlock.
+    """
+
+    unet: Any = field(repr=False)
+    names: Mapping[int, str] = field(repr=False)
+    ends: Mapping[int, str] = field(repr=False)
+
+
+def places_of(unet: Any) -> Places:
+    """The places of a UNet as ComfyUI builds it; layers of a kind it does not build itself are not counted."""
+    rows = [("middle_block", _own(unet.middle_block))]
+    for side in ("input_blocks", "output_blocks"):
+        rows += [(f"{side}.{i}", _own(row)) for i, row in enumerate(getattr(unet, side))]
+    names = {id(layer): f"{row}.{j}" for row, layers in rows for j, layer in enumerate(layers)}
+    ends = {}
+    for row, layers in rows:
+        features = [layer for layer in layers if hasattr(layer, "in_layers") or hasattr(layer, "transformer_blocks")]
+        if row == "middle_block":
+            features = features[:-1]
+        ends |= {id(layer): row for layer in features[-1:]}
+    return Places(unet, names, ends)
+
+
+def _own(row: Iterable[nn.Module]) -> list[nn.Module]:
+    """The ResBlocks, transformers, convolutions, down- and upsamplers of a row."""
+    kinds = ("in_layers", "transformer_blocks", "op", "conv")
+    return [layer for layer in row if isinstance(layer, nn.Conv2d) or any(hasattr(layer, kind) for kind in kinds)]
+
+
+@dataclass
+class Call:
+    """One call of the UNet: how many frames a clip has, which adapters act and how strongly.
+
+    `joint_norm` and `key_strength` say how far group norms go from the image model's way (0) to one norm over all
+    frames (1), and self-attention to the frames `key_frames` names.
+    """
+
+    frames: int
+    places: Places
+    adapters: list[tuple[Layers | NoLayers, float]]
+    joint_norm: float
+    key_frames: Rule = ()
+    key_strength: float = 1.0
+    checkpointing: bool = False
+    masks: dict[int, Tensor] = field(default_factory=dict, repr=False)  # id of split layers' module -> a mask, `f h w`
+    gates: list[Tensor] | None = field(default=None, repr=False)  # what split layers in training take for the subject
+    last: Tensor | None = field(default=None, repr=False)  # what the newest layer of any kind gave
+    whole: bool = False  # is this the UNet's own forward, whose last layers are ours to follow?
+
+    @property
+    def folds(self) -> bool:
+        """Do all frames ask the first one, and it alone? Then they may ask at once."""
+        return self.key_frames == ("first",) and self.key_strength == 1 and self.frames > 1
+
+    @property
+    def ends_outside_blocks(self) -> bool:
+        """Do the UNet's last layers, which are in no block, take part?"""
+        return self.joint_norm > 0 or any("out.2" in module.layers for module, _ in self.adapters)
+
+    def name(self, layer: nn.Module) -> str:
+        """The path of a layer, `input_blocks.1.0`."""
+        return self.places.names[id(layer)]
+
+    def row_end(self, layer: nn.Module, x: Tensor) -> Tensor:
+        """Behind a row's last features, in front of its upsampler: the temporal transformers of that row."""
+        row = self.places.ends.get(id(layer), "")
+        return _plus(x, [(m.layers[row](x, self.frames), s) for m, s in self.adapters if row in m.layers])
+
+    def conv(self, path: str, y: Tensor) -> Tensor:
+        """Follow the 2-D convolution, or the whole ResBlock, at `path` with its motion layers, `(b f) c h w`."""
+        return _plus(y, [(self._motion(m, m.layers[path], y), s) for m, s in self.adapters if path in m.layers])
+
+    def _motion(self, module: Layers | NoLayers, layer: nn.Module, y: Tensor) -> Tensor:
+        if isinstance(layer, MotionConv):
+            return layer(y, self.frames, self.masks.get(id(module)), self.gates)
+        return layer(y, self.frames)
+
+    def attend(self, path: str, x: Tensor, heads: int) -> Tensor:
+        """End the transformer block at `path` with its temporal attention, `(b f) l c`."""
+        return _plus(x, [(m.layers[path](x, self.frames, heads), s) for m, s in self.adapters if path in m.layers])
+
+    def memory(self, path: str) -> tuple[Memory, float] | None:
+        """The memory in the self-attention of the block at `path`, and its strength."""
+        found = ((getattr(m.layers.get(path), "memory", None), strength) for m, strength in self.adapters)
+        return next(((memory, strength) for memory, strength in found if memory is not None), None)
+
+    def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """A group norm, as far over all frames of a clip as the call says; x `(b f) c h w`."""
+        if self.joint_norm == 0:
+            return norm(x)
+        joint = joint_group_norm(norm, x, self.frames)
+        return joint if self.joint_norm == 1 else torch.lerp(norm(x), joint, self.joint_norm)
+
+    def run(self, block, *inputs: Tensor | None) -> Tensor:
+        """A block; with checkpointing nothing but its output is kept of it."""
+        return checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)  # pyright: ignore
+
+
+def _plus(x: Tensor, residuals: Iterable[tuple[Tensor, float]]) -> Tensor:
+    for residual, strength in residuals:
+        x = x + (residual if strength == 1 else strength * residual).to(x)
+    return x
