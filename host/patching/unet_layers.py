@@ -1,4 +1,6 @@
-"""What ComfyUI calls in place of every layer of an acting UNet: the layer with its motion, or what others made of it."""
+"""What ComfyUI calls in place of every layer of an acting UNet: the layer with its motion, or what others made of
+it.
+"""
 
 from collections.abc import Sequence
 

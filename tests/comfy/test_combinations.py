@@ -2,9 +2,7 @@
 nothing is left behind.
 """
 
-import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import comfy.cldm.cldm
 import comfy.controlnet
@@ -18,28 +16,14 @@ from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_freelunch import FreeU
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from few_shot_motion.host.patching import bridge
-from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
-from few_shot_motion.motion_modules.animatediff import TemporalTransformers
-from few_shot_motion.motion_modules.methods import METHODS
+from few_shot_motion.motion_modules.adapter import AdapterError
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
-
-MINIATURE = Path(__file__).parents[2] / "miniature"
-FRAMES, SIDE, WIDTH = 4, 8, 64
-ADAPTERS = [method for method in METHODS if method != "modelscope"]  # that is Load ModelScope T2V's, for one model only
-
-
-def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-FIRST = {"samples": 3 * drawn(1, 4, SIDE, SIDE)}
-COND, UNCOND = ([[drawn(1, 9, WIDTH, seed=seed), {}]] for seed in (1, 2))
+from moving import ADAPTERS, COND, FIRST, FRAMES, SIDE, UNCOND, WIDTH, adapter_for, clip, drawn, miniature, picture
 
 
 @pytest.fixture(scope="module")
 def base():
-    asyncio.run(nodes.load_custom_node(str(MINIATURE)))
-    return nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")[0]
+    return miniature()
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +31,6 @@ def still(base):
     """A picture by the model itself, and the model's weights, before anything was done with it."""
     return picture(base), {name: value.clone() for name, value in base.model.state_dict().items()}
 
-
-def picture(model) -> torch.Tensor:
-    with torch.inference_mode():
-        return nodes.KSampler().sample(model, 5, 2, 3.0, "euler", "normal", COND, UNCOND, FIRST)[0]["samples"]
-
-
-def adapter_for(model, method: str, seed: int = 3) -> MotionAdapter:
-    """An adapter of this method with every layer alive."""
-    sites = bridge.sites_of(model, method)
-    if method == "animatediff":
-        module = TemporalTransformers(sites)
-    else:
-        settings = {"recurrence": "fixed"} if method == "recurrent" else {}
-        module = METHODS[method].build(MotionAdapter(method, {}, **settings), sites, torch.nn)
-    tensors = {
-        name: value if name.endswith(".pe") else 0.1 * value
-        for name, value in unets.random_weights(module, seed).items()
-    }
-    return MotionAdapter(method, tensors, **({} if method == "animatediff" else settings))
-
-
-def clip(model, positive=COND, cfg: float = 3.0) -> torch.Tensor:
-    with torch.inference_mode():
-        node = FirstFrameKSampler.execute(model, positive, UNCOND, FIRST, FRAMES, 7, 2, cfg, "euler", "normal", "none")
-    return node.args[0]["samples"]
 
 
 # --------------------------------------------------------------------------------------- what is put beside the adapter

@@ -12,8 +12,9 @@ TOKENS = torch.randn(2 * FRAMES, 6, 8, generator=torch.Generator().manual_seed(0
 
 
 def attended(rule: tuple[str, ...], strength: float = 1.0, around=(None, None)) -> torch.Tensor:
-    """What a block's attention gives with this rule, values twice the keys; `around`: another node's patches in front of
-    the attention and behind it.
+    """What a block's attention gives with this rule, values twice the keys.
+
+    `around`: another node's patches in front of the attention and behind it.
     """
     call = Call(FRAMES, Places(None, {}, {}), [], joint_norm=0, key_frames=rule, key_strength=strength)
     before, behind = ([patch] if patch else [] for patch in around)
