@@ -117,7 +117,8 @@ class Call:
 
     def run(self, block, *inputs: Tensor | None) -> Tensor:
         """A block; with checkpointing nothing but its output is kept of it."""
-        return checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)  # pyright: ignore
+        out: Any = checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)
+        return out
 
 
 def _plus(x: Tensor, residuals: Iterable[tuple[Tensor, float]]) -> Tensor:

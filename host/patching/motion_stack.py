@@ -4,6 +4,7 @@ add what no block can.
 No state outlives a call of the UNet, and the UNet's modules are never touched.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import torch
@@ -73,8 +74,8 @@ class MotionStack:
                 if adapter.context is not None:
                     scale = model.model_sampling.calculate_input(t, torch.ones_like(t))
                     x = _with_mask(adapter, x, frames, scale)
-            options = acting(options, call)
-            conds["time_context"] = call
+            with _uncompiled():
+                return executor(x, t, c_concat, c_crossattn, control, acting(options, call), **conds)
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
     def _acting(self, model, sigma: float) -> list[Active]:
@@ -86,7 +87,7 @@ class MotionStack:
         if not active:
             return None
         _check_length(active, frames)
-        diffusion_model = getattr(model.diffusion_model, "_orig_mod", model.diffusion_model)  # of a compiled one
+        diffusion_model = getattr(model.diffusion_model, "_orig_mod", model.diffusion_model)  # what core compiled
         return Call(
             frames=frames,
             places=self.places if self.places.unet is diffusion_model else places_of(diffusion_model),
@@ -104,17 +105,24 @@ class MotionStack:
         )
 
 
+def _uncompiled():
+    """Around a call in which motion acts: what torch.compile made of this UNet is not used in it.
+
+    Core tells the compiler not to watch a call's options, and they are all that says whether and how motion acts: code
+    that was compiled for one call would run in another, in silence.
+    """
+    set_stance = getattr(torch.compiler, "set_stance", None)  # PyTorch 2.6
+    return set_stance("force_eager") if set_stance else contextlib.nullcontext()
+
+
 def follow_last_layers(
     executor, x, timesteps=None, context=None, y=None, control=None, transformer_options=None, **kwargs
 ):
-    """A DIFFUSION_MODEL wrapper: the UNet's last layers are in no block, their motion is added here.
-
-    A function of its arguments alone: torch.compile does not watch which wrappers a model has.
-    """
-    call = kwargs.get("time_context")
-    if not isinstance(call, Call):
+    """A DIFFUSION_MODEL wrapper: the UNet's last layers are in no block, their motion is added here."""
+    call: Call | None = (transformer_options or {}).get(KEY)
+    if call is None:
         return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
-    call.whole, transformer_options[KEY] = True, call
+    call.whole = True
     out = executor(x, timesteps, context, y, control, transformer_options, **kwargs)
     if call.last is None:
         raise ValueError(

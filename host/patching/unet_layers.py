@@ -43,13 +43,12 @@ class Layers:
     def __init__(self, others: Sequence[tuple[type, object]]):
         self.others = list(others)
 
-    def __call__(self, layer, x, emb, context, options, output_shape=None, time_context=None, *rest) -> Tensor:
-        """A handler of `forward_timestep_embed_patch`; the motion's `Call` comes as `time_context`, which image models
-        have no other use for: torch.compile watches it there, in the options it does not (core drops those guards).
+    def __call__(self, layer, x, emb, context, options, *rest) -> Tensor:
+        """A handler of `forward_timestep_embed_patch`: a layer's output, `(b f) c h w`.
 
         Raises ValueError where another node runs the layers that motion sits in, or the UNet itself.
         """
-        call = time_context if isinstance(time_context, Call) else options[KEY]
+        call: Call = options[KEY]
         if not call.whole and call.ends_outside_blocks:
             raise ValueError(
                 "Another node runs this model's blocks itself, as DeepCache does, and leaves out the motion's last "
@@ -65,16 +64,16 @@ class Layers:
             if "transformer_index" in options:
                 options["transformer_index"] += 1
         else:
-            y = self._as_others_do(layer, x, emb, context, options, output_shape, *rest)
+            y = self._as_others_do(layer, x, emb, context, options, *rest)
             suffix = _SUFFIXES.get(type(layer), "" if isinstance(layer, nn.Conv2d) else None)
             if ours and suffix is not None:
                 y = unet.plain_layer(layer, suffix, y, call)
         call.last = y
         return y
 
-    def _as_others_do(self, layer, x, emb, context, options, output_shape, *rest) -> Tensor:
+    def _as_others_do(self, layer, x, emb, context, options, *rest) -> Tensor:
         theirs = {**options, "patches": {**options["patches"], PATCHES: self.others}}
-        y = forward_timestep_embed([layer], x, emb, context, theirs, output_shape, None, *rest)
+        y = forward_timestep_embed([layer], x, emb, context, theirs, *rest)
         options.update({name: theirs[name] for name in ("transformer_index",) if name in theirs})
         return y
 

@@ -32,7 +32,6 @@ def still(base):
     return picture(base), {name: value.clone() for name, value in base.model.state_dict().items()}
 
 
-
 # --------------------------------------------------------------------------------------- what is put beside the adapter
 
 

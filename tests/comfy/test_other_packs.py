@@ -52,13 +52,15 @@ def test_tiles_stacked_into_a_call_are_clips_of_their_own(model):
 
 def test_a_stack_that_cuts_clips_gets_a_sentence(base):
     model = moving(base, "lamp").clone()
-    model.set_model_unet_function_wrapper(
-        lambda apply, call: torch.cat([
-            apply(call["input"][part], call["timestep"][part], **{**call["c"], "c_crossattn": call["c"]["c_crossattn"][part]})
-            for part in (slice(0, 3), slice(3, None))
-        ])
-    )  # fmt: skip
-    with pytest.raises(ValueError, match="A node hands 3 latents at once to a model with motion, the clip has 4 frames"):
+
+    def cut(apply, call):
+        c, parts = dict(call["c"]), (slice(0, 3), slice(3, None))
+        text = c.pop("c_crossattn")
+        made = [apply(call["input"][part], call["timestep"][part], c_crossattn=text[part], **c) for part in parts]
+        return torch.cat(made)
+
+    model.set_model_unet_function_wrapper(cut)
+    with pytest.raises(ValueError, match="hands 3 latents at once to a model with motion, the clip has 4 frames"):
         clip(model)
 
 
