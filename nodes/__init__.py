@@ -1,4 +1,6 @@
-"""ComfyUI's side of the pack: nodes, and the only room that imports ComfyUI."""
+"""The pack's nodes, as ComfyUI asks for them."""
+
+from comfy_api.latest import ComfyExtension
 
 from ..host.files import folders
 from . import (
@@ -27,3 +29,10 @@ NODES = [
     *metrics.NODES,
 ]
 folders.register()
+
+
+class FewShotMotion(ComfyExtension):
+    """The pack as ComfyUI sees it."""
+
+    async def get_node_list(self) -> list:
+        return NODES
