@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension
 
 from ..host.files import folders
 from . import (
+    clips,
     frame_noise,
     inversion,
     masks,
@@ -24,6 +25,7 @@ NODES = [
     *inversion.NODES,
     *repeat_and_slide.NODES,
     *text_to_video_zero.NODES,
+    *clips.NODES,
     *training.NODES,
     *masks.NODES,
     *metrics.NODES,
