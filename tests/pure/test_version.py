@@ -5,10 +5,12 @@ import logging
 import re
 import sys
 import types
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from few_shot_motion.host.version import OLDEST
+
+ROOT = Path(__file__).parents[2]
 
 
 class Guard:
@@ -75,3 +77,15 @@ def test_every_place_that_names_the_oldest_version_names_the_same():
     assert f'requires-comfyui = ">={OLDEST}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     named = re.search(r"ComfyUI (\d+\.\d+(?:\.\d+)?) or newer", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert named and OLDEST.startswith(named[1])
+
+
+def test_requirements_of_a_version_are_its_own_but_for_pins_that_are_replaced():
+    from dev.compat.versions import requirements
+
+    asked = (
+        "comfyui-frontend-package==1.2\ncomfyui_workflow_templates==3\ntorch\n\n#more\npydantic~=2.0\ncomfy-kitchen>=1"
+    )
+    assert requirements(asked) == "comfyui-frontend-package==1.2\ntorch\n#more\npydantic~=2.0\ncomfy-kitchen>=1\n"
+    assert requirements(asked, ("comfy-kitchen==9",)) == (
+        "comfyui-frontend-package==1.2\ntorch\n#more\npydantic~=2.0\ncomfy-kitchen==9\n"
+    )
