@@ -53,7 +53,7 @@ def serve(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def checks(options: argparse.Namespace, comfyui: Path) -> None:
-    """lint, formatting, types, import rules, registry hygiene"""
+    """lint, formatting, types, import rules, registry hygiene, the registry's own checkers (these need git)"""
     environment.install("the checkers", *environment.CHECKS)
     check.run()
 
