@@ -86,6 +86,13 @@ def workflows(options: argparse.Namespace, comfyui: Path) -> None:
     workflows.main()
 
 
+def emblem(options: argparse.Namespace, comfyui: Path) -> None:
+    """draw the registry's icon and banner anew"""
+    from dev import emblem  # needs .venv
+
+    emblem.main()
+
+
 def compare(options: argparse.Namespace, comfyui: Path) -> None:
     """make and measure videos over adapters x prompts x seeds, one table: [--server URL] [--adapters NAME …] [--prompts
     TEXT …] [--seeds N …] …
@@ -106,7 +113,7 @@ STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
             "compat": compat,
             "train-miniature": train_miniature,
-            "workflows": workflows}  # fmt: skip
+            "workflows": workflows, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
 WITH_REST = {"test", "study", "compare", "compat", "train-miniature"}
 
