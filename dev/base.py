@@ -15,15 +15,16 @@ def prepare(folder: Path, checkpoint: Path | None = None) -> str:
     """Make or complete the base directory; returns the checkpoint's name in CheckpointLoaderSimple's list."""
     for name in ("custom_nodes", "models/checkpoints", "input", "output", "user"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _link(ROOT, folder / "custom_nodes" / PACK)
-    _link(MINIATURE, folder / "custom_nodes" / f"{PACK}-miniature")
+    link(ROOT, folder / "custom_nodes" / PACK)
+    link(MINIATURE, folder / "custom_nodes" / f"{PACK}-miniature")
     if checkpoint is None:
         return WEIGHTS.name  # the miniature's package shows ComfyUI where it is
-    _link(checkpoint, folder / "models" / "checkpoints" / checkpoint.name)
+    link(checkpoint, folder / "models" / "checkpoints" / checkpoint.name)
     return checkpoint.name
 
 
-def _link(source: Path, place: Path) -> None:
+def link(source: Path, place: Path) -> None:
+    """Put a file or folder at `place` too, as a link where the system allows one; an earlier link there goes."""
     if place.is_symlink():
         place.unlink()
     try:

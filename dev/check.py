@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from . import registry
 from .interpreter import PYTHON, ROOT
 
 CHECKS = {
@@ -20,5 +21,7 @@ def run() -> None:
         print(f"== {name}", flush=True)
         if subprocess.run([PYTHON, "-m", tool, *arguments], cwd=ROOT).returncode:
             failed.append(name)
+    print("== registry", flush=True)
+    failed += registry.findings()
     if failed:
         sys.exit(f"error: failed: {', '.join(failed)}")

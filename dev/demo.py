@@ -168,8 +168,7 @@ class Demo:
         footage.copy_clips(_fresh(self.input / "clips" / "real_footage"))
         with self.phase("real footage: learn a few steps"):
             graph = prompt.load("train_motion_lamp")
-            prompt.replace_output(graph, "Clips", 1, "a real video")  # no captions beside these files
-            graph[prompt.titled(graph, "Clips")]["class_type"] = "LoadVideoDataSetFromFolder"
+            prompt.set_inputs(graph, "Clips", caption="a real video")  # there are none beside these files
             adapter = self.train("clips/real_footage", "real_footage", graph, steps=FOOTAGE_STEPS)
         with self.phase("real footage: animate a first frame"):
             image = self.client.upload(

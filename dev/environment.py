@@ -27,14 +27,15 @@ def prepare(checkout: Path | None) -> Path:
     return comfyui
 
 
-def install(what: str, *packages: str, requirements: Path | None = None) -> None:
-    """Install once per set of pins."""
+def install(what: str, *packages: str, requirements: Path | None = None, environment: Path = interpreter.VENV) -> None:
+    """Install into an environment, once per set of pins."""
     listed = requirements.read_text(encoding="utf-8") if requirements else ""
     key = hashlib.sha256("\n".join([*packages, listed]).encode()).hexdigest()
-    stamp = interpreter.VENV / "few-shot-motion" / key
+    stamp = environment / "few-shot-motion" / key
     if stamp.exists():
         return
     print(f"Installing {what} (a few minutes, the first time only)", flush=True)
-    interpreter.pip(what, "install", *packages, *(("-r", requirements) if requirements else ()))
+    files = ("-r", requirements) if requirements else ()
+    interpreter.pip(what, "install", *packages, *files, python=interpreter.python_of(environment))
     stamp.parent.mkdir(exist_ok=True)
     stamp.touch()

@@ -11,7 +11,7 @@ from .trouble import Trouble
 ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".dev"  # everything fetched, made or written by these commands
 VENV = ROOT / ".venv"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+_PACKAGES = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
 def make() -> None:
@@ -26,9 +26,39 @@ def make() -> None:
         )
 
 
-def pip(what: str, *arguments: str | Path) -> None:
-    """Run the environment's pip with the user's own settings; `what` names the thing in the message when it fails."""
-    done = _run(PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments)
+def overlay(folder: Path) -> Path:
+    """Make an environment in `folder` that sees all of `.venv` behind its own packages; returns its Python.
+
+    For what differs in a few packages: another set of ComfyUI's requirements without PyTorch a second time.
+    """
+    python = python_of(folder)
+    if not python.exists():
+        made = _run(PYTHON, "-m", "venv", "--without-pip", folder)  # .venv's pip is seen there, and installs there
+        if made.returncode:
+            raise Trouble(f"Python could not make {folder}: {_last_words(made)}")
+        behind, own = (answer(there, "-c", _PACKAGES) for there in (PYTHON, python))
+        Path(own, "behind.pth").write_text(f"{behind}\n", encoding="utf-8")
+    return python
+
+
+def answer(python: Path, *arguments: str | Path) -> str:
+    """What a Python prints."""
+    done = _run(python, *arguments)
+    if done.returncode:
+        raise Trouble(f"{python} failed: {_last_words(done)}")
+    return done.stdout.strip()
+
+
+def python_of(environment: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def pip(what: str, *arguments: str | Path, python: Path | None = None) -> None:
+    """Run an environment's pip, `.venv`'s unless another is named, with the user's own pip settings; `what` names the
+    thing in the message when it fails.
+    """
+    done = _run(python or PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments)
     if done.returncode:
         log = STATE / "pip.log"
         log.parent.mkdir(exist_ok=True)
@@ -38,6 +68,9 @@ def pip(what: str, *arguments: str | Path) -> None:
             "disk space left, "
             f"then run the same command again; all pip said is in {log}"
         )
+
+
+PYTHON = python_of(VENV)
 
 
 def enter() -> None:

@@ -66,12 +66,3 @@ def add_frame_saver(prompt: Prompt, title: str, prefix: str) -> str:
         "inputs": {"images": node["inputs"]["images"], "filename_prefix": prefix},
     }
     return "frames"
-
-
-def replace_output(prompt: Prompt, title: str, slot: int, value: Any) -> None:
-    """Whoever took this output of a node takes a plain value instead."""
-    key = titled(prompt, title)
-    for node in prompt.values():
-        for there, link in node["inputs"].items():
-            if link == [key, slot]:
-                node["inputs"][there] = value

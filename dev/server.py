@@ -37,10 +37,10 @@ class Server:
 
 
 @contextmanager
-def running(comfyui: Path, base: Path, threads: int | None = None) -> Iterator[Server]:
+def running(comfyui: Path, base: Path, threads: int | None = None, python: Path = PYTHON) -> Iterator[Server]:
     """Start ComfyUI over a prepared base directory on a free port, wait until it answers, and end it whatever happens.
 
-    `threads`: how many of the CPU's it may compute with, all where nothing is said.
+    `threads`: how many of the CPU's it may compute with, all where nothing is said. `python`: whose packages it sees.
     """
     port = _free_port()
     log = base / "server.log"
@@ -49,7 +49,7 @@ def running(comfyui: Path, base: Path, threads: int | None = None) -> Iterator[S
                  "sqlite:///:memory:",
         "--dont-print-server", *([] if has_accelerator() else ["--cpu"]),
     ]  # fmt: skip
-    command = [str(word) for word in (PYTHON, comfyui / "main.py", *arguments)]
+    command = [str(word) for word in (python, comfyui / "main.py", *arguments)]
     # The log keeps what was printed last; thread pools that busy-wait starve each other.
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "passive"}
     if threads:

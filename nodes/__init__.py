@@ -1,8 +1,11 @@
 """The nodes, as ComfyUI lists them, and the folders of models they read."""
 
+from comfy_api.latest import ComfyExtension
+
 from ..host.files import folders
 from ..host.metrics import video_features
 from . import (
+    clips,
     frame_noise,
     inversion,
     masks,
@@ -23,9 +26,17 @@ NODES = [
     *inversion.NODES,
     *repeat_and_slide.NODES,
     *text_to_video_zero.NODES,
+    *clips.NODES,
     *training.NODES,
     *masks.NODES,
     *metrics.NODES,
 ]
 folders.register()
 video_features.register()
+
+
+class FewShotMotion(ComfyExtension):
+    """The pack as ComfyUI sees it."""
+
+    async def get_node_list(self) -> list:
+        return NODES

@@ -13,11 +13,13 @@ def train_motion_lamp() -> Graph:
            "height in **Train**).",
            "**Save adapter**: the name under which *Load Motion Adapter* will list the motion.")  # fmt: skip
     checkpoint = g.add("CheckpointLoaderSimple", "Checkpoint", (0, 350), (400, 102))
-    clips = g.add("LoadVideoTextDataSetFromFolder", "Clips", (0, 540), (400, 106))
-    captions = g.add("CLIPTextEncode", "Captions", (480, 540), (320, 106), clip=checkpoint["CLIP"], text=clips["texts"])
+    clips = g.add("FSM_LoadClips", "Clips", (0, 540), (400, 120))
+    captions = g.add(
+        "CLIPTextEncode", "Captions", (480, 540), (320, 106), clip=checkpoint["CLIP"], text=clips["captions"]
+    )
     train = g.add("FSM_TrainMotionLoRA", "Train", (900, 60), (400, 600), model=checkpoint["MODEL"],
-                  vae=checkpoint["VAE"], clips=clips["videos"], positive=captions["CONDITIONING"],
-                  captions=clips["texts"])  # fmt: skip
+                  vae=checkpoint["VAE"],
+                  clips=clips["clips"], positive=captions["CONDITIONING"], captions=clips["captions"])  # fmt: skip
     g.add("FSM_SaveMotionAdapter", "Save adapter", (1400, 60), (380, 160), adapter=train["adapter"])
     g.add("LossGraphNode", "Loss graph", (1400, 320), (380, 340), loss=train["loss_map"])
     g.group("Clips and captions", -20, 270, 840, 410)

@@ -19,8 +19,8 @@ def train_motion_masks() -> Graph:
            "**Masks**: a folder with a video per clip, of the clip's name and length, white where the subject is.",
            _TRAIN)  # fmt: skip
     checkpoint, clips = _sources(g)
-    masks = g.add("LoadVideoDataSetFromFolder", "Masks", (0, 800), (400, 80))
-    pictures = g.add("GetVideoComponents", "Mask frames", (480, 800), (320, 110), video=masks["videos"])
+    masks = g.add("FSM_LoadClips", "Masks", (0, 800), (400, 120), folder="my_masks")
+    pictures = g.add("GetVideoComponents", "Mask frames", (480, 800), (320, 110), video=masks["clips"])
     mask = g.add("ImageToMask", "White is subject", (480, 970), (320, 60), image=pictures["images"])
     _learn(g, checkpoint, clips, mask["MASK"])
     g.group("Masks", -20, 720, 840, 340)
@@ -37,7 +37,7 @@ def masks_from_background_removal() -> Graph:
            _TRAIN)  # fmt: skip
     checkpoint, clips = _sources(g)
     model = g.add("LoadBackgroundRemovalModel", "Background model", (0, 800), (400, 80))
-    pictures = g.add("GetVideoComponents", "Clip frames", (480, 800), (320, 110), video=clips["videos"])
+    pictures = g.add("GetVideoComponents", "Clip frames", (480, 800), (320, 110), video=clips["clips"])
     mask = g.add(
         "RemoveBackground",
         "Find the subject",
@@ -106,14 +106,16 @@ def animate_over_background() -> Graph:
 
 def _sources(g: Graph) -> tuple[Node, Node]:
     checkpoint = g.add("CheckpointLoaderSimple", "Checkpoint", (0, 400), (400, 102))
-    return checkpoint, g.add("LoadVideoTextDataSetFromFolder", "Clips", (0, 570), (400, 106))
+    return checkpoint, g.add("FSM_LoadClips", "Clips", (0, 570), (400, 120))
 
 
 def _learn(g: Graph, checkpoint: Node, clips: Node, masks: Link) -> None:
-    captions = g.add("CLIPTextEncode", "Captions", (480, 570), (320, 106), clip=checkpoint["CLIP"], text=clips["texts"])
+    captions = g.add(
+        "CLIPTextEncode", "Captions", (480, 570), (320, 106), clip=checkpoint["CLIP"], text=clips["captions"]
+    )
     train = g.add("FSM_TrainMotionLoRA", "Train", (900, 60), (400, 700), model=checkpoint["MODEL"],
-                  vae=checkpoint["VAE"], clips=clips["videos"], positive=captions["CONDITIONING"],
-                  captions=clips["texts"], masks=masks)  # fmt: skip
+                  vae=checkpoint["VAE"],
+                  clips=clips["clips"], positive=captions["CONDITIONING"], captions=clips["captions"], masks=masks)  # fmt: skip
     g.add("FSM_SaveMotionAdapter", "Save adapter", (1400, 60), (380, 160), adapter=train["adapter"])
     g.add("LossGraphNode", "Loss graph", (1400, 320), (380, 340), loss=train["loss_map"])
     g.group("Clips and captions", -20, 320, 840, 380)

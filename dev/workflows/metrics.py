@@ -13,22 +13,22 @@ def measure_clip() -> Graph:
            "**CLIP**: a file with both towers of CLIP, in *models/clip_vision*.",
            "**Optical flow**: RAFT, in *models/optical_flow*; delete the node, and a flow is computed that needs no "
            "model.")  # fmt: skip
-    videos = g.add("LoadVideoTextDataSetFromFolder", "Videos", (0, 370), (400, 106))
+    videos = g.add("FSM_LoadClips", "Videos", (0, 370), (400, 120))
     flow = g.add("OpticalFlowLoader", "Optical flow", (0, 560), (400, 60))
     clip = g.add(
         "FSM_ClipVideoMetrics",
         "CLIP",
         (480, 60),
         (400, 330),
-        videos=videos["videos"],
-        prompts=videos["texts"],
+        videos=videos["clips"],
+        prompts=videos["captions"],
         table="clip",
     )
-    warp = g.add("FSM_WarpingError", "Flicker", (480, 480), (400, 290), videos=videos["videos"],
+    warp = g.add("FSM_WarpingError", "Flicker", (480, 480), (400, 290), videos=videos["clips"],
                  optical_flow=flow["OPTICAL_FLOW"],
                  table="flicker")  # fmt: skip
     jump = g.add(
-        "FSM_FirstFrameJump", "First frame", (480, 860), (400, 220), videos=videos["videos"], table="first_frame"
+        "FSM_FirstFrameJump", "First frame", (480, 860), (400, 220), videos=videos["clips"], table="first_frame"
     )
     for y, title, source in ((60, "CLIP curves", clip["curves"]), (340, "Flow", warp["picture"]),
                              (620, "Flicker curves", warp["curves"]),
@@ -49,13 +49,13 @@ def measure_fvd() -> Graph:
            "**Distance**: I3D's weights, in *models/i3d*; and how many frames of every video are compared.",
            "**Distance**: under *keep_reference_as* the real set's numbers are kept; next time choose them as "
            "*kept_reference*, without **Real**.")  # fmt: skip
-    generated = g.add("LoadVideoDataSetFromFolder", "Generated", (0, 370), (400, 60), folder="my_clips")
-    real = g.add("LoadVideoDataSetFromFolder", "Real", (0, 510), (400, 60), folder="real_clips")
-    fvd = g.add("FSM_FrechetVideoDistance", "Distance", (480, 60), (420, 440), videos=generated["videos"],
-                reference=real["videos"],
+    generated = g.add("FSM_LoadClips", "Generated", (0, 370), (400, 120), folder="my_clips")
+    real = g.add("FSM_LoadClips", "Real", (0, 570), (400, 120), folder="real_clips")
+    fvd = g.add("FSM_FrechetVideoDistance", "Distance", (480, 60), (420, 440), videos=generated["clips"],
+                reference=real["clips"],
                 table="fvd")  # fmt: skip
     g.add("PreviewImage", "Both sets", (980, 60), (480, 300), images=fvd["picture"])
-    g.group("Two sets", -20, 290, 440, 300)
+    g.group("Two sets", -20, 290, 440, 420)
     g.group("How far apart", 460, -20, 460, 610)
     g.group("What was compared", 960, -20, 520, 610)
     return g

@@ -33,7 +33,6 @@ def client(server):
 
     clips.write_training_set(server.base / "input" / "clips", MOTION, count=3, frames=FRAMES)
     clips.write_training_set(server.base / "input" / "two clips", MOTION, count=2, frames=FRAMES)
-    (server.base / "input" / "nothing").mkdir()
     picture = io.BytesIO()
     Image.fromarray(world.draw(world.Scene("red", "ball", "grass"), world.State(4.0, 8.0))).save(picture, "png")
     server.client.upload("ball.png", picture.getvalue())
@@ -251,7 +250,6 @@ def test_adapter_files_that_cannot_be_used(client, adapter, adapters, name, mess
     [
         ({"frames": 12}, "Clip 1 has 8 frames, 12 are needed: use longer clips or fewer frames."),
         ({"folder": "mixed sizes"}, "The clips have different sizes (64x64, 128x128): set width and height"),
-        ({"folder": "nothing"}, "No video files found"),
         (
             {"captions of": "two clips"},
             "There are 3 clips and 2 captions: give one caption per clip, or a single one for all.",
@@ -271,7 +269,7 @@ def test_trainings_that_cannot_be_done(client, server, adapters, inputs, message
     captions_of = inputs.get("captions of")
     prompt = training(name="bad", steps=2, **{key: value for key, value in inputs.items() if key != "captions of"})
     if captions_of:
-        prompt["captions"] = {"class_type": "LoadVideoTextDataSetFromFolder", "inputs": {"folder": captions_of}}
+        prompt["captions"] = {"class_type": "FSM_LoadClips", "inputs": {"folder": captions_of}}
         workflows.set_inputs(prompt, "Captions", text=["captions", 1])
     with pytest.raises(PromptFailed) as caught:
         client.run(prompt)

@@ -14,6 +14,7 @@ HOST = {
     "comfy_api",
     "comfy_extras",
     "comfy_execution",
+    "comfyui_version",
     "folder_paths",
     "node_helpers",
     "nodes",
@@ -31,7 +32,7 @@ RULES = {
         PURE | HOST | {"safetensors", "numpy", "PIL", "av"},
     ),
     "nodes": ({"host", "motion_modules", "samplers", "training", "metrics"}, PURE | HOST),
-    "__init__": ({"nodes"}, {"comfy_api"}),
+    "__init__": ({"nodes", "host"}, set()),
 }
 
 
