@@ -103,7 +103,7 @@ def compare(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def compat(options: argparse.Namespace, comfyui: Path) -> None:
-    """run four workflows on every supported ComfyUI, one table (docs/versions.md); beside other packs: [--beside DIR …]"""
+    """run four workflows on every supported ComfyUI: docs/versions.md; beside other packs: [--beside DIR …]"""
     from dev.compat import command  # needs .venv
 
     command.run(comfyui, options.rest)

@@ -54,7 +54,9 @@ def _comfy(folder: Path, command: str) -> str:
 
 
 def _guard(comfyui: Path, version: versions.Version) -> tuple[bool, str]:
-    """Whether comfy-import-guard finds the packs in a ComfyUI folder safe on a version, warnings counted, and its words."""
+    """Whether comfy-import-guard finds the packs in a ComfyUI folder safe on a version, warnings counted, and its
+    words.
+    """
     cache = FOLDER / version.name
     core = cache / "ComfyUI"
     if not (core / ".git").exists():

@@ -167,7 +167,8 @@ KINDS = {
                                       "reference_groups:STRING?",
                                       {"i3d": "i3d_pretrained_400.pt", "frames": 16, "kept_reference": "none",
                                        "keep_reference_as": "",
-                                       "resamples": 100, "table": ""},
+                                       "resamples": 100, "table": "", "resize": "original (TF1)",
+                                       "frame_choice": "the first", "crop": "whole picture"},
                                       "fvd:FLOAT group_mean:FLOAT group_spread:FLOAT report:STRING picture:IMAGE"),
 }  # fmt: skip
 SEEDS = {"seed", "noise_seed"}  # behind a seed's value the browser keeps what is done with it after a run

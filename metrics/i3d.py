@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIDE = 224  # px
 LEAST_FRAMES = 9  # fewer leave one time step, and the last pooling takes two
 FEATURES = 400
 
@@ -107,14 +106,6 @@ class I3D(nn.Module):
             x = self.get_submodule(f"Mixed_{name}")(x)
         x = F.avg_pool3d(x, (2, 7, 7), stride=1)
         return self.logits.conv3d(x)[..., 0, 0].mean(dim=2)
-
-
-def to_input(video: Tensor) -> Tensor:
-    """f c h w in [0, 1] => 1 c f 224 224 in [-1, 1]: bilinear without antialiasing, aspect ignored, as the distance's
-    own code does.
-    """
-    video = F.interpolate(video.float(), (SIDE, SIDE), mode="bilinear", align_corners=False)
-    return (video * 2 - 1).movedim(0, 1)[None]
 
 
 # ---------------------------------------------------------------------------------------------------- weights

@@ -76,11 +76,9 @@ def homography_error(video: Tensor, flow: Flow, tick: Callable[[], None] = lambd
 
     After the recurrent paper's evaluation code, to stand beside its table and nothing else: it says little about
     motion. There the homography comes from ORB features and RANSAC, here from the flow, by least squares that put less
-    and less weight on what does not fit.
+    and less weight on what does not fit. Raises ValueError for a single frame, and where kornia is not installed.
     """
-    from kornia.geometry.homography import find_homography_dlt_iterated
-    from kornia.geometry.transform import warp_perspective
-
+    find_homography, warp_perspective = _kornia()
     _check_pairs(video)
     h, w = video.shape[-2:]
     y, x = torch.meshgrid(torch.linspace(0, h - 1, 24), torch.linspace(0, w - 1, 24), indexing="ij")
@@ -89,7 +87,7 @@ def homography_error(video: Tensor, flow: Flow, tick: Callable[[], None] = lambd
     for frame, following in zip(video[:-1, None], video[1:, None], strict=True):
         forward = flow(frame, following)
         moved, there = (x[0, :, places[:, 1].long(), places[:, 0].long()].T for x in (forward, inside(forward)))
-        homography = find_homography_dlt_iterated(
+        homography = find_homography(
             places[None].double(), (places + moved)[None].double(), there[None, :, 0].double(), 1.0, 10
         )
         warped = warp_perspective(frame.double(), homography, (h, w), align_corners=True)
@@ -103,3 +101,16 @@ def _check_pairs(video: Tensor) -> None:
         raise ValueError(
             "A warping error compares each frame with the next, this video has a single one: make longer ones."
         )
+
+
+def _kornia() -> tuple[Callable, Callable]:
+    """What fits a homography and what moves a picture by one; ComfyUI counts kornia among what it can do without."""
+    try:
+        from kornia.geometry.homography import find_homography_dlt_iterated
+        from kornia.geometry.transform import warp_perspective
+    except ImportError as error:
+        raise ValueError(
+            f"The homography variant fits its homographies with kornia, which is not there ({error}): install it with "
+            "ComfyUI's requirements, or choose Lai et al."
+        ) from error
+    return find_homography_dlt_iterated, warp_perspective

@@ -61,7 +61,8 @@ FORMS = {
     # softmax.
     "official": Form(("first", "former"), torch.relu, aliased=True),
     FIRST_AND_MEMORY: Form(("first",), torch.relu, aliased=True),
-    # The paper's equations, bounded by tanh, W_hh and W_zh begun at random.
+    # After the paper's equations. They leave f and g open: f is tanh, g is left out; z_i is what the attention of the
+    # frame before gave, as in the release. W_hh and W_zh begin at random: from the paper's zeros only b_a would learn.
     "paper": Form(("first",), torch.tanh, readout=True),
 }
 

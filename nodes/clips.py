@@ -14,7 +14,8 @@ class LoadClips(io.ComfyNode):
             node_id="FSM_LoadClips",
             display_name="Load Clips from Folder",
             category=CATEGORY,
-            description="Loads the videos of a folder as a list, each with its caption: training clips for Train Motion "
+            description="Loads the videos of a folder as a list, each with its caption: training clips for Train "
+                        "Motion "
                         "LoRA, or videos to measure.",
             search_aliases=["load videos", "video folder", "dataset", "training clips", "captions"],
             inputs=[

@@ -46,7 +46,10 @@ _PRESET = (
     "exact: the paper, 50 calls of the model per new frame. balanced: 20. fast: 5. custom: as set below. Presets set "
     "steps, resample, resample_start, resample_end and new_frames."
 )
-_SEED = "Seed of all noise; a longer clip begins like a shorter one. The next clip of a batch takes the next seed."
+_SEED = (
+    "Seed of all noise; the next clip of a batch takes the next seed. With one new frame per slide and context 0 a "
+    "longer clip begins like a shorter one."
+)
 _CFG = "Classifier-free guidance, 1 is off. The paper takes 9."
 _QUEUE = "How new frames become known: as latents (the paper), or decoded and encoded again (its code; needs the VAE)."
 _SCHEDULER = (

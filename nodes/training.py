@@ -24,8 +24,8 @@ _METHOD = (
     "it."
 )
 _FRAMES = "Frames of a training clip; longer videos are cut at random places."
-_STEPS = "Training steps. The paper takes 30,000 at its learning rate."
-_LEARNING_RATE = "AdamW's step. The paper's 3e-5 needs its 30,000 steps."
+_STEPS = "Training steps. LAMP's code takes 30,000 at the paper's learning rate."
+_LEARNING_RATE = "AdamW's step. The paper's 3e-5 goes with its code's 30,000 steps."
 _RANK = "Size of the adapter: thin matrices of this rank; 0 trains whole ones, as the paper does (0.5 GB for SD 1.x)."
 _SEED = "Seed of the layers and of every step."
 _NAME = "Under this name a cancelled or resumable run is kept in output/motion_adapters."
@@ -70,7 +70,7 @@ _SPLIT_WEIGHT = "Split layers: weight of the loss that teaches them where the su
 _LR_SCHEDULE = "How the learning rate runs: constant, or up during the first tenth of the steps and then down to 0."
 _RECURRENCE = (
     "Recurrent only: fixed is the repaired memory. official is the release's, whose memory provably never learns. "
-    "paper: the paper's equations."
+    "paper: after the paper's equations, begun at random where its zeros could not learn."
 )
 _MOTION_CONVOLUTIONS = (
     "Recurrent only: LAMP's convolutions over the frames beside the memory. The paper has none; with them a few clips "

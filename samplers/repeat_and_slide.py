@@ -24,9 +24,7 @@ Sample = Callable[
 
 
 def seeded_noise(seed: int) -> Noise:
-    """Noise in the order it is asked for, drawn on the CPU: the same on every device, and a longer clip begins like a
-    shorter one.
-    """
+    """Noise in the order it is asked for, drawn on the CPU: the same on every device."""
     generator = torch.Generator().manual_seed(seed)
     return lambda role, like: torch.randn(like.shape, generator=generator).to(like)
 

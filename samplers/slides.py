@@ -28,7 +28,9 @@ def plan_slides(known: Sequence[bool], window: int, context: int, new_frames: in
 
     A prefix of known frames is prediction (one of them: image to video), anything else infilling. Each slide shows the
     model up to `context` known frames before the first unknown one; a known frame after it is shown as well where the
-    window reaches that far. Raises ValueError for what cannot be done.
+    window reaches that far. No window looks beyond the clip's end: where it holds more than the context and one new
+    frame, the last ones lie further back, so only with those a longer clip's slides begin like a shorter one's. Raises
+    ValueError for what cannot be done.
     """
     if window <= context:
         raise ValueError(

@@ -16,25 +16,47 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
 
 
 def match_statistics(latents: Tensor) -> Tensor:
-    """All frames with the first frame's mean and spread, `f c h w`; the first is returned as it is."""
-    return torch.cat([latents[:1], adain(latents[1:], latents[:1])]) if len(latents) > 1 else latents
+    """All frames with the first frame's mean and spread, `f c h w`, or of a video model's clips `b c f h w` each clip's
+    with its own first frame's; the first is returned as it is.
+
+    Computed in fp32. Raises ValueError for another shape, and for values that are no numbers.
+    """
+    if latents.is_nested or latents.ndim not in (4, 5):  # nested: pictures and sound in one
+        raise ValueError(
+            f"Frames are matched in latents of pictures, this latent has the shape {tuple(latents.shape)}"
+            f"{' and sound beside it' if latents.is_nested else ''}: give one of 4 dimensions, or a video model's of 5."
+        )
+    _check_numbers(latents)
+    frames = latents.movedim(2, 0) if latents.ndim == 5 else latents
+    if len(frames) < 2:
+        return latents
+    matched = torch.cat([frames[:1], adain(frames[1:].float(), frames[:1].float()).to(frames)])
+    return matched.movedim(0, 2) if latents.ndim == 5 else matched
 
 
 def match_histograms(images: Tensor) -> Tensor:
     """All frames with the first frame's histogram, per colour, in 256 levels: `f h w c` in [0, 1] -> same.
 
-    LAMP's release: each level becomes the first frame's level at the same place of the cumulative histogram.
+    LAMP's release: each level becomes the first frame's level at the same place of the cumulative histogram. Values
+    beyond 0 and 1 count as those, as in every saved picture; a fourth channel is transparency, which stays. Raises
+    ValueError for values that are no numbers.
     """
-    levels = (images * 255).to(torch.uint8)
-    frames, _, _, channels = images.shape
-    out = levels.clone()
-    for c in range(channels):
-        target = _cumulative(levels[0, ..., c])
-        for f in range(1, frames):
+    _check_numbers(images)
+    levels = (images[..., :3].clamp(0, 1) * 255).to(torch.uint8)
+    out = images.clone()
+    for c in range(levels.shape[-1]):
+        target = _cumulative(levels[:1, ..., c])
+        for f in range(1, len(levels)):
             table = torch.searchsorted(target, _cumulative(levels[f, ..., c])).clamp(max=255)
-            out[f, ..., c] = table[levels[f, ..., c].long()].to(torch.uint8)
-    matched = out.to(images.dtype) / 255
-    return torch.cat([images[:1], matched[1:]])
+            out[f, ..., c] = table[levels[f, ..., c].long()].to(torch.uint8).float() / 255
+    return out
+
+
+def _check_numbers(clip: Tensor) -> None:
+    if not clip.isfinite().all():
+        raise ValueError(
+            "The clip to match holds values that are no numbers (NaN or infinite): check the nodes that made it."
+        )
 
 
 def _cumulative(levels: Tensor) -> Tensor:

@@ -15,7 +15,10 @@ _SENTENCE = "Few-Shot Motion needs ComfyUI"
 
 
 def run(comfyui: Path, words: list[str]) -> None:
-    """Without words: all versions, written to docs/versions.md. `--beside DIR …`: that ComfyUI with other packs in it."""
+    """Without words: all versions, written to docs/versions.md.
+
+    `--beside DIR …`: that ComfyUI with other packs in it.
+    """
     parser = argparse.ArgumentParser(prog="python3 dev compat", allow_abbrev=False)
     parser.add_argument("--beside", nargs="+", type=Path, metavar="DIR", help="folders of other packs")
     options = parser.parse_args(words)
@@ -73,24 +76,28 @@ def page(table: str, refused: str) -> str:
     machine = f"Python {platform.python_version()}, PyTorch {version('torch')}, on a CPU"
     return f"""# Versions
 
-ComfyUI {versions.OLDEST.name} to {versions.NEWEST.name} is supported. Made by `python3 dev compat`: each version is a real server with the packages
-its own requirements name, runs four of the shipped workflows with the miniature, and a plain image before and after them. {machine}. The digits are
-the beginning of the SHA-256 of all frames, for the training of the adapter's tensors: bit-equal in every row.
+ComfyUI {versions.OLDEST.name} to {versions.NEWEST.name} is supported. Made by `python3 dev compat`: each version is a
+real server with the packages its own requirements name, runs four of the shipped workflows with the miniature, and a
+plain image before and after them. {machine}. The digits are the beginning of the SHA-256 of all frames, for the
+training of the adapter's tensors: bit-equal in every row.
 
 {table}
-The releases are those that an archive on the Python package index carries; the ones between them were not tried. No GPU was.
+The releases are those that an archive on the Python package index carries; the ones between them were not tried. No
+GPU was.
 
 On ComfyUI {versions.REFUSED.name} the log says, and nothing is registered:
 
 > {refused}
 
-{versions.OLDEST.name} is the first that can load a model a second time (`clone(force_deepcopy=True)`), which training needs. What one of the supported
-versions lacks is bridged: 0.26 and 0.27 have no node for a folder of videos, so the workflows use Load Clips from Folder, the pack's own.
+{versions.OLDEST.name} is the first that can load a model a second time (`clone(force_deepcopy=True)`), which training
+needs. What one of the supported versions lacks is bridged: 0.26 and 0.27 have no node for a folder of videos, so the
+workflows use Load Clips from Folder, the pack's own.
 
 ## Beside other packs
 
     python3 dev compat --beside DIR …
 
-starts ComfyUI with folders of other packs in it and compares with the pack alone: the clips above and core's image must be bit-equal, and every
-node of theirs must declare what it declares without us. What those packs require must be in `.venv`. None of them is part of this repository.
+starts ComfyUI with folders of other packs in it and compares with the pack alone: the clips above and core's image
+must be bit-equal, and every node of theirs must declare what it declares without us. What those packs require must be
+in `.venv`. None of them is part of this repository.
 """

@@ -17,7 +17,8 @@ import testset
 import torch
 import world
 from few_shot_motion.metrics.frechet import frechet_distance, statistics
-from few_shot_motion.metrics.i3d import LEAST_FRAMES, load_i3d, to_input
+from few_shot_motion.metrics.i3d import LEAST_FRAMES, load_i3d
+from few_shot_motion.metrics.i3d_input import HALF_PIXEL, View, to_input
 from safetensors.torch import load_file
 from testset import Case, state_features
 
@@ -84,11 +85,13 @@ def distance(made: np.ndarray, exact: np.ndarray) -> float:
 
 
 def video_features(clips: Iterable[np.ndarray]) -> np.ndarray:
-    """What DeepMind's I3D makes of clips uint8 (f, h, w, 3): a row of 400 numbers each."""
-    network = load_i3d(load_file(i3d_weights.prepare()))
+    """What DeepMind's I3D makes of clips uint8 (f, h, w, 3), resized with half-pixel centres: a row of 400 numbers
+    each.
+    """
+    network, view = load_i3d(load_file(i3d_weights.prepare())), View(SHORT, HALF_PIXEL)
     with torch.inference_mode():
         return torch.cat(
-            [network(to_input(torch.from_numpy(clip).movedim(-1, 1).float() / 255)) for clip in clips]
+            [network(to_input(torch.from_numpy(clip).movedim(-1, 1).float() / 255, view)) for clip in clips]
         ).numpy()
 
 

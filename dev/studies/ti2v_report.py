@@ -36,8 +36,8 @@ _SECTIONS = (
         """## The paper's ablation
 
 One exact frame, eight new ones, window 8, all eight motions, 10 steps, cfg 1. *distance*: Fréchet distance of place,
-size and colour per frame to the 256 clips of the test set; *FVD*: the same of I3D's features. Lower is better;
-*drawn* are as many clips of the test set itself, and fewer clips are further away.
+size and colour per frame to the 256 clips of the test set; *FVD*: the same of I3D's features, frames resized with
+half-pixel centres. Lower is better; *drawn* are as many clips of the test set itself, and fewer clips are further away.
 
 The paper finds inversion far better than none, and resampling better again. Here that depends on how firmly the model
 holds its frames together. This prior's convolutions over frames were trained on eight motions at every noise level:

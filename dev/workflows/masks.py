@@ -115,7 +115,8 @@ def _learn(g: Graph, checkpoint: Node, clips: Node, masks: Link) -> None:
     )
     train = g.add("FSM_TrainMotionLoRA", "Train", (900, 60), (400, 700), model=checkpoint["MODEL"],
                   vae=checkpoint["VAE"],
-                  clips=clips["clips"], positive=captions["CONDITIONING"], captions=clips["captions"], masks=masks)  # fmt: skip
+                  clips=clips["clips"], positive=captions["CONDITIONING"], captions=clips["captions"],
+                  masks=masks)  # fmt: skip
     g.add("FSM_SaveMotionAdapter", "Save adapter", (1400, 60), (380, 160), adapter=train["adapter"])
     g.add("LossGraphNode", "Loss graph", (1400, 320), (380, 340), loss=train["loss_map"])
     g.group("Clips and captions", -20, 320, 840, 380)

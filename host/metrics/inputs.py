@@ -9,6 +9,8 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from ...metrics.i3d_input import View
+
 _REMEMBERED = 8  # first frames, for a picture
 
 
@@ -20,15 +22,17 @@ def clips_input(name: str, tooltip: str, optional: bool = False):
 class Videos:
     """Iterates over a list of VIDEOs and IMAGE batches as `f c h w` in [0, 1], and knows afterwards what it has seen.
 
-    Raises ValueError where sizes differ, or values are no numbers, or a video is shorter than `least`.
+    With a view only its frames, and as many are needed. Raises ValueError where sizes differ, or values are no
+    numbers, or a video is shorter than `least`.
     """
 
-    def __init__(self, clips: list, what: str = "videos", least: int = 1, cut: int = 0):
+    def __init__(self, clips: list, what: str = "videos", least: int = 1, view: View | None = None):
         if not clips:
             raise ValueError(
                 f"There are no {what} to measure: connect a list of videos, or image batches of one video each."
             )
-        self.clips, self.what, self.least, self.cut = clips, what, least, cut
+        self.clips, self.what, self.view = clips, what, view
+        self.least = view.frames if view else least
         self.sizes: Counter[str] = Counter()
         self.frames: Counter[int] = Counter()
         self.rates: Counter[str] = Counter()
@@ -50,12 +54,12 @@ class Videos:
             components = clip.get_components()
             images = components.images
             self.rates[f"{float(components.frame_rate):g}"] += 1
-        images = images[: self.cut or None, ..., :3]
         size = f"{images.shape[2]}x{images.shape[1]}"
         if len(images) < self.least:
             raise ValueError(
                 f"Number {i + 1} of the {self.what} has {len(images)} frames, {self.least} are needed: use longer ones."
             )
+        images = images[self.view.places(len(images)) if self.view else slice(None), ..., :3]
         if not torch.isfinite(images).all():
             raise ValueError(
                 f"Number {i + 1} of the {self.what} holds values that are no numbers (NaN or infinite): check the "
@@ -82,8 +86,8 @@ class Videos:
         """Behind a whole iteration: count, frames, size, range, rate."""
         frames = " or ".join(str(n) for n in sorted(self.frames))
         rate = f", {' or '.join(self.rates)} frames per second" if self.rates else ""
-        first = f" (the first {self.cut} of each)" if self.cut else ""
-        return f"{self.what}: {len(self)} of {frames} frames{first}, {next(iter(self.sizes))}, RGB in [0, 1]{rate}"
+        which = f" ({self.view.which} of each)" if self.view else ""
+        return f"{self.what}: {len(self)} of {frames} frames{which}, {next(iter(self.sizes))}, RGB in [0, 1]{rate}"
 
 
 class Progress:

@@ -3,7 +3,7 @@ keep.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import comfy.model_management
@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...metrics.i3d import I3D, is_standard, load_i3d, to_input
+from ...metrics.i3d import I3D, is_standard, load_i3d
+from ...metrics.i3d_input import HALF_PIXEL, View, to_input
 from ...motion_modules.adapter import write_whole
 from ..files import folders
 from ..files.weights_file import fingerprint, read_tensors, stamp
@@ -31,7 +32,7 @@ class FeatureSet:
     features: Tensor
     groups: list[str]
     network: str
-    frames: int
+    view: View
     description: str
 
 
@@ -74,7 +75,7 @@ def load_network(name: str) -> Network:
     return Network(patcher, mark, f"network: I3D, {file.name}, sha256 {mark}, {known}, fp32")
 
 
-def features_of(clips: Videos, groups: list[str], network: Network, progress: Progress) -> FeatureSet:
+def features_of(clips: Videos, groups: list[str], network: Network, view: View, progress: Progress) -> FeatureSet:
     """Raises ValueError where the groups are not one per video."""
     if groups and len(groups) != len(clips):
         raise ValueError(
@@ -85,14 +86,14 @@ def features_of(clips: Videos, groups: list[str], network: Network, progress: Pr
     found = []
     with _full_precision():
         for video in clips:
-            found.append(_see(model, video, device))
+            found.append(_see(model, video, view, device))
             progress.tick()
-    return FeatureSet(torch.cat(found), groups, network.fingerprint, clips.cut, clips.describe())
+    return FeatureSet(torch.cat(found), groups, network.fingerprint, view, clips.describe())
 
 
 @torch.inference_mode()
-def _see(model: I3D, video: Tensor, device: torch.device) -> Tensor:
-    return model(to_input(video.to(device))).float().cpu()
+def _see(model: I3D, video: Tensor, view: View, device: torch.device) -> Tensor:
+    return model(to_input(video.to(device), view)).float().cpu()
 
 
 class _full_precision:  # noqa: N801 - reads like torch's own context managers
@@ -128,7 +129,7 @@ def keep(name: str, found: FeatureSet) -> None:
     """Write output/video_features/<name>.safetensors; it takes its name when it is whole."""
     metadata = {
         "network": found.network,
-        "frames": str(found.frames),
+        **{name: str(value) for name, value in asdict(found.view).items()},
         "groups": json.dumps(found.groups),
         "description": found.description,
     }
@@ -141,8 +142,8 @@ def stamps(network: str, name: str) -> str:
     return f"{stamp(Path(path) if path else None)} {stamp(_file(name))}"
 
 
-def restore(name: str, network: Network, frames: int) -> FeatureSet:
-    """Raises ValueError where the file was made by another network, of other lengths, or is none of ours."""
+def restore(name: str, network: Network, view: View) -> FeatureSet:
+    """Raises ValueError where the file was made by another network, of another view, or is none of ours."""
     file = _file(name)
     try:
         with safe_open(file, "pt") as content:
@@ -151,7 +152,7 @@ def restore(name: str, network: Network, frames: int) -> FeatureSet:
             features,
             json.loads(metadata["groups"]),
             metadata["network"],
-            int(metadata["frames"]),
+            _view(metadata),
             metadata["description"],
         )
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
@@ -159,8 +160,15 @@ def restore(name: str, network: Network, frames: int) -> FeatureSet:
             f"{file.name} in output/video_features holds no features of this node ({error}): choose another, or make "
             "it anew."
         ) from error
-    if found.network != network.fingerprint or found.frames != frames:
-        raise ValueError(f"The features kept as {name} are of {found.frames} frames by network {found.network}, asked "
-                         f"for are {frames} by "
-                         f"{network.fingerprint}: make them anew.")  # fmt: skip
+    if found.network != network.fingerprint or found.view != view:
+        raise ValueError(
+            f"The features kept as {name} are of {found.view}, by network {found.network}; asked for are {view}, by "
+            f"{network.fingerprint}: make them anew."
+        )
     return found
+
+
+def _view(metadata: dict[str, str]) -> View:
+    """Files of before there was a choice say the number of frames only: their resize had half-pixel centres."""
+    others = {name: metadata[name] for name in ("choice", "crop") if name in metadata}
+    return View(int(metadata["frames"]), metadata.get("resize", HALF_PIXEL), **others)

@@ -18,6 +18,7 @@ from .image_model import family, image_unet, sites_of
 from .motion_lora import apply_motion_lora
 from .motion_stack import Active, set_stack
 from .noise_schedule import set_schedule
+from .weight_change import change_weight
 
 
 def motion_patcher(adapter: MotionAdapter, sites: list[Site], dtype: torch.dtype, disable_dynamic: bool = False):
@@ -57,11 +58,8 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
     _add(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context))
-    deltas = {
-        f"diffusion_model.{name}": ("diff", (layer.delta.weight.detach(),))
-        for name, layer in patcher.model.weight_deltas().items()
-    }
-    patched.add_patches(deltas, strength)
+    for name, layer in patcher.model.weight_deltas().items():
+        change_weight(patched, f"diffusion_model.{name.removesuffix('.weight')}", layer.delta.weight.detach(), strength)
     return patched
 
 

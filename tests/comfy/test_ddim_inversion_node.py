@@ -7,6 +7,7 @@ import comfy.samplers
 import pytest
 import torch
 import unets
+from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_custom_sampler import CFGGuider, DisableNoise, SamplerCustomAdvanced
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from few_shot_motion.host.patching import bridge
@@ -70,6 +71,25 @@ def test_more_steps_come_closer(moving):
 def test_models_that_predict_v(moving, zsnr):
     (model,) = ModelSamplingDiscrete().patch(moving, "v_prediction", zsnr)
     assert error(sampled(model, invert(model)[0])) < 0.2
+
+
+def test_context_windows_work_as_in_sampling(moving):
+    """A clip twice as long as a window: inverted and sampled through the same windows it comes back."""
+    windows = ContextWindowsManualNode.execute(
+        moving, FRAMES, 1, "standard_static", 1, False, "pyramid", 0, False, causal_window_fix=False
+    ).args[0]
+    clip, seen = {"samples": 5 * drawn(2 * FRAMES, 4, 4, 4)}, set()
+    windows.set_model_unet_function_wrapper(
+        lambda apply, call: (
+            seen.add(len(call["input"]) // len(call["cond_or_uncond"]))
+            or apply(call["input"], call["timestep"], **call["c"])
+        )
+    )
+    latent, _ = invert(windows, clip)
+    assert seen == {FRAMES}
+    assert not torch.allclose(latent["samples"], invert(moving, clip)[0]["samples"], atol=0.1)
+    off = (sampled(windows, latent) - clip["samples"]).abs().max() / clip["samples"].std()
+    assert off < 0.3
 
 
 def test_guidance_is_the_samplers(moving):

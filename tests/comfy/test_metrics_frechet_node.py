@@ -10,8 +10,11 @@ import torch
 from comfy_api.latest import InputImpl, Types
 from few_shot_motion.host.metrics import video_features
 from few_shot_motion.metrics.i3d import I3D
+from few_shot_motion.metrics.i3d_input import HALF_PIXEL, SPREAD, SQUARE
 from few_shot_motion.nodes.frechet_metrics import FrechetVideoDistance
 from measuring import measured, pictures
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 
 class Brightness(torch.nn.Module):
@@ -72,10 +75,50 @@ def test_kept_features_give_the_same_distance(folders, quick):
     assert video_features.kept_names() == ["real/set"]
     again = fvd(videos=set_of(6), kept_reference="real/set", video_groups=["a"] * 6)
     assert again[:3] == first[:3]
-    with pytest.raises(ValueError, match="are of 9 frames by network a.pt, asked for are 10 by a.pt"):
-        fvd(videos=set_of(6), kept_reference="real/set", frames=10)
-    with pytest.raises(ValueError, match="asked for are 9 by b.pt"):
+    with pytest.raises(ValueError, match="asked for are the first 9 frames, whole picture, original .TF1., by b.pt"):
         fvd(videos=set_of(6), kept_reference="real/set", i3d="b.pt")
+
+
+OTHER_VIEWS = {"frames": 10, "resize": HALF_PIXEL, "frame_choice": SPREAD, "crop": SQUARE}
+
+
+@pytest.mark.parametrize("name, value", OTHER_VIEWS.items())
+def test_kept_features_are_of_one_view(folders, quick, name, value):
+    fvd(videos=set_of(3), reference=set_of(3, 1), keep_reference_as="plain")
+    fvd(videos=set_of(3), reference=set_of(3, 1), keep_reference_as="other", **{name: value})
+    assert fvd(videos=set_of(3, 1), kept_reference="other", **{name: value})[0] < 1e-6
+    for kept, inputs in (("plain", {name: value}), ("other", {})):
+        with pytest.raises(ValueError, match=f"kept as {kept} are of .*; asked for are .*make them anew") as error:
+            fvd(videos=set_of(3), kept_reference=kept, **inputs)
+        assert "\n" not in str(error.value)
+
+
+def test_features_kept_before_there_was_a_choice_were_resized_with_half_pixel_centres(folders, quick):
+    fvd(videos=set_of(3), reference=set_of(3, 1), keep_reference_as="old", resize=HALF_PIXEL)
+    file = folders / "output" / "video_features" / "old.safetensors"
+    with safe_open(file, "pt") as content:
+        metadata, features = content.metadata(), content.get_tensor("features")
+    then = {name: metadata[name] for name in ("network", "frames", "groups", "description")}
+    save_file({"features": features}, file, then)
+    assert fvd(videos=set_of(3, 1), kept_reference="old", resize=HALF_PIXEL)[0] < 1e-6
+    with pytest.raises(ValueError, match="are of the first 9 frames, whole picture, half-pixel centres, by"):
+        fvd(videos=set_of(3), kept_reference="old")
+
+
+def test_the_view_is_what_is_seen_and_what_is_reported(folders, quick):
+    """Videos whose first frames, borders and pixels between are another thing than the rest."""
+    long = [pictures(40, 20, 30, i) for i in range(3)]
+    plain = fvd(videos=long, reference=set_of(3, 1))
+    assert "original (TF1)" in plain[3] and "(the first 9 of each)" in plain[3] and "whole picture" in plain[3]
+    cut = [clip[[0, 5, 10, 15, 20, 24, 29, 34, 39]] for clip in long]
+    spread = fvd(videos=long, reference=set_of(3, 1, 9), frame_choice=SPREAD)
+    assert spread[0] == fvd(videos=cut, reference=set_of(3, 1, 9))[0] != plain[0]
+    assert "videos: 3 of 9 frames (9 evenly spread of each)" in spread[3]
+    square = fvd(videos=long, reference=set_of(3, 1), crop=SQUARE)
+    middle = [[clip[:, :, 5:25] for clip in clips] for clips in (long, set_of(3, 1))]
+    assert square[0] == fvd(videos=middle[0], reference=middle[1])[0] != plain[0] and "centre square" in square[3]
+    shifted = fvd(videos=long, reference=set_of(3, 1), resize=HALF_PIXEL)
+    assert shifted[0] != plain[0] and "half-pixel centres" in shifted[3]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +198,7 @@ def test_many_videos_stream_through(folders, quick):
 def test_cancel_stops_at_the_next_video(folders, quick, monkeypatch):
     seen = []
 
-    def see(model, video, device):
+    def see(model, video, view, device):
         seen.append(1)
         comfy.model_management.interrupt_current_processing(True)
         return torch.zeros(1, 400)

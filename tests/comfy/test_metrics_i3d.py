@@ -10,6 +10,8 @@ import pytest
 import torch
 from few_shot_motion.metrics import i3d
 from few_shot_motion.metrics.frechet import frechet_distance, statistics
+from few_shot_motion.metrics.i3d_input import RESIZES, SPREAD, SQUARE, View, to_input
+from plain_view import plain_input, real_clips
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
@@ -30,8 +32,8 @@ def model(flax):
 
 
 @torch.inference_mode()
-def features(model, videos) -> torch.Tensor:
-    return torch.cat([model(i3d.to_input(video)) for video in videos])
+def features(model, videos, view: View | None = None) -> torch.Tensor:
+    return torch.cat([model(to_input(video, view or View())) for video in videos])
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -46,11 +48,15 @@ def test_published_logits_of_a_black_video(model):
     assert torch.allclose(found, torch.tensor([0.7422105, 2.829727, 0.39993525]), atol=1e-5)
 
 
-def test_published_distance_of_black_and_white(model):
+@pytest.mark.parametrize("resize", RESIZES)
+def test_published_distance_of_black_and_white(model, resize):
     """151.39244 by the original TensorFlow code, for 8 equal videos of 30 frames on either side; 152.918 for 16 frames
     by the TorchScript port, whose numbers differ in the fourth digit."""
     for frames, expected, tolerance in ((30, 151.39244, 0.01), (16, 152.918, 0.05)):
-        black, white = (features(model, [torch.full((frames, 3, 64, 64), value)]).repeat(8, 1) for value in (0.0, 1.0))
+        black, white = (
+            features(model, [torch.full((frames, 3, 64, 64), value)], View(resize=resize)).repeat(8, 1)
+            for value in (0.0, 1.0)
+        )
         assert distance(black, white) == pytest.approx(expected, abs=tolerance)
 
 
@@ -66,6 +72,20 @@ def test_published_distance_of_random_sets(model):
         with torch.inference_mode():
             sets.append(torch.cat([model(video) for video in videos]))
     assert distance(*sets) == pytest.approx(10.138085, abs=0.001)
+
+
+@pytest.mark.parametrize("view", [View(), View(choice=SPREAD, crop=SQUARE)])
+def test_distance_of_real_clips_by_a_plain_second_way(model, view):
+    """The original's resize, and the protocol of TI2V-Zero's paper (16 frames uniformly, the central part)."""
+    sets, plain = [], []
+    for folder in ("signs", "walks_out"):
+        clips = real_clips(3, folder)
+        seen = [torch.from_numpy(clip[view.places(len(clip))]).movedim(-1, 1).float() / 255 for clip in clips]
+        sets.append(features(model, seen, view))
+        inputs = [torch.from_numpy(plain_input(clip, view.choice == SPREAD, view.crop == SQUARE)) for clip in clips]
+        with torch.inference_mode():
+            plain.append(torch.cat([model(x.float()[None]) for x in inputs]))
+    assert distance(*sets) == pytest.approx(distance(*plain), rel=1e-4)
 
 
 # -------------------------------------------------------------------------------------------- what the distance notices
@@ -126,7 +146,7 @@ def test_nine_frames_are_enough(model):
 
 
 def test_input_is_224_in_minus_one_to_one():
-    made = i3d.to_input(torch.linspace(0, 1, 4).view(4, 1, 1, 1).expand(4, 3, 100, 50))
+    made = to_input(torch.linspace(0, 1, 4).view(4, 1, 1, 1).expand(4, 3, 100, 50))
     assert made.shape == (1, 3, 4, 224, 224)
     assert made[0, 0, :, 0, 0].tolist() == pytest.approx([-1, -1 / 3, 1 / 3, 1], abs=1e-6)
 

@@ -52,6 +52,75 @@ def test_histograms_match_the_first_frame():
     assert torch.allclose(statistics.match_histograms(images[:1].expand(2, -1, -1, -1))[1], images[0], atol=1 / 255)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_statistics_of_plain_frames_and_of_half_precision(dtype):
+    """A frame of one value has no spread to divide by; in half precision the guard against that would be lost."""
+    latents = torch.cat([torch.randn(1, 4, 8, 8) + 3, torch.full((1, 4, 8, 8), 2.0)]).to(dtype)
+    matched = statistics.match_statistics(latents)
+    assert matched.dtype == dtype and torch.equal(matched[0], latents[0])
+    assert torch.allclose(
+        matched[1].float(), latents[0].float().mean((-2, -1), keepdim=True).expand(4, 8, 8), atol=0.02
+    )
+
+
+def test_a_video_models_latents_are_matched_clip_by_clip():
+    clips = torch.randn(2, 4, 6, 8, 8) * torch.rand(2, 4, 6, 1, 1) + torch.randn(2, 4, 6, 1, 1)  # b c f h w
+    matched = statistics.match_statistics(clips)
+    assert matched.shape == clips.shape
+    for found, clip in zip(matched, clips, strict=True):
+        assert torch.equal(found, statistics.match_statistics(clip.movedim(1, 0)).movedim(0, 1))
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 8), (8, 8), (1, 2, 4, 6, 8, 8)])
+def test_latents_of_something_else_are_refused(shape):
+    with pytest.raises(ValueError, match=r"this latent has the shape \(.*\): give one of 4 dimensions"):
+        statistics.match_statistics(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("match, shape", [(statistics.match_statistics, (2, 4, 8, 8)),
+                                          (statistics.match_statistics, (1, 4, 2, 8, 8)),
+                                          (statistics.match_histograms, (2, 8, 8, 3))])  # fmt: skip
+def test_what_is_no_number_is_refused(match, shape, value):
+    clip = torch.rand(shape)
+    clip.view(-1)[-1] = value
+    with pytest.raises(ValueError, match="holds values that are no numbers"):
+        match(clip)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_values_beyond_zero_and_one_count_as_those(dtype):
+    """Pictures come out of a VAE or a scaling a little beyond the range; a level past 255 must not begin again at 0."""
+    levels = torch.linspace(-0.3, 1.3, 32 * 32).view(1, 32, 32, 1).expand(3, 32, 32, 3).to(dtype)
+    matched = statistics.match_histograms(levels)
+    assert torch.equal(matched[0], levels[0])
+    assert torch.equal(matched[1:], statistics.match_histograms(levels.clamp(0, 1))[1:])
+    assert (matched[1:] - levels.clamp(0, 1)[1:]).abs().max() <= 1.5 / 255
+    assert statistics.match_histograms(torch.full((2, 4, 4, 3), 1.02))[1].min() == 1
+    assert statistics.match_histograms(torch.full((2, 4, 4, 3), -0.02))[1].max() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_every_level_of_equal_frames_stays(dtype):
+    levels = (torch.arange(256) / 255).view(1, 16, 16, 1).expand(2, 16, 16, 3).to(dtype)
+    assert torch.equal(statistics.match_histograms(levels)[1], levels[0])
+
+
+def test_transparency_and_grey_pictures_keep_what_they_are():
+    images = torch.rand(3, 8, 8, 4)
+    matched = statistics.match_histograms(images)
+    assert torch.equal(matched[..., 3], images[..., 3])
+    assert torch.equal(matched[..., :3], statistics.match_histograms(images[..., :3]))
+    assert torch.equal(statistics.match_histograms(images[..., :1]), matched[..., :1])
+
+
+def test_one_frame_or_none_comes_back():
+    for clip in (torch.rand(1, 8, 8, 3), torch.rand(0, 8, 8, 3)):
+        assert torch.equal(statistics.match_histograms(clip), clip)
+    for clip in (torch.rand(1, 4, 8, 8), torch.rand(0, 4, 8, 8), torch.rand(2, 4, 1, 8, 8)):
+        assert torch.equal(statistics.match_statistics(clip), clip)
+
+
 def gaussian_denoiser(mean: torch.Tensor, std: float):
     """The exact denoiser of N(mean, std^2): the sampler's end point from x is then known in closed form."""
     return lambda x, sigma: (std**2 * x + sigma.view(-1, 1, 1, 1) ** 2 * mean) / (std**2 + sigma.view(-1, 1, 1, 1) ** 2)

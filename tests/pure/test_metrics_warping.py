@@ -1,6 +1,9 @@
 """Optical flow and warping error, on motions known exactly."""
 
+import ast
 import math
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +11,7 @@ from few_shot_motion.metrics.flow import inside, lucas_kanade, warp
 from few_shot_motion.metrics.warping import homography_error, occluded, warping_error
 from torch.nn import functional as F
 
+ROOT = Path(__file__).parents[2]
 SIDE = 128
 
 
@@ -193,6 +197,25 @@ def test_homography_variant_follows_the_camera_and_counts_the_black_border():
     assert homography_error(video, lambda a, b: constant(3, -2)).tolist() == pytest.approx(
         uncovered.mean(dim=(1, 2)).tolist(), rel=0.01
     )
+
+
+def test_without_kornia_the_homography_variant_says_so_and_the_other_works(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "kornia"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "kornia", None)  # as if it were not installed
+    with pytest.raises(ValueError, match="with kornia, which is not there .*or choose Lai et al.") as error:
+        homography_error(translation(3, -2, 2), lambda a, b: constant(3, -2))
+    assert "\n" not in str(error.value)
+    assert warping_error(translation(3, -2, 2), lucas_kanade).mean < 1e-3
+
+
+def test_nothing_needs_kornia_to_be_imported():
+    """ComfyUI counts it among what it can do without, so no module of ours may ask for it before it is used."""
+    rooms = [path for room in ("nodes", "host", "metrics", "samplers", "training", "motion_modules")
+             for path in (ROOT / room).rglob("*.py")]  # fmt: skip
+    at_import = [node for path in rooms for node in ast.parse(path.read_text(encoding="utf-8")).body
+                 if isinstance(node, ast.Import | ast.ImportFrom)]  # fmt: skip
+    assert len(at_import) > 100 and not [node for node in at_import if "kornia" in ast.unparse(node)]
 
 
 def test_one_frame_is_refused():

@@ -125,6 +125,17 @@ def memory_gradients(layer: Memory, inputs, project) -> dict[str, float]:
     }
 
 
+def test_from_the_papers_zeros_only_b_a_would_learn(layer_and_inputs):
+    """Which is why W_hh and W_zh begin at random in the form "paper"."""
+    layer, inputs, project = layer_and_inputs("paper", clips=1)
+    for value in layer.parameters():
+        torch.nn.init.zeros_(value)
+    grads = memory_gradients(layer, inputs, project)
+    assert {name for name, size in grads.items() if size > 0} == {"memory_readout.bias"}
+    begun = memory_gradients(fresh("paper"), inputs, project)
+    assert begun["memory_readout.weight"] > 0
+
+
 @pytest.mark.parametrize("rank", [0, 2])
 def test_fixed_begins_as_sparse_causal_attention_and_learns_at_once(layer_and_inputs, rank):
     _, inputs, project = layer_and_inputs("fixed")
