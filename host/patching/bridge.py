@@ -8,10 +8,10 @@ import comfy.model_patcher
 import comfy.ops
 import torch
 
-from ...motion_modules.adapter import AdapterError, MotionAdapter, check_fits
+from ...motion_modules.adapter import AdapterError, MotionAdapter
 from ...motion_modules.key_frames import NoLayers, Rule
 from ...motion_modules.mask_predictor import MaskContext
-from ...motion_modules.methods import MOTION_LORA, place
+from ...motion_modules.methods import MOTION_LORA, check_fits, place
 from ...motion_modules.sites import Site
 from ...motion_modules.unet import KEY
 from .image_model import family, image_unet, sites_of
