@@ -55,7 +55,7 @@ def test_a_truncated_file_is_refused(folder, suffix):
 
 def test_code_in_a_file_is_refused(folder):
     torch.save({"weight": Exploding()}, folder / "code.pth")
-    refused("code.pth", r"code.pth was refused: it holds more than weights \(builtins.exec\)")
+    refused("code.pth", r"code.pth was refused: it holds more than weights \(.*exec\)")
 
 
 class Exploding:
