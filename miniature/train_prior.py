@@ -198,7 +198,7 @@ def _first_reading(weight: Tensor, along: Tensor, typical: Tensor, loud: float) 
 
 def write(adapter: MotionAdapter, readings: dict[str, Tensor]) -> None:
     """Both files: the adapter, and the changed readings beside the words."""
-    from few_shot_motion.motion_modules.adapter import save_adapter
+    from few_shot_motion.motion_modules.adapter_file import save_adapter
 
     save_adapter(adapter, FILE)
     train_words.write({**load_file(train_words.FILE), **train_words.named("diffusion_model", readings)})

@@ -167,6 +167,8 @@ def row_of(name: str) -> str:
 def extent(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """How a file's module is built: frames that have a position, attentions per block, blocks; as TemporalTransformers
     takes them.
+
+    Raises ValueError where names count further than there are tensors.
     """
     frames = min(
         (tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".pe") and tensor.ndim == 3), default=32
@@ -179,5 +181,8 @@ def extent(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _count(names: Iterable[str], part: str) -> int:
-    return 1 + max((int(name.split(part)[1].split(".")[0]) for name in names if part in name), default=0)
+def _count(names: list[str], part: str) -> int:
+    most = 1 + max((int(name.split(part)[1].split(".")[0]) for name in names if part in name), default=0)
+    if most > max(1, len(names)):
+        raise ValueError(f"{most} of {part} in {len(names)} tensors")
+    return most

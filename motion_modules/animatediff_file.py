@@ -20,41 +20,30 @@ from .sites import Site
 # square root.
 SD_SCHEDULE = {"beta_schedule": "sqrt_linear", "linear_start": 0.00085, "linear_end": 0.012}
 SDXL_SCHEDULE = {"beta_schedule": "linear", "linear_start": 0.00085, "linear_end": 0.02}
-_V1_FRAMES, _FRAMES = 24, 32  # positions in version 1 and in every later one
+_V1_FRAMES = 24  # positions in version 1; every later one has 32 in its file
+_FRAMES = 64  # positions of a file without any: the formula's, as many as the code of AnimateLCM, the one such release
 _MODULE = re.compile(r"(?:.*\.)?(?:(down_blocks|up_blocks)\.(\d+)|(mid_block))\.motion_modules\.(\d+)\.(.+)")
-_KIN = {  # files that hold motion modules and are something else
-    "controlnet_cond_embedding.": "a SparseCtrl encoder", "img_encoder.": "AnimateLCM's image-to-video module",
-    "temporal_attentions.": "a HotshotXL module",
-}  # fmt: skip
 
 
 def read(file: str, tensors: Mapping[str, Tensor]) -> MotionAdapter | None:
     """The motion module in a file's tensors; None where there is none.
 
-    Raises AdapterError for a file that is of AnimateDiff's kin or not whole.
+    Raises AdapterError for a file that is not whole.
     """
-    for part, kin in _KIN.items():
-        if any(part in name for name in tensors):
-            raise AdapterError(
-                f"{file} is {kin}, which this pack does not read: choose an AnimateDiff motion module, v3_sd15_mm say."
-            )
     found = [(match.groups(), tensor) for name, tensor in tensors.items() if (match := _MODULE.fullmatch(name))]
     if not found:
         return None
-    if "conv_in.weight" in tensors and tensors["conv_in.weight"].shape[1] == 9:
-        raise AdapterError(
-            f"{file} is a PIA module, which this pack does not read: choose an AnimateDiff motion module, v3_sd15_mm "
-            "say."
-        )
     original = any(".temporal_transformer." in f".{rest}" for (*_, rest), _ in found)
+    distilled = original and not any(rest.endswith(".pe") for (*_, rest), _ in found)  # AnimateLCM, which keeps no `pe`
     per_level = rows_per_level((down_or_up, int(j)) for (down_or_up, _, _, j, _), _ in found if down_or_up)
     made = {}
     for (side, i, _, j, rest), tensor in found:
         row = row_name(side, int(i or 0), int(j), per_level)
         for part in [rest.removeprefix("temporal_transformer.")] if original else original_parts(rest):
+            part = part.replace(".pos_encoder.pos_encoding", ".pos_encoder.pe")  # as AnimateLCM's code names it
             made[f"{row}.temporal_transformer.{part}"] = tensor.clone() if part.endswith(".pe") else tensor
     levels = 1 + max((int(i) for (side, i, *_), _ in found if side == "down_blocks"), default=0)
-    return _recognise(file, made, levels, original)
+    return _recognise(file, made, levels, original, distilled)
 
 
 def rows_per_level(modules: Iterable[tuple[str, int]]) -> int:
@@ -83,12 +72,14 @@ def original_parts(rest: str) -> list[str]:
     return [rest]
 
 
-def _recognise(file: str, tensors: dict[str, Tensor], levels: int, original: bool) -> MotionAdapter:
+def _recognise(file: str, tensors: dict[str, Tensor], levels: int, original: bool, distilled: bool) -> MotionAdapter:
     positions = min(
         (tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".pe") and tensor.ndim == 3), default=0
     )
     whole = _with_positions(tensors, positions)
-    _check_whole(file, whole)
+    if wrong := _wrong(whole):
+        raise AdapterError(f"{file} is no whole AnimateDiff motion module: {len(wrong)} tensors are missing, foreign "
+                           f"or of another shape, {wrong[0]} for one; download it again.")  # fmt: skip
     width = min(
         tensor.shape[0] for name, tensor in tensors.items() if name.endswith("temporal_transformer.norm.weight")
     )
@@ -98,9 +89,8 @@ def _recognise(file: str, tensors: dict[str, Tensor], levels: int, original: boo
     )
     has_middle = any(name.startswith("middle_block.") for name in tensors)
     version = "SDXL" if is_sdxl else "v2" if has_middle else "v1" if positions == _V1_FRAMES else "v3"
-    kind, schedule = f"AnimateDiff {version} motion module", SDXL_SCHEDULE if is_sdxl else SD_SCHEDULE
-    if original and not positions:  # distilled on the image model's own schedule
-        kind, schedule = "AnimateLCM motion module", {}
+    kind = "AnimateLCM motion module" if distilled else f"AnimateDiff {version} motion module"
+    schedule = SDXL_SCHEDULE if is_sdxl else SD_SCHEDULE  # AnimateLCM's too: its inference-t2v.yaml
     names = "original names" if original else "diffusers' names"
     metadata = {"base": base, "version": version, "frames": str(positions or _FRAMES), "kind": f"{kind} ({names})"}
     return MotionAdapter(
@@ -114,31 +104,25 @@ def _with_positions(tensors: dict[str, Tensor], positions: int) -> dict[str, Ten
         return tensors
     attentions = [name.removesuffix(".to_q.weight") for name in tensors if name.endswith(".to_q.weight")]
     made = {
-        f"{path}.pos_encoder.pe": frame_positions(_FRAMES, len(tensors[f"{path}.to_q.weight"])) for path in attentions
+        f"{path}.pos_encoder.pe": frame_positions(_FRAMES, tensors[f"{path}.to_q.weight"].shape[-1])
+        for path in attentions
+        if tensors[f"{path}.to_q.weight"].ndim == 2
     }
     return {**tensors, **made}
 
 
-def _check_whole(file: str, tensors: Mapping[str, Tensor]) -> None:
-    """Raise AdapterError where a module lacks a tensor, or has one that no module has."""
-    widths = {
-        row_of(name): tensor.shape[0]
-        for name, tensor in tensors.items()
-        if name.endswith("temporal_transformer.norm.bias")
-    }
-    with torch.device("meta"):
-        module = TemporalTransformers(
-            [Site(row, width, is_block=False) for row, width in widths.items()], **extent(tensors)
-        )
+def _wrong(tensors: Mapping[str, Tensor]) -> list[str]:
+    """The tensors a module lacks, and those that no module has; all of them where they do not tell its size."""
+    norms = {row_of(name): value for name, value in tensors.items() if name.endswith("temporal_transformer.norm.bias")}
+    try:
+        sites = [Site(row, value.shape[0], is_block=False) for row, value in norms.items()]
+        with torch.device("meta"):
+            module = TemporalTransformers(sites, **extent(tensors))
+    except (LookupError, ValueError, ArithmeticError, RuntimeError):
+        return sorted(tensors)
     shapes = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    if wrong := sorted(
-        name
-        for name in shapes.keys() | tensors.keys()
-        if name not in tensors or shapes.get(name) != tuple(tensors[name].shape)
-    ):
-        raise AdapterError(f"{file} is no whole AnimateDiff motion module: {len(wrong)} tensors are missing, foreign "
-                           "or of another shape, "
-                           f"{wrong[0]} for one; download it again.")  # fmt: skip
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    return sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
 
 
 def as_diffusers(adapter: MotionAdapter) -> MotionAdapter:

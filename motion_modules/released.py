@@ -10,83 +10,42 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from . import animatediff_file, animatediff_lora
-from .adapter import AdapterError, MotionAdapter, open_safetensors, read_own
+from .adapter import TITLES, AdapterError, BaseQuery, MotionAdapter
+from .adapter_file import check_values, read_own
 from .diffusers_names import to_comfy
-from .methods import METHODS
+from .kin import check_kin
 from .recurrent import FIRST_AND_MEMORY
+from .weights import read_weights
 
-_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
-            "unet/diffusion_pytorch_model.safetensors",
-            "unet/diffusion_pytorch_model.bin")  # fmt: skip
-# what torch.load raises, with weights_only, for a file that is damaged or holds more than weights
-DAMAGED = (
-    torch.serialization.pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    LookupError,
-    ValueError,
-    TypeError,
-)  # pyright: ignore
 _ADDED = (".conv1d.", ".conv_gate.", ".attn_temp.", ".norm_temp.", ".memory_update_layer.")
 _QUERIES = {"lamp": (".attn1.to_q.weight",), "tune-a-video": (".attn1.to_q.weight", ".attn2.to_q.weight"),
             "recurrent": (".attn1.to_q.weight", ".attn2.to_q.weight")}  # fmt: skip
 
 
-def load_adapter(file: Path, base_query) -> MotionAdapter:
-    """An adapter from any layout this pack reads.
+def load_adapter(file: Path, base_query: BaseQuery) -> MotionAdapter:
+    """An adapter from any layout this pack reads: a file, or a folder as diffusers saves it.
 
-    base_query(name) -> the weight of a query projection of the model it is for: a release stores its tuned queries
-    whole. Raises AdapterError, one sentence, where the file cannot be used.
+    base_query(name, shape) -> the weight of a query projection of the model it is for: a release stores its tuned
+    queries whole. Raises AdapterError, one sentence, where the file cannot be used.
     """
-    if file.is_dir():
-        file = next((file / name for name in _WEIGHTS if (file / name).exists()), file)
-        if file.is_dir():
-            raise AdapterError(
-                f"The folder {file.name} holds none of {', '.join(_WEIGHTS)}: choose a UNet folder as diffusers saves "
-                "it."
-            )
-    if file.suffix in (".safetensors", ".sft"):
-        if adapter := read_own(file):
-            return adapter
-        with open_safetensors(file) as content:
-            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
-    else:
-        tensors = _read_pickle(file)
+    weights = read_weights(file)
+    adapter = read_own(file.name, weights) or _read_other(file.name, weights.tensors)
+    return check_values(file.name, adapter.relative_to(base_query))
+
+
+def _read_other(file: str, tensors: dict[str, Tensor]) -> MotionAdapter:
+    check_kin(file, tensors)
     if method := _method_of(tensors):
-        return from_release(method, tensors, base_query)
-    if adapter := animatediff_lora.read(file.name, tensors) or animatediff_file.read(file.name, tensors):
+        return from_release(method, tensors)
+    if adapter := animatediff_lora.read(file, tensors) or animatediff_file.read(file, tensors):
         return adapter
     some = ", ".join(list(tensors)[:3])
-    raise AdapterError(f"{file.name} is no motion adapter this pack knows: it holds {len(tensors)} tensors such as "
-                       f"{some}. "
+    raise AdapterError(f"{file} is no motion adapter this pack knows: it holds {len(tensors)} tensors such as {some}. "
                        "It reads its own adapters, the released UNets of LAMP, Tune-A-Video and recurrent causal "
-                       "attention, and AnimateDiff's motion "
-                       "modules and motion LoRAs.")  # fmt: skip
-
-
-def _read_pickle(file: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except DAMAGED as error:
-        reason = str(error).partition("\n")[0]
-        raise AdapterError(
-            f"{file.name} was refused: it is damaged or holds more than weights ({reason}); convert it to .safetensors."
-        ) from error
-    for wrapping in ("state_dict", "module"):
-        content = content.get(wrapping, content) if isinstance(content, dict) else content
-    tensors = (
-        {name: value for name, value in content.items() if isinstance(value, Tensor)}
-        if isinstance(content, dict)
-        else {}
-    )
-    if not tensors:
-        raise AdapterError(f"{file.name} holds no state dict of tensors: choose the weights file itself.")
-    return tensors
+                       "attention, and AnimateDiff's motion modules and motion LoRAs.")  # fmt: skip
 
 
 def _method_of(tensors: Mapping[str, Tensor]) -> str:
@@ -100,29 +59,22 @@ def _method_of(tensors: Mapping[str, Tensor]) -> str:
     return "recurrent" if any(".memory_update_layer." in name for name in tensors) else "tune-a-video"
 
 
-def from_release(method: str, tensors: Mapping[str, Tensor], base_query) -> MotionAdapter:
-    """The trained part of a released UNet; its frozen image model is left where it is.
+def from_release(method: str, tensors: Mapping[str, Tensor]) -> MotionAdapter:
+    """The trained part of a released UNet, its tuned queries whole; its frozen image model is left where it is.
 
     A recurrent UNet does not tell whether its frames also look at the frame before. The release's code does, so that is
     taken.
     """
     names = to_comfy(tensors)
-    added = {
-        names[name]: tensor
-        for name, tensor in tensors.items()
-        if name in names and any(part in name for part in _ADDED)
-    }
-    for name, new in names.items():
-        if name.endswith(_QUERIES[method]):
-            added[new.replace(".to_q.weight", ".to_q.delta.weight")] = tensors[name].float() - base_query(
-                new, tensors[name].shape
-            )
-    text = {tensor.shape[1] for name, tensor in tensors.items() if name.endswith(".attn2.to_k.weight")}
+    added = {new: tensors[name] for name, new in names.items() if any(part in name for part in _ADDED)}
+    queries = {new: tensors[name] for name, new in names.items() if name.endswith(_QUERIES[method])}
+    text = {tensor.shape[-1] for name, tensor in tensors.items() if name.endswith(".attn2.to_k.weight")}
     metadata = {
         "base": "Stable Diffusion 2.x" if text == {1024} else "Stable Diffusion 1.4",
-        "source": f"the released UNet layout of {METHODS[method].title}",
+        "source": f"the released UNet layout of {TITLES[method]}",
     }
-    return MotionAdapter(method, added, metadata=metadata, recurrence="official" if method == "recurrent" else "")
+    recurrence = "official" if method == "recurrent" else ""
+    return MotionAdapter(method, added, metadata=metadata, recurrence=recurrence, queries=queries)
 
 
 def first_and_memory(adapter: MotionAdapter) -> MotionAdapter:

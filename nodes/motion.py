@@ -8,10 +8,11 @@ from ..host.files.weights_file import stamp
 from ..host.patching.bridge import apply_adapter
 from ..host.patching.image_model import base_query, family, image_unet
 from ..host.sockets import CATEGORY, Adapter
-from ..motion_modules.adapter import save_adapter
+from ..motion_modules.adapter_file import content
 from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
 from ..motion_modules.recurrent import FIRST_AND_MEMORY
 from ..motion_modules.released import first_and_memory, load_adapter
+from ..motion_modules.writing import write_numbered
 
 _AS_TRAINED = "as trained"
 _STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter as trained, above 1 exaggerates."
@@ -119,6 +120,8 @@ class ApplyMotionAdapter(io.ComfyNode):
     def execute(
         cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None
     ) -> io.NodeOutput:
+        image_unet(model)
+        adapter = adapter.relative_to(base_query(model))
         return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask))
 
 
@@ -144,7 +147,7 @@ class SaveMotionAdapter(io.ComfyNode):
     @classmethod
     def execute(cls, adapter, filename_prefix: str, precision: str) -> io.NodeOutput:
         dtype = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}[precision]
-        file = save_adapter(adapter, folders.new_file(filename_prefix), dtype)
+        file = write_numbered(folders.new_files(filename_prefix), content(adapter, dtype))
         name = file.relative_to(folders.saved_folder()).as_posix()
         return io.NodeOutput(name, ui=ui.PreviewText(f"{adapter.describe()}, saved as {name}"))
 

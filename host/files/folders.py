@@ -5,14 +5,18 @@ AnimateDiff's own folders, models/animatediff_models and models/animatediff_moti
 another pack named them.
 """
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import folder_paths
 
 from ...motion_modules.adapter import AdapterError
+from ...motion_modules.weights import is_part, weights_in
 
 NAME = "motion_adapters"
 _ANIMATEDIFF = ("animatediff_models", "animatediff_motion_lora")
+_LONGEST = 255  # bytes in a file's name, on every system this runs on
 
 
 def register() -> None:
@@ -48,25 +52,47 @@ def _roots() -> list[str]:
 
 
 def adapter_names() -> list[str]:
-    """Adapter files, and the folders of released UNets, as they stand in the loader's list."""
-    names = {file for name in _known() for file in folder_paths.get_filename_list(name)}
-    for root in _roots():
-        names |= {
-            path.parent.relative_to(root).as_posix() for path in Path(root).glob("*/**/diffusion_pytorch_model.*")
-        }
-    return sorted(name for name in names if not name.endswith(".resume.safetensors"))
+    """Adapter files, and the folders of released UNets, as they stand in the loader's list: what is listed can be
+    loaded, or says in a sentence why not.
+    """
+    files = {file for name in _known() for file in folder_paths.get_filename_list(name)}
+    folders = {Path(file).parent.as_posix() for file in files if Path(file).name.startswith("diffusion_pytorch_model")}
+    names = {file for file in files if not is_part(Path(file).name) and not file.endswith(".resume.safetensors")}
+    return sorted(names | {folder for folder in folders - {"."} if _holds_weights(folder)})
+
+
+def _holds_weights(folder: str) -> bool:
+    return any(weights_in(Path(root) / folder) for root in _roots())
 
 
 def adapter_path(name: str) -> Path:
-    """Raises AdapterError where no folder holds the name."""
+    """The file or folder of that name; links are followed, as ComfyUI follows them.
+
+    Raises AdapterError where no folder holds the name, where it leads out of them, or a link leads nowhere.
+    """
     for root in _roots():
-        path = (Path(root) / name).resolve()
-        if path.is_relative_to(Path(root).resolve()) and path.exists():
+        if (path := _inside(Path(root), name)) is None:
+            continue
+        if os.path.exists(path):
             return path
+        if any(os.path.islink(step) for step in (path, *path.parents) if len(str(step)) > len(root)):
+            raise AdapterError(
+                f"The motion adapter {name!r} is a link in {root} that leads nowhere or in a circle: put the file "
+                "itself there, or mend the link."
+            )
     roots = ", ".join(_roots())
     raise AdapterError(
         f"There is no motion adapter {name!r} in {roots}: put the file there and refresh, or choose another."
     )
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """`name` in `folder` by its words alone, None where `..` or a root in it leads out: what a link leads to is its
+    owner's choice, what a workflow writes is not.
+    """
+    root = os.path.abspath(folder)
+    path = os.path.abspath(os.path.join(root, name)) if "\0" not in name else root
+    return Path(path) if path.startswith(root.rstrip(os.sep) + os.sep) else None
 
 
 def kept_file(name: str, suffix: str) -> Path:
@@ -76,21 +102,22 @@ def kept_file(name: str, suffix: str) -> Path:
 
 def file_in(folder: Path, name: str, ending: str, what: str) -> Path:
     """A file a user names. Raises AdapterError where the name is empty or leads out of the folder."""
-    file = (folder / f"{name}{ending}").resolve()
-    if not name or not file.is_relative_to(folder.resolve()):
+    file = _inside(folder, f"{name}{ending}")
+    if not name.strip("/.") or file is None or len(file.name.encode()) > _LONGEST:
         raise AdapterError(f"{name!r} is no name for {what} in {folder}: use letters and digits, and / for subfolders.")
     return file
 
 
-def new_file(prefix: str) -> Path:
-    """The next free numbered name in output/motion_adapters: `rain` -> `rain_00001_.safetensors`.
+def new_files(prefix: str) -> Iterator[Path]:
+    """Numbered names in output/motion_adapters, from the next free one on: `rain` -> `rain_00001_.safetensors` …
 
-    Raises AdapterError where that folder cannot be.
+    Raises AdapterError where that folder cannot be, or the prefix leads out of it.
     """
+    file_in(saved_folder(), prefix, "_00001_.safetensors", "an adapter")
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(saved_folder()))
     except OSError as error:
         raise AdapterError(
             f"{prefix} could not be written to {saved_folder()} ({error}): choose a folder you may write to."
         ) from error
-    return Path(folder) / f"{name}_{counter:05}_.safetensors"
+    return (Path(folder) / f"{name}_{number:05}_.safetensors" for number in range(counter, 100_000))

@@ -1,38 +1,25 @@
-"""Files of networks that only measure: what is in them, and which file it was."""
+"""Files of weights on ComfyUI's side: what is in them, and which file it was."""
 
 import hashlib
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from ...motion_modules.released import DAMAGED
+from ...motion_modules.weights import files_of, read_weights
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """All tensors of a weights file. Raises ValueError where it is damaged, or holds more than weights."""
-    try:
-        if file.suffix in (".safetensors", ".sft"):
-            return load_file(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, *DAMAGED) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"{file.name} was refused: it is damaged or holds more than weights ({reason}); use a .safetensors file, "
-            "or a state dict."
-        ) from error
-    content = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"{file.name} holds no state dict of tensors: choose the weights file itself.")
-    return content
+    """All tensors of a weights file. Raises AdapterError where it is damaged, or holds more than weights."""
+    return read_weights(file).tensors
 
 
 def stamp(file: Path | None) -> str:
-    """Changes when the file does: for ComfyUI's cache."""
-    stat = file.stat() if file and file.exists() else None
-    return f"{file} {stat.st_mtime_ns} {stat.st_size}" if stat else "none"
+    """Changes when the file does, or any file that is read of a folder: for ComfyUI's cache."""
+    if not file or not file.exists():
+        return "none"
+    stats = [(each, each.stat()) for each in files_of(file) if each.exists()]
+    return " ".join([str(file), *(f"{each.name} {stat.st_mtime_ns} {stat.st_size}" for each, stat in stats)])
 
 
 def fingerprint(file: Path) -> str:

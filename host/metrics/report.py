@@ -15,7 +15,7 @@ import folder_paths
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...motion_modules.adapter import write_whole
+from ...motion_modules.writing import write_whole
 from ..files import folders
 
 _TABLE = (

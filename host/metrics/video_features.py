@@ -11,12 +11,11 @@ import comfy.model_patcher
 import folder_paths
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ...metrics.i3d import I3D, is_standard, load_i3d
 from ...metrics.i3d_input import HALF_PIXEL, View, to_input
-from ...motion_modules.adapter import write_whole
+from ...motion_modules.writing import tensors_to, write_whole
 from ..files import folders
 from ..files.weights_file import fingerprint, read_tensors, stamp
 from .inputs import Progress, Videos
@@ -133,7 +132,7 @@ def keep(name: str, found: FeatureSet) -> None:
         "groups": json.dumps(found.groups),
         "description": found.description,
     }
-    write_whole(_file(name), lambda part: save_file({"features": found.features.contiguous()}, part, metadata))
+    write_whole(_file(name), tensors_to({"features": found.features}, metadata))
 
 
 def stamps(network: str, name: str) -> str:

@@ -8,11 +8,11 @@ import comfy.model_patcher
 import comfy.ops
 import torch
 
-from ...motion_modules.adapter import AdapterError, MotionAdapter, check_fits
+from ...motion_modules.adapter import AdapterError, MotionAdapter
 from ...motion_modules.call import KEY
 from ...motion_modules.key_frames import NoLayers, Rule
 from ...motion_modules.mask_predictor import MaskContext
-from ...motion_modules.methods import MOTION_LORA, place
+from ...motion_modules.methods import MOTION_LORA, check_fits, place
 from ...motion_modules.sites import Site
 from .image_model import family, image_unet, sites_of
 from .motion_lora import apply_motion_lora

@@ -22,7 +22,7 @@ from ...motion_modules import modelscope_file
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.modelscope import head_width
 from ...motion_modules.modelscope_file import WANTED
-from ...motion_modules.released import DAMAGED
+from ...motion_modules.weights import DAMAGED, SAFETENSORS, check_head, open_safetensors, refuse
 from .bridge import apply_adapter
 
 _VAE_PREFIX = "first_stage_model."
@@ -81,13 +81,15 @@ def _read(file: Path) -> modelscope_file.ModelScope:
 
 
 def _tensors(file: Path) -> dict[str, torch.Tensor]:
+    check_head(file)
     try:
+        if file.suffix.lower() in SAFETENSORS:
+            open_safetensors(file)
         content = comfy.utils.load_torch_file(str(file))
+    except AdapterError:
+        raise
     except (SafetensorError, *DAMAGED) as error:
-        reason = str(error).partition("\n")[0]
-        raise AdapterError(
-            f"{file.name} was refused: it is damaged or holds more than weights ({reason}); download it again."
-        ) from error
+        refuse(file, error)
     return (
         {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
         if isinstance(content, dict)

@@ -2,9 +2,10 @@
 `<name>_<steps>_steps.safetensors` to use.
 """
 
-from safetensors.torch import save_file
-
-from ...motion_modules.adapter import MotionAdapter, open_safetensors, save_adapter, write_whole
+from ...motion_modules.adapter import MotionAdapter
+from ...motion_modules.adapter_file import save_adapter
+from ...motion_modules.weights import open_safetensors
+from ...motion_modules.writing import tensors_to, write_whole
 from ...training.loop import Run
 from ..files import folders
 
@@ -35,6 +36,5 @@ class Keeper:
 
     def keep(self, run: Run, adapter: MotionAdapter) -> None:
         """Write the run, to go on with, and what it has learnt so far as an adapter, named by its steps."""
-        state = {key: value.contiguous().cpu() for key, value in run.state().items()}
-        write_whole(self.file, lambda part: save_file(state, part, {"settings": self.settings}))
+        write_whole(self.file, tensors_to(run.state(), {"settings": self.settings}))
         save_adapter(adapter, folders.kept_file(self.name, f"_{len(run.losses)}_steps"))

@@ -14,7 +14,8 @@ from few_shot_motion.host.files import folders
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.training import model as training_host
 from few_shot_motion.motion_modules import animatediff, animatediff_file
-from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter, save_adapter
+from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
+from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformers
 from few_shot_motion.motion_modules.methods import MOTION_LORA
 from few_shot_motion.motion_modules.module import MotionModule

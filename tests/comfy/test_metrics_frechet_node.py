@@ -148,8 +148,8 @@ def test_distance_refuses_in_one_sentence(folders, quick, inputs, message):
 
 
 @pytest.mark.parametrize("content, message",
-                         [("tensors", "no I3D of 400 classes"), ("bytes", "damaged or holds more than weights"),
-                                              ("module", "damaged or holds more than weights"),
+                         [("tensors", "no I3D of 400 classes"), ("bytes", "damaged or no file of weights"),
+                                              ("module", "holds more than weights"),
                           ("list", "no state dict of tensors")])  # fmt: skip
 def test_an_i3d_file_that_is_none_is_refused(folders, content, message):
     file = folders / "i3d" / "a.pt"

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 import world
-from few_shot_motion.motion_modules.adapter import MotionAdapter, save_adapter
+from few_shot_motion.motion_modules.adapter import MotionAdapter
+from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.motion_modules.sites import Site
 from PIL import Image
@@ -224,7 +225,7 @@ def sentence(error: str) -> str:
         ("other base.safetensors", r"This adapter was made for SDXL, the model is Miniature: its input_blocks"),
         ("truncated.safetensors", "truncated.safetensors cannot be read as safetensors"),
         ("picture.safetensors", "picture.safetensors cannot be read as safetensors"),
-        ("code.bin", "code.bin was refused: it is damaged or holds more than weights"),
+        ("code.bin", "code.bin was refused: it is damaged or no file of weights"),
     ],
 )
 def test_adapter_files_that_cannot_be_used(client, adapter, adapters, name, message):

@@ -8,7 +8,7 @@ import torch
 import unets
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.training import run as training_run
-from few_shot_motion.motion_modules.adapter import save_adapter
+from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.released import load_adapter
 from few_shot_motion.nodes import training
 from few_shot_motion.training.loss import lamp_loss, video_loss

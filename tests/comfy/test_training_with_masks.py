@@ -7,7 +7,8 @@ import torch
 import unets
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.training import run as training_run
-from few_shot_motion.motion_modules.adapter import AdapterError, save_adapter
+from few_shot_motion.motion_modules.adapter import AdapterError
+from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.mask_predictor import resize_masks
 from few_shot_motion.motion_modules.released import load_adapter
 from few_shot_motion.nodes import masks, motion, sampling, training

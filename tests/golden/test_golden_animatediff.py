@@ -16,7 +16,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from einops import rearrange
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.motion_modules import animatediff, animatediff_file, released
-from few_shot_motion.motion_modules.adapter import check_fits
+from few_shot_motion.motion_modules.methods import check_fits
 from safetensors.torch import load_file, save_file
 
 TWO_PER_LEVEL = {

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from few_shot_motion.motion_modules import adapter as files
+from few_shot_motion.motion_modules import adapter_file as files
 from few_shot_motion.motion_modules import animatediff, animatediff_file, animatediff_lora
 from few_shot_motion.motion_modules.adapter import AdapterError
 from few_shot_motion.motion_modules.animatediff import TemporalTransformer
@@ -146,18 +146,13 @@ def test_version(middle, frames, version, joint):
 
 
 def test_files_without_positions():
-    """A converted file gets the formula's; an original one without is AnimateLCM, distilled on the image model's own
-    schedule.
-    """
-    for layout, kind, schedule in (
-        ("diffusers", "AnimateDiff v3", animatediff_file.SD_SCHEDULE),
-        ("original", "AnimateLCM", {}),
-    ):
+    """They get the formula's; an original one without is AnimateLCM, whose author states the schedule of the others."""
+    for layout, kind in (("diffusers", "AnimateDiff v3"), ("original", "AnimateLCM")):
         bare = {name: value for name, value in module_file(layout=layout).items() if not name.endswith(".pe")}
         found = animatediff_file.read("a", bare)
-        assert found.describe().startswith(kind) and found.schedule == schedule
+        assert found.describe().startswith(kind) and found.schedule == animatediff_file.SD_SCHEDULE
         pe = found.tensors["input_blocks.1.temporal_transformer.transformer_blocks.0.attention_blocks.1.pos_encoder.pe"]
-        assert torch.equal(pe, animatediff.frame_positions(32, CHANNELS))
+        assert torch.equal(pe, animatediff.frame_positions(64, CHANNELS))
 
 
 def test_a_pickle_with_its_wrapping(tmp_path):
@@ -206,7 +201,7 @@ REFUSED = {
                         "foreign.*output_blocks.0.*x for"),
     "domain adapter": ({SPATIAL: torch.zeros(2, 2)}, "is a LoRA of the image model, AnimateDiff's v3 adapter for one: "
                                                      "load it with Load LoRA"),
-    "LoRA with more": ({**lora_file(), SPATIAL: torch.zeros(2, 2)}, "changes more than the attention of a motion "
+    "LoRA with more": ({**lora_file(), SPATIAL: torch.zeros(2, 2)}, "changes more than the matrices of a motion "
                                                                     "module"),
     "LoRA with a half": (without(lora_file(), f"down_blocks.0.{LORA_QUERY}.up"), "no whole motion LoRA: "
                                                                                  "input_blocks.1.*to_q has down and "

@@ -2,11 +2,13 @@
 
 import pytest
 import torch
-from few_shot_motion.motion_modules.adapter import MotionAdapter, read_own, save_adapter
+from few_shot_motion.motion_modules.adapter import MotionAdapter
+from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.layers import MotionConv
 from few_shot_motion.motion_modules.mask_predictor import MaskContext, MaskPredictor
 from few_shot_motion.motion_modules.methods import place
 from few_shot_motion.motion_modules.module import MotionModule, initialise
+from few_shot_motion.motion_modules.released import load_adapter
 from few_shot_motion.motion_modules.sites import Site
 
 SITES = [Site("input_blocks.0.0", 6, is_block=False), Site("input_blocks.1.1.transformer_blocks.0", 8, is_block=True)]
@@ -90,7 +92,7 @@ def test_files_keep_the_split_and_what_learnt_from_masks_apart_from_the_motion(t
     learnt = {f"mask_predictor.{name}": value for name, value in predictor.state_dict().items()}
     learnt |= {f"mask_context.{name}": value for name, value in context.state_dict().items()}
     adapter = MotionAdapter("lamp", dict(module.state_dict()), rank, metadata={"mask_input": "x0"}, mask_tensors=learnt)
-    again = read_own(save_adapter(adapter, tmp_path / "a.safetensors", torch.float32))
+    again = load_adapter(save_adapter(adapter, tmp_path / "a.safetensors", torch.float32), None)
     assert again.split and again.metadata["split"] == "subject and background" and again.metadata["mask_input"] == "x0"
     assert set(again.tensors) == set(adapter.tensors) and set(again.mask_tensors) == set(learnt)
     assert all(torch.equal(again.mask_tensors[name], value) for name, value in learnt.items())
@@ -103,6 +105,6 @@ def test_files_keep_the_split_and_what_learnt_from_masks_apart_from_the_motion(t
 
 def test_an_adapter_without_masks_says_nothing_of_them(tmp_path):
     adapter = MotionAdapter("lamp", dict(MotionModule(SITES).state_dict()))
-    again = read_own(save_adapter(adapter, tmp_path / "a.safetensors"))
+    again = load_adapter(save_adapter(adapter, tmp_path / "a.safetensors"), None)
     assert not again.split and not again.mask_tensors and not {"split", "mask_input"} & set(again.metadata)
     assert MaskContext.of(again.mask_tensors) is None

@@ -1,0 +1,234 @@
+"""Weights on disk: one way to read them, whatever they are for. Every fault is one sentence that names the file, and
+what is read is plain tensors: code in a pickle is refused.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from .adapter import AdapterError
+
+SAFETENSORS = (".safetensors", ".sft")
+# what torch.load raises, with weights_only, for a file that is damaged or holds more than weights
+DAMAGED = (
+    torch.serialization.pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+    OverflowError,
+)  # pyright: ignore
+_PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml")
+_NAME = re.compile(r"diffusion_pytorch_model(\.\w+)?(-\d+-of-\d+)?\.(safetensors|bin)")
+_INDEX = re.compile(r"diffusion_pytorch_model(\.\w+)?\.(safetensors|bin)\.index(\.\w+)?\.json")
+_CODE = re.compile(r"GLOBAL (\S+)|class (\S+)")
+FOLDER = "diffusion_pytorch_model.safetensors or .bin, a variant of it (.fp16, .non_ema) or its parts with their index"
+
+
+class Weights(NamedTuple):
+    """A file's content."""
+
+    tensors: dict[str, Tensor]
+    metadata: Mapping[str, str]
+
+
+def read_weights(file: Path) -> Weights:
+    """All tensors of a file, of an index of parts, or of a folder as diffusers saves it.
+
+    Raises AdapterError, one sentence, where it is damaged, no file of weights, or holds more than weights.
+    """
+    if file.is_dir():
+        found = weights_in(file)
+        if found is None:
+            raise AdapterError(f"The folder {file.name} holds no {FOLDER}: choose a UNet folder as diffusers saves it.")
+        return read_weights(found)
+    check_head(file)
+    if file.suffix == ".json":
+        return _read_parts(file)
+    if file.suffix.lower() in SAFETENSORS:
+        return _read_safetensors(file)
+    return Weights(_read_pickle(file), {})
+
+
+def is_part(name: str) -> bool:
+    """Whether a file of that name is one part of several, and nothing without its index."""
+    match = _NAME.fullmatch(name)
+    return bool(match and match[2])
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The weights file, or the index of its parts, of a folder as diffusers saves it: the folder's own before its
+    unet's, the plain one before variants, safetensors before pickles. None where there is none.
+    """
+    for place in (folder, folder / "unet"):
+        found = []
+        for file in place.iterdir() if place.is_dir() else ():
+            if match := _NAME.fullmatch(file.name):
+                found += [] if match[2] else [(match[1] or "", match[3] == "bin", 0, file)]
+            elif match := _INDEX.fullmatch(file.name):
+                found.append((match[1] or match[3] or "", match[2] == "bin", 1, file))
+        if found:
+            return min(found)[-1]
+    return None
+
+
+def files_of(file: Path) -> list[Path]:
+    """All files that reading `file` reads: one, or the parts and their index."""
+    found = (weights_in(file) or file) if file.is_dir() else file
+    if found.suffix != ".json":
+        return [found]
+    try:
+        return [found, *_parts(found)]
+    except AdapterError:
+        return [found]
+
+
+def check_head(file: Path) -> None:
+    """Raise AdapterError for a file that is none of weights at all, by its first bytes."""
+    try:
+        with file.open("rb") as content:
+            head = content.read(512)
+    except (OSError, ValueError) as error:
+        raise AdapterError(f"{file.name} cannot be read ({_why(error)}): check that it is there and yours.") from error
+    if not head:
+        raise AdapterError(f"{file.name} is empty: download or save it again.")
+    if head.startswith(b"version https://git-lfs"):
+        raise AdapterError(
+            f"{file.name} is a pointer of Git LFS and not the file it points to: download the file itself, with "
+            "git lfs pull in its repository or from the page of its own."
+        )
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
+        raise AdapterError(
+            f"{file.name} is a web page and no weights: download the file itself; a page comes in its place where a "
+            "link is not the file's own or asks for a login."
+        )
+
+
+def refuse(file: Path, error: Exception) -> NoReturn:
+    """Raise the sentence for what torch raised on a pickle; never its advice to read it as code."""
+    code = _CODE.search(str(error)) if isinstance(error, torch.serialization.pickle.UnpicklingError) else None
+    if code:
+        raise AdapterError(
+            f"{file.name} was refused: it holds more than weights ({code[1] or code[2]}), and what is more can be "
+            "code; use a .safetensors file of the same weights."
+        ) from error
+    raise AdapterError(
+        f"{file.name} was refused: it is damaged or no file of weights; download or save it again."
+    ) from error
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
+
+
+def open_safetensors(file: Path):
+    """The library's handle on a file. Raises AdapterError where it is no whole one."""
+    check_head(file)
+    try:
+        return safe_open(file, framework="pt")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise AdapterError(
+            f"{file.name} cannot be read as safetensors ({_why(error)}): it is damaged or something else, download or "
+            "save it again."
+        ) from error
+
+
+def _read_safetensors(file: Path) -> Weights:
+    with open_safetensors(file) as content:
+        try:
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a dict
+        except (SafetensorError, AttributeError, *DAMAGED) as error:  # a kind of number torch has not
+            raise AdapterError(
+                f"{file.name} holds tensors that this version of torch has no kind for ({_why(error)}): save them as "
+                "fp16, bf16 or fp32."
+            ) from error
+        return Weights(tensors, content.metadata() or {})
+
+
+def _read_pickle(file: Path) -> dict[str, Tensor]:
+    try:
+        if zipfile.is_zipfile(file):
+            _check_sizes(file)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except AdapterError:
+        raise
+    except (zipfile.BadZipFile, *DAMAGED) as error:
+        refuse(file, error)
+    tensors = _tensors(content)
+    for name, value in tensors.items():
+        _check_memory(file, name, value)
+    if not tensors:
+        raise AdapterError(f"{file.name} holds no state dict of tensors: choose the weights file itself.")
+    return tensors
+
+
+def _check_sizes(file: Path) -> None:
+    """Before anything is unpacked: torch never compresses, so what a file claims to hold is at most what it is."""
+    with zipfile.ZipFile(file) as packed:
+        claimed = sum(entry.file_size for entry in packed.infolist())
+    if claimed > file.stat().st_size:
+        raise AdapterError(
+            f"{file.name} was refused: its {file.stat().st_size} bytes claim to hold {claimed}; download it again."
+        )
+
+
+def _check_memory(file: Path, name: str, value: Tensor) -> None:
+    """A view may claim any size; what is not in the file would be made when it is used."""
+    plain = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
+    if not plain or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise AdapterError(
+            f"{file.name} was refused: its {name} claims {value.numel()} values that are not in the file; download or "
+            "save it again."
+        )
+
+
+def _tensors(content: Any) -> dict[str, Tensor]:
+    """The tensors of a state dict, unwrapped; where there is none, those one level deeper."""
+    for wrapping in ("state_dict", "module"):
+        content = content.get(wrapping, content) if isinstance(content, dict) else content
+    found = _own(content)
+    for inner in content.values() if isinstance(content, dict) and not found else ():
+        found |= _own(inner)
+    return found
+
+
+def _own(content: Any) -> dict[str, Tensor]:
+    items = content.items() if isinstance(content, dict) else ()
+    return {name: value.detach() for name, value in items if isinstance(name, str) and isinstance(value, Tensor)}
+
+
+def _parts(index: Path) -> list[Path]:
+    """The files an index names, all of its own folder. Raises AdapterError where it is none, or one is missing."""
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        wrong = not names or any(not _NAME.fullmatch(name) for name in names)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        names, wrong = set(), True
+    if wrong:
+        raise AdapterError(f"{index.name} is no index of parts as diffusers saves it: download the folder again.")
+    found = [index.with_name(name) for name in sorted(names)]
+    if missing := [part.name for part in found if not part.exists()]:
+        raise AdapterError(
+            f"{index.name} names {len(names)} parts, {len(missing)} of them are not in {index.parent.name}, "
+            f"{missing[0]} first: download the folder again."
+        )
+    return found
+
+
+def _read_parts(index: Path) -> Weights:
+    tensors: dict[str, Tensor] = {}
+    for part in _parts(index):
+        tensors |= read_weights(part).tensors
+    return Weights(tensors, {})
