@@ -16,6 +16,7 @@ from . import (
     sampling,
     text_to_video_zero,
     training,
+    training_settings,
 )
 
 NODES = [
@@ -28,6 +29,7 @@ NODES = [
     *text_to_video_zero.NODES,
     *clips.NODES,
     *training.NODES,
+    *training_settings.NODES,
     *masks.NODES,
     *metrics.NODES,
 ]
