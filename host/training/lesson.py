@@ -76,7 +76,9 @@ class Lesson:
 
     def _check_fits(self, clips: ClipSet) -> None:
         height, width = clips.latents[0].shape[-2:]
-        itemsize = 4 if self.autocast is None else 2
+        itemsize, held = 4 if self.autocast is None else 2, self.base.model.get_dtype()
+        numbers = sum(value.numel() for value in self.base.model.diffusion_model.parameters())
+        is_cast = held != (self.autocast or torch.float32)
         latents = (self.settings.batch_size * self.settings.frames, height, width)
         self.needed = needed = estimate(
             self.base.model_size(),
@@ -85,6 +87,7 @@ class Lesson:
             image_unet(self.base).model_channels,
             itemsize,
             self.settings.gradient_checkpointing,
+            cast=itemsize * numbers if is_cast else 0,
         )
         self.lines.append(f"Training takes about {needed}.")
         logging.getLogger("few_shot_motion").info(self.lines[-1])
