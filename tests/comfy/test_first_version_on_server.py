@@ -71,7 +71,8 @@ def test_they_train(client, server, name, new_widgets):
             node["inputs"]["folder"] = folders[title]
     workflows.set_inputs(prompt, "Checkpoint", ckpt_name=CHECKPOINT)
     small = {"frames": FRAMES, "steps": 2, "width": 0, "height": 0, "rank": 4, "name": f"old_{name}"}
-    workflows.set_inputs(prompt, "Train", **small, **new_widgets)
+    workflows.set_inputs(prompt, "Train", **small)
+    next(node for node in prompt.values() if node["_meta"]["title"] == "Train")["inputs"].update(new_widgets)
     workflows.set_inputs(prompt, "Save adapter", filename_prefix=f"old_{name}")
     client.run(prompt)
     saved = max((server.base / "output" / "motion_adapters").glob(f"old_{name}_0*.safetensors"))
