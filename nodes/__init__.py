@@ -9,6 +9,7 @@ from . import (
     frame_noise,
     inversion,
     masks,
+    merging,
     metrics,
     modelscope,
     motion,
@@ -31,6 +32,7 @@ NODES = [
     *training.NODES,
     *training_settings.NODES,
     *masks.NODES,
+    *merging.NODES,
     *metrics.NODES,
 ]
 folders.register()
