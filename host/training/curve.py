@@ -6,8 +6,9 @@ import torch
 from PIL import Image, ImageDraw
 
 _SIZE = 480, 240
-_BACK, _GREY, _LINE, _WORDS = (24, 24, 28), (70, 76, 92), (240, 150, 40), (220, 220, 220)
+_BACK, _GREY, _LINE, _WORDS = (24, 24, 28), (96, 104, 124), (240, 150, 40), (220, 220, 220)
 _LEFT, _TOP, _BOTTOM = 44, 20, 16  # px beside the curve
+_STEPS = 10  # that are smoothed at least
 
 
 def card(lines: list[str]) -> Image.Image:
@@ -18,8 +19,8 @@ def card(lines: list[str]) -> Image.Image:
 
 
 def smoothed(losses: list[float]) -> list[float]:
-    """What a person can follow of losses: their mean over a twentieth of the run, NaN left out."""
-    window, result, held = max(1, len(losses) // 20), [], 0.0
+    """What a person can follow of losses: their mean over a twentieth of the run, ten steps at least, NaN left out."""
+    window, result, held = max(_STEPS, len(losses) // 20), [], 0.0
     recent: list[float] = []
     for loss in losses:
         if not math.isnan(loss):

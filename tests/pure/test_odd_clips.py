@@ -77,6 +77,16 @@ def test_good_clips_are_not_spoken_of():
     assert odd_clips([torch.rand(24, 16, 16)], 16) == []  # nothing but sudden
 
 
+def test_a_small_subject_before_a_still_background_moves():
+    """A sixteenth of the picture's width, little brighter than what is behind it."""
+    clip = torch.full((16, 16, 16), 0.4)
+    for i in range(16):
+        clip[i, 8, i] = 0.5
+    assert odd_clips([clip, clip.flip(2)], 16) == []
+    noise = 0.4 + 0.002 * torch.randn(16, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert odd_clips([noise], 16) == ["Clip 1 stands still: there is no motion in it to learn."]
+
+
 def test_a_still_clip_a_cut_and_a_duplicate_are_said():
     still = moving(0)[:1].repeat(24, 1, 1)
     cut = torch.cat([moving(1)[:10] / 2, 0.5 + moving(5)[10:] / 2])
