@@ -15,8 +15,7 @@ class LoadClips(io.ComfyNode):
             display_name="Load Clips from Folder",
             category=CATEGORY,
             description="Loads the videos of a folder as a list, each with its caption: training clips for Train "
-                        "Motion "
-                        "LoRA, or videos to measure.",
+                        "Motion LoRA, or videos to measure.",
             search_aliases=["load videos", "video folder", "dataset", "training clips", "captions"],
             inputs=[
                 io.Combo.Input("folder", options=clip_folders(),
