@@ -9,7 +9,6 @@ so that the file does not depend on the checkpoint it was saved from.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from .adapter import AdapterError, MotionAdapter
 from .mask_predictor import CONTEXT, INPUTS, PREDICTOR, MaskContext, MaskPredictor
 from .methods import METHODS, MOTION_LORA
 from .recurrent import FORMS
-from .weights import Weights
+from .weights import Weights, check_numbers
 from .writing import Write, tensors_to, write_whole
 
 FORMAT = "1"
@@ -138,23 +137,7 @@ def _check_masks(file: str, metadata: Mapping[str, str], masks: Mapping[str, Ten
 
 def check_values(file: str, adapter: MotionAdapter) -> MotionAdapter:
     """The adapter. Raises AdapterError where it is empty, or its values cannot be weights."""
-    tensors = {**adapter.tensors, **adapter.queries, **adapter.mask_tensors}
     if not adapter.tensors:
         raise AdapterError(f"{file} is a motion adapter without a tensor: save or train it again.")
-    for name, value in tensors.items():
-        if not value.is_floating_point():
-            raise AdapterError(
-                f"{file} keeps {name} as {str(value.dtype).removeprefix('torch.')}, which are no weights: save it as "
-                "fp16, bf16 or fp32."
-            )
-        if value.numel() and not all(map(math.isfinite, _extremes(value))):
-            raise AdapterError(
-                f"{file} holds values that are no numbers (NaN or infinite), in {name} for one: save, train or "
-                "download it again."
-            )
+    check_numbers(file, {**adapter.tensors, **adapter.queries, **adapter.mask_tensors})
     return adapter
-
-
-def _extremes(value: Tensor) -> tuple[float, float]:
-    low, high = (value if value.element_size() > 1 else value.float()).aminmax()  # either is NaN where one value is
-    return float(low), float(high)

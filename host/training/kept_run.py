@@ -4,10 +4,10 @@
 
 from ...motion_modules.adapter import MotionAdapter
 from ...motion_modules.adapter_file import save_adapter
-from ...motion_modules.weights import open_safetensors
 from ...motion_modules.writing import tensors_to, write_whole
 from ...training.loop import Run
 from ..files import folders
+from ..files.resume_file import read_run
 
 
 class Keeper:
@@ -27,12 +27,12 @@ class Keeper:
         """
         if not self.resume or not self.file.exists():
             return
-        with open_safetensors(self.file) as kept:
-            if kept.metadata()["settings"] != self.settings:
-                raise ValueError(
-                    f"The run kept as {self.name} had other settings: give this one another name, or turn resume off."
-                )
-            run.restore({key: kept.get_tensor(key) for key in kept.keys()})  # noqa: SIM118 - not a dict
+        said, tensors = read_run(self.file, run.parameters)
+        if said.get("settings") != self.settings:
+            raise ValueError(
+                f"The run kept as {self.name} had other settings: give this one another name, or turn resume off."
+            )
+        run.restore(tensors)
 
     def keep(self, run: Run, adapter: MotionAdapter) -> None:
         """Write the run, to go on with, and what it has learnt so far as an adapter, named by its steps."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...motion_modules.module import MotionModule
+from ..files.video_file import components_of
 from ..patching.motion_stack import FRAMES, Active, set_stack
 
 
@@ -20,7 +21,7 @@ def pictures(clip, frame_step: int, width: int, height: int) -> Tensor:
     """A VIDEO or IMAGE batch as pictures `f h w 3`, every `frame_step`-th frame, scaled and cropped to a size unless
     that is 0 x 0.
     """
-    images = (clip if isinstance(clip, Tensor) else clip.get_components().images)[::frame_step, ..., :3]
+    images = (clip if isinstance(clip, Tensor) else components_of(clip, "A clip").images)[::frame_step, ..., :3]
     if width and height:
         images = comfy.utils.common_upscale(images.movedim(-1, 1), width, height, "area", "center").movedim(1, -1)
     return images
