@@ -109,13 +109,20 @@ def compat(options: argparse.Namespace, comfyui: Path) -> None:
     command.run(comfyui, options.rest)
 
 
+def faults(options: argparse.Namespace, comfyui: Path) -> None:
+    """damage files, kill saves, crowd and fill the disk: [--cases N] [--kills N] [--rounds N] [--seed S]; figures go
+    into docs/reliability.md
+    """
+    inside(comfyui, "dev.faults", *options.rest)
+
+
 STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
-            "compat": compat,
+            "compat": compat, "faults": faults,
             "train-miniature": train_miniature,
             "workflows": workflows, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "train-miniature"}
+WITH_REST = {"test", "study", "compare", "compat", "faults", "train-miniature"}
 
 
 def parse(words: list[str]) -> argparse.Namespace:
