@@ -80,8 +80,8 @@ def _wrong_said(tensors: dict, said: dict, draw: random.Random) -> str:
 
 
 def _wrong_pickle(tensors: dict, draw: random.Random) -> str:
-    name = draw.choice(list(tensors))
-    wrong = {"40 GB": torch.zeros(1).expand(10**10), "code": Code(), "a list": [tensors[name]],
+    name = draw.choice(list(tensors) or ["x"])
+    wrong = {"40 GB": torch.zeros(1).expand(10**10), "code": Code(), "a list": list(tensors.values()),
              "sparse": torch.eye(4).to_sparse(), "an int key": 1, "a text": "x" * 99,
              "meta": torch.zeros(2, device="meta")}  # fmt: skip
     what = draw.choice(list(wrong))

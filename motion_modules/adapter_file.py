@@ -121,18 +121,28 @@ def _schedule(file: str, metadata: Mapping[str, str]) -> dict[str, str | float]:
 def _check_masks(file: str, metadata: Mapping[str, str], masks: Mapping[str, Tensor]) -> None:
     """Raise AdapterError where what learnt from masks is not whole."""
     learnt = metadata.get("mask_input", "")
-    try:
-        if (learnt or masks) and learnt not in INPUTS:
-            raise KeyError(f"mask_input is {learnt!r}")
-        if learnt == "conditioned" and MaskContext.of(masks) is None:
-            raise KeyError("its condition is missing")
-        if learnt in ("x0", "noise"):
-            MaskPredictor.of(masks)
-    except (LookupError, RuntimeError, ValueError, TypeError) as error:
-        why = " ".join(str(error).split())[:120].strip("'\"")
+    wrong = f"mask_input is {learnt[:20]!r}" if (learnt or masks) and learnt not in INPUTS else ""
+    needed = CONTEXT if learnt == "conditioned" else PREDICTOR if learnt else ""
+    for prefix in (PREDICTOR, CONTEXT):
+        part = {name: value for name, value in masks.items() if name.startswith(prefix)}
+        wrong = wrong or (_wrong_part(prefix, part) if part or prefix == needed else "")
+    if wrong:
         raise AdapterError(
-            f"{file} does not hold the whole of what it learnt from masks ({why}): save or train it again."
-        ) from error
+            f"{file} does not hold the whole of what it learnt from masks ({wrong}): save or train it again."
+        )
+
+
+def _wrong_part(prefix: str, masks: Mapping[str, Tensor]) -> str:
+    """What is wrong with the network under that prefix, in a few words; "" for nothing."""
+    first = masks.get(f"{prefix}{'weight' if prefix == CONTEXT else 'conv_1.weight'}")
+    if first is None or first.ndim != 4:
+        return "its first layer is missing or none"
+    with torch.device("meta"):
+        built = MaskContext(first.shape[0]) if prefix == CONTEXT else MaskPredictor(first.shape[1], first.shape[0])
+    wanted = {f"{prefix}{name}": tuple(value.shape) for name, value in built.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in masks.items()}
+    names = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    return f"{names[0]} is missing, foreign or of another shape" if names else ""
 
 
 def check_values(file: str, adapter: MotionAdapter) -> MotionAdapter:

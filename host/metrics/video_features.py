@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ...metrics.i3d import FEATURES, I3D, is_standard, load_i3d
-from ...metrics.i3d_input import HALF_PIXEL, View, to_input
+from ...metrics.i3d_input import CHOICES, CROPS, HALF_PIXEL, RESIZES, View, to_input
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.weights import check_numbers, open_safetensors
 from ...motion_modules.writing import tensors_to, write_whole
@@ -156,6 +156,7 @@ def restore(name: str, network: Network, view: View) -> FeatureSet:
             groups = json.loads(metadata["groups"])
             found = FeatureSet(features, groups, metadata["network"], _view(metadata), metadata["description"])
             good = features.ndim == 2 and features.shape[1] == FEATURES and features.dtype == torch.float32
+            good = good and found.view.resize in RESIZES and found.view.choice in CHOICES and found.view.crop in CROPS
             good = good and isinstance(groups, list) and len(groups) in (0, len(features))
             good = good and all(isinstance(group, str) for group in groups) and bool(torch.isfinite(features).all())
         except (SafetensorError, LookupError, TypeError, ValueError, RecursionError):
@@ -166,7 +167,7 @@ def restore(name: str, network: Network, view: View) -> FeatureSet:
         )
     if found.network != network.fingerprint or found.view != view:
         raise ValueError(
-            f"The features kept as {name} are of {found.view}, by network {found.network}; asked for are {view}, by "
+            f"The features kept as {name} are of {found.view}, by network {found.network[:16]}; asked for are {view}, by "
             f"{network.fingerprint}: make them anew."
         )
     return found
