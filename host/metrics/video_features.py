@@ -167,8 +167,8 @@ def restore(name: str, network: Network, view: View) -> FeatureSet:
         )
     if found.network != network.fingerprint or found.view != view:
         raise ValueError(
-            f"The features kept as {name} are of {found.view}, by network {found.network[:16]}; asked for are {view}, by "
-            f"{network.fingerprint}: make them anew."
+            f"The features kept as {name} are of {found.view}, by network {found.network[:16]}; asked for are {view}, "
+            f"by {network.fingerprint}: make them anew."
         )
     return found
 
