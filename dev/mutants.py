@@ -22,6 +22,7 @@ from few_shot_motion.metrics.i3d_input import ORIGINAL, View
 from few_shot_motion.motion_modules import adapter_file, methods
 from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformer
+from few_shot_motion.motion_modules.animatediff_lora import pairs
 from few_shot_motion.motion_modules.mask_predictor import PREDICTOR, MaskPredictor
 from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.motion_modules.released import load_adapter
@@ -102,6 +103,8 @@ def _use(file: Path) -> None:
     adapter = load_adapter(file, lambda name, shape: torch.zeros(shape))
     adapter.describe()
     if adapter.method == methods.MOTION_LORA:
+        weights = TemporalTransformer(32).state_dict()
+        pairs(adapter, {f"input_blocks.1.temporal_transformer.{name}": value.shape for name, value in weights.items()})
         return
     sites = [site for site in SITES if site.is_block or adapter.method not in ("recurrent", "tune-a-video")]
     if adapter.method == "animatediff":

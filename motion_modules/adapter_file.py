@@ -89,9 +89,19 @@ def read_own(file: str, weights: Weights) -> MotionAdapter | None:
                and (".attn1." in name or ".attn2." in name)}  # fmt: skip
     tensors = {name: value for name, value in weights.tensors.items() if name not in masks and name not in queries}
     return MotionAdapter(
-        method, tensors, _rank(file, metadata), metadata.get("group_norm") != "per frame", dict(metadata),
-        metadata.get("own_group_norm") == "joint", _schedule(file, metadata), masks, recurrence, queries,
+        method, tensors, _rank(file, metadata), _joint(file, metadata, "group_norm", "joint"), dict(metadata),
+        _joint(file, metadata, "own_group_norm", "per frame"), _schedule(file, metadata), masks, recurrence, queries,
     )  # fmt: skip
+
+
+def _joint(file: str, metadata: Mapping[str, str], name: str, otherwise: str) -> bool:
+    said = metadata.get(name, otherwise)
+    if said not in (_scope(True), _scope(False)):
+        raise AdapterError(
+            f"{file} says {said[:20]!r} of its {name}, this pack knows {_scope(True)} and {_scope(False)}: update the "
+            "pack, or save or train it again."
+        )
+    return said == _scope(True)
 
 
 def _rank(file: str, metadata: Mapping[str, str]) -> int:

@@ -17,9 +17,10 @@ from .adapter import AdapterError
 from .diffusers_folder import FOLDER, parts_of, weights_in
 
 SAFETENSORS = (".safetensors", ".sft")
+_Unreadable = torch.serialization.pickle.UnpicklingError  # pyright: ignore[reportPrivateImportUsage]
 # what torch.load raises, with weights_only, for a file that is damaged or holds more than weights
 DAMAGED = (
-    torch.serialization.pickle.UnpicklingError,
+    _Unreadable,
     RuntimeError,
     EOFError,
     OSError,
@@ -30,7 +31,7 @@ DAMAGED = (
     AssertionError,
     MemoryError,
     OverflowError,
-)  # pyright: ignore
+)
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml")
 _CODE = re.compile(r"GLOBAL (\S+)|class (\S+)")
 
@@ -83,7 +84,7 @@ def check_head(file: Path) -> None:
 
 def refuse(file: Path, error: Exception) -> NoReturn:
     """Raise the sentence for what torch raised on a pickle; never its advice to read it as code."""
-    code = _CODE.search(str(error)) if isinstance(error, torch.serialization.pickle.UnpicklingError) else None
+    code = _CODE.search(str(error)) if isinstance(error, _Unreadable) else None
     if code:
         raise AdapterError(
             f"{file.name} was refused: it holds more than weights ({code[1] or code[2]}), and what is more can be "

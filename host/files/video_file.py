@@ -4,12 +4,11 @@ words.
 
 from pathlib import Path
 
-import av
 from torch import Tensor
 
 from ...motion_modules.adapter import AdapterError
 
-_DAMAGED = (av.FFmpegError, OSError, ValueError, LookupError, AssertionError, TypeError, AttributeError, MemoryError,
+_DAMAGED = (OSError, ValueError, LookupError, AssertionError, TypeError, AttributeError, MemoryError,
             RuntimeError, ArithmeticError)  # fmt: skip
 
 
@@ -18,11 +17,13 @@ def components_of(video, which: str):
 
     Raises AdapterError, one sentence, where it cannot be decoded.
     """
+    from av.error import FFmpegError  # slow, and needed with a video only
+
     try:
         found = video.get_components()
         if not isinstance(found.images, Tensor) or found.images.ndim != 4:
             raise ValueError("it has no pictures")
-    except _DAMAGED as error:
+    except (FFmpegError, *_DAMAGED) as error:
         why = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
         raise AdapterError(
             f"{which}{_name_of(video)} cannot be read as a video ({why}): it is damaged or none, take it out or make "

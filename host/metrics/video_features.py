@@ -155,7 +155,12 @@ def restore(name: str, network: Network, view: View) -> FeatureSet:
             metadata, features = content.metadata(), content.get_tensor("features")
             groups = json.loads(metadata["groups"])
             found = FeatureSet(features, groups, metadata["network"], _view(metadata), metadata["description"])
-            good = features.ndim == 2 and features.shape[1] == FEATURES and features.dtype == torch.float32
+            good = (
+                features.ndim == 2
+                and len(features) > 0
+                and features.shape[1] == FEATURES
+                and features.dtype == torch.float32
+            )
             good = good and found.view.resize in RESIZES and found.view.choice in CHOICES and found.view.crop in CROPS
             good = good and isinstance(groups, list) and len(groups) in (0, len(features))
             good = good and all(isinstance(group, str) for group in groups) and bool(torch.isfinite(features).all())
