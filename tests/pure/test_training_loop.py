@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from few_shot_motion.training.clips import ClipSet, check_clips
+from few_shot_motion.training.clips import ClipSet, check_clips, check_masks
 from few_shot_motion.training.loop import new_run, train
 from few_shot_motion.training.loss import lamp_loss, video_loss
 from few_shot_motion.training.memory import check_memory, estimate
@@ -176,6 +176,16 @@ def test_half_the_clips_are_mirrored_and_their_masks_with_them():
         assert float(window[0, 0, 0, 0][masks[0, 0, 0] == 1]) == 3
         mirrored += int(window[0, 0, 0, 0, 0] == 3)
     assert 450 < mirrored < 550
+
+
+@pytest.mark.parametrize("value, odd", [(0.0, "empty"), (0.49, "empty"), (0.5, "full"), (1.0, "full")])
+def test_masks_without_subject_or_ground_are_named(value, odd):
+    """A position is subject from one half on, as in the targets."""
+    assert [odd in sentence for sentence in check_masks([torch.full((2, 4, 4), value)], [torch.zeros(2, 4, 4, 3)])] == [
+        True
+    ]
+    half = torch.tensor([0.49, 0.5]).expand(2, 2, 2)
+    assert check_masks([half], [torch.zeros(2, 2, 2, 3)]) == []
 
 
 def test_memory_is_refused_before_the_first_step():
