@@ -66,8 +66,8 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: masks, recurrent, ti2v, tune_a_video or windows [arguments of
-    dev/studies/<name>.py]
+    """measure a method on the miniature: inversion, mask_norm, masks, recurrent, ti2v, tune_a_video or windows
+    [arguments of dev/studies/<name>.py]
     """
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
@@ -116,7 +116,7 @@ def faults(options: argparse.Namespace, comfyui: Path) -> None:
     inside(comfyui, "dev.faults", *options.rest)
 
 
-STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video", "windows")
+STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
             "compat": compat, "faults": faults,
             "train-miniature": train_miniature,

@@ -36,9 +36,9 @@ def estimate(
     """latents: frames in a batch, height and width; channels: the UNet's narrowest width; itemsize: bytes of a number
     in the forward pass.
 
-    For its backward pass a UNet of SD 1.x's topology keeps 483 to 534 maps of that width at the latent's size, LAMP's
-    layers included; with checkpointing 51 to 56, and one block's worth on top while that is computed again (counted
-    here as much again).
+    For its backward pass a UNet of SD 1.x's topology keeps about 530 maps of that width at the latent's size, LAMP's
+    layers included; with checkpointing about 55, and one block's worth on top while that is computed again (counted
+    here as much again). tests/comfy/test_training_memory.py counts them.
     """
     batch, height, width = latents
     maps = 110 if checkpointing else 530
