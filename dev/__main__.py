@@ -116,9 +116,14 @@ def faults(options: argparse.Namespace, comfyui: Path) -> None:
     inside(comfyui, "dev.faults", *options.rest)
 
 
+def combinations(options: argparse.Namespace, comfyui: Path) -> None:
+    """every method of motion beside every node of core that takes and gives a MODEL; writes docs/combinations.md"""
+    inside(comfyui, "dev.combinations")
+
+
 STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
-            "compat": compat, "faults": faults,
+            "compat": compat, "combinations": combinations, "faults": faults,
             "train-miniature": train_miniature,
             "workflows": workflows, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
