@@ -60,6 +60,7 @@ class Bench:
     width: int  # channels of its text
 
     def __post_init__(self):
+        self.adapters: dict[str, MotionAdapter] = {}
         draw = lambda *shape, seed=0: torch.randn(shape, generator=generator(seed))  # noqa: E731
         self.first = {"samples": 3 * draw(1, 4, 8, 8)}
         self.cond, self.uncond = ([[draw(1, 9, self.width, seed=seed), {}]] for seed in (1, 2))
@@ -102,7 +103,9 @@ class Bench:
         """A MODEL with this motion at full strength, every layer of it alive."""
         if motion == ZERO:
             return bridge.attend_to(model, ("first",))
-        return bridge.apply_adapter(model, adapter(model, motion))
+        if motion not in self.adapters:
+            self.adapters[motion] = adapter(self.model, motion)
+        return bridge.apply_adapter(model, self.adapters[motion])
 
 
 def adapter(model, method: str) -> MotionAdapter:

@@ -21,7 +21,13 @@ def matrix(tmp_path_factory):
 
 
 def test_every_method_moves_beside_every_node_or_says_why_not(matrix):
-    found = {name: matrix.of_node(node) for name, node in combinations.model_nodes()}
+    merge = nodes.NODE_CLASS_MAPPINGS["ModelMergeBlocks"]  # of which those of other architectures differ in names alone
+    chosen = [
+        (name, node)
+        for name, node in combinations.model_nodes()
+        if name in ("ModelMergeSD1", "ModelMergeSDXL", "ModelMergeBlocks") or not issubclass(node, merge)
+    ]
+    found = {name: matrix.of_node(node) for name, node in chosen}
     cells = {
         (name, *place): cell
         for name, there in found.items()
