@@ -14,7 +14,7 @@ import numpy
 import torch
 from comfy_api.latest import InputImpl
 from few_shot_motion.host.files import table_file
-from few_shot_motion.host.files.resume_file import read_run
+from few_shot_motion.host.files.resume_file import check_run
 from few_shot_motion.host.metrics import clip_file, video_features
 from few_shot_motion.host.metrics.inputs import Videos
 from few_shot_motion.metrics.i3d import FEATURES, I3D, load_i3d
@@ -28,7 +28,7 @@ from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.motion_modules.released import load_adapter
 from few_shot_motion.motion_modules.sites import Site
 from few_shot_motion.motion_modules.weights import check_numbers, read_weights
-from few_shot_motion.training.loop import new_run
+from few_shot_motion.training.loop import Run, new_run
 
 SITES = [Site("input_blocks.1.0.in_layers.2", 32, is_block=False),
          Site("input_blocks.1.1.transformer_blocks.0", 32, is_block=True)]  # fmt: skip
@@ -79,7 +79,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
         "motion LoRA": Kind("a.safetensors", (lora, {}), _use),
         "release": Kind("diffusion_pytorch_model.bin", (release, {}), lambda file: _use(file.parent)),
         "resume": Kind("a.resume.safetensors", (run.state(), {"settings": "{}"}),
-                       lambda file: run.restore(read_run(file, run.parameters)[1])),
+                       lambda file: _go_on(file, run)),
         "CLIP": Kind("clip.safetensors", (_clip(), {}), lambda file: clip_file.from_file(file.name)),
         "I3D": Kind("i3d.pt", (I3D().half().state_dict(), {}), _i3d),
         "features": Kind("video_features/f.safetensors", ({"features": torch.randn(4, FEATURES)}, features),
@@ -113,6 +113,12 @@ def _use(file: Path) -> None:
         sites = [Site(_ROW, 32, is_block=True)]
     methods.check_fits(adapter, sites, "a UNet")
     methods.place(adapter, sites, torch.float32)
+
+
+def _go_on(file: Path, run: Run) -> None:
+    tensors = read_weights(file).tensors
+    check_run(file.name, tensors, run.parameters)
+    run.restore(tensors)
 
 
 def _i3d(file: Path) -> None:

@@ -23,7 +23,7 @@ def weights_in(folder: Path) -> Path | None:
     """
     for place in (folder, folder / "unet"):
         found = []
-        for file in place.iterdir() if place.is_dir() else ():
+        for file in _inside(place):
             if match := _NAME.fullmatch(file.name):
                 found += [] if match[2] else [(match[1] or "", match[3] == "bin", 0, file)]
             elif match := _INDEX.fullmatch(file.name):
@@ -60,3 +60,11 @@ def parts_of(index: Path) -> list[Path]:
             f"{missing[0]} first: download the folder again."
         )
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where there is none or it may not be looked into."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

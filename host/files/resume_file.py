@@ -1,29 +1,22 @@
-"""Kept training runs as they are read: all their parts, of the shapes this training has, in numbers."""
+"""Kept training runs: all their parts must be there, of the shapes this training has, in numbers."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ...motion_modules.adapter import AdapterError
-from ...motion_modules.weights import read_weights
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def read_run(file: Path, parameters: Mapping[str, Tensor]) -> tuple[Mapping[str, str], dict[str, Tensor]]:
-    """What a kept run says of itself, and its tensors, as Run.restore takes them.
-
-    Raises AdapterError where the file is damaged, of a training of other layers, or lacks a part.
-    """
-    tensors, metadata = read_weights(file)
+def check_run(file: str, tensors: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> None:
+    """Raise AdapterError where a kept run is of a training of other layers, or lacks a part that Run.restore takes."""
     if wrong := _wrong(tensors, parameters):
         raise AdapterError(
-            f"{file.name} is no run that this training can go on with, its {wrong}: give this run another name, or "
-            "turn resume off."
+            f"{file} is no run that this training can go on with, its {wrong}: give this run another name, or turn "
+            "resume off."
         )
-    return metadata, tensors
 
 
 def _wrong(tensors: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> str:

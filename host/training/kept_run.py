@@ -4,10 +4,11 @@
 
 from ...motion_modules.adapter import MotionAdapter
 from ...motion_modules.adapter_file import save_adapter
+from ...motion_modules.weights import read_weights
 from ...motion_modules.writing import tensors_to, write_whole
 from ...training.loop import Run
 from ..files import folders
-from ..files.resume_file import read_run
+from ..files.resume_file import check_run
 
 
 class Keeper:
@@ -27,11 +28,12 @@ class Keeper:
         """
         if not self.resume or not self.file.exists():
             return
-        said, tensors = read_run(self.file, run.parameters)
+        tensors, said = read_weights(self.file)
         if said.get("settings") != self.settings:
             raise ValueError(
                 f"The run kept as {self.name} had other settings: give this one another name, or turn resume off."
             )
+        check_run(self.file.name, tensors, run.parameters)
         run.restore(tensors)
 
     def keep(self, run: Run, adapter: MotionAdapter) -> None:
