@@ -19,7 +19,7 @@ WORKFLOWS: tuple[Callable[[Graph], Graph], ...] = (
     *text_to_video_zero.WORKFLOWS, *ti2v_zero.WORKFLOWS, *lamp.WORKFLOWS, *recurrent.WORKFLOWS, *editing.WORKFLOWS,
     *masks.WORKFLOWS, *metrics.WORKFLOWS,
 )  # fmt: skip
-SMALL = "few-shot-motion-on-the-miniature"  # the heading under which the page lists the miniature's templates
+SMALL = "few-shot-miniature"  # the heading under which the page lists the miniature's templates
 
 
 def names() -> list[str]:
@@ -61,6 +61,7 @@ def main() -> None:
 def offer_small(custom_nodes: Path) -> None:
     """A package of templates for the miniature, under a heading of its own in Browse Templates; it has no nodes."""
     package = custom_nodes / SMALL
+    shutil.rmtree(package, ignore_errors=True)
     _write({"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"}, package)
     _write(
         {f"{template(name)}.json": _text(graph(name, True).browser_form()) for name in names()}, package / "workflows"
