@@ -2,12 +2,14 @@
 
 from dataclasses import asdict
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..host.patching.image_model import family, image_unet
+from ..host.said import say
 from ..host.sockets import CATEGORY, Adapter, Predictor
 from ..host.training import masks as training_masks
 from ..host.training import model as training_host
+from ..host.training.advice import of_training
 from ..host.training.kept_run import Keeper
 from ..host.training.run import LOSS_WEIGHTINGS, METHODS, PRECISIONS, Settings, learn
 from ..motion_modules.adapter import settings_text
@@ -85,10 +87,12 @@ class TrainMotionLoRA(io.ComfyNode):
         return io.Schema(
             node_id="FSM_TrainMotionLoRA",
             display_name="Train Motion LoRA",
-            category=CATEGORY,
+            category=f"{CATEGORY}/training",
             description="Learns one motion from a few clips: for any first frame, for text to video, or to edit one "
                         "clip. Cancel keeps what is learnt so far.",
-            search_aliases=["LAMP", "Tune-A-Video", "recurrent", "train video", "motion training", "learn motion"],
+            search_aliases=["LAMP", "Tune-A-Video", "recurrent", "train video", "motion training", "learn motion",
+                            "few-shot", "train motion lora", "teach motion", "finetune video", "少样本", "训练动作",
+                            "动作 LoRA"],
             is_input_list=True,
             is_output_node=True,
             inputs=[
@@ -164,6 +168,8 @@ class TrainMotionLoRA(io.ComfyNode):
         keeper = Keeper(name[0], settings_text(decisive | any_steps), save_every[0], resume[0])
         images = [training_host.pictures(clip, settings.frame_step, settings.width, settings.height) for clip in clips]
         check_clips(images, settings.frames, len(positive))
+        for remark in of_training(settings.method, len(images), list(captions), len(positive)):
+            say(remark, warning=True)
         masks = training_masks.prepare(masks, clips, images, settings.frame_step, learning)
         encode = lambda clip: vae.encode(clip).clone()  # noqa: E731
         flipped = [encode(clip.flip(2)) for clip in images] if settings.flip else None
@@ -176,7 +182,7 @@ class TrainMotionLoRA(io.ComfyNode):
         notes |= {"mask_input": learning.mask_input} if masks else {}
         adapter, losses = learn(model, clip_set, positive, settings, learning, notes, keeper)
         text = f"{adapter.describe()}, loss {sum(losses[-50:]) / len(losses[-50:]):.4f}"
-        return io.NodeOutput(adapter, {"loss": losses}, adapter.mask_predictor, ui=ui.PreviewText(text))
+        return io.NodeOutput(adapter, {"loss": losses}, adapter.mask_predictor, ui=say(text))
 
 
 NODES = [TrainMotionLoRA]

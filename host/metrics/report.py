@@ -11,6 +11,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..files import table_file
+from ..said import say
 
 _TABLE = (
     "Name of a table in output/metrics: a line of numbers more in its .csv, an entry with every frame's in its .json; "
@@ -64,6 +65,7 @@ class Measurement:
         if table:
             table_file.add(table, self.data)
         numbers = [self.numbers[name] for name in shown or self.numbers]
+        say(", ".join(f"{name} {short(value)}" for name, value in self.numbers.items()))
         return io.NodeOutput(
             *numbers, self.report, *pictures, ui={"text": (self.report,), "numbers": (self.data["numbers"],)}
         )

@@ -40,3 +40,7 @@ class Keeper:
         """Write the run, to go on with, and what it has learnt so far as an adapter, named by its steps."""
         write_whole(self.file, tensors_to(run.state(), {"settings": self.settings}))
         save_adapter(adapter, folders.kept_file(self.name, f"_{len(run.losses)}_steps"))
+
+    def kept_as(self, run: Run) -> str:
+        """The name under which Load Motion Adapter lists what `keep` kept of this run."""
+        return f"{self.name}_{len(run.losses)}_steps.safetensors"

@@ -1,7 +1,5 @@
 """Masks beside the clips of a training: brought to the clips' pictures, and what learns from them made for a model."""
 
-import logging
-
 import comfy.utils
 import torch
 from torch import Tensor
@@ -10,6 +8,7 @@ from ...motion_modules.mask_predictor import resize_masks
 from ...training.clips import check_masks
 from ...training.mask_loss import MaskLearner, MaskSettings
 from ..patching.image_model import CELL
+from ..said import say
 
 _NAMES = tuple(MaskSettings.__dataclass_fields__)
 
@@ -39,7 +38,7 @@ def prepare(
             for mask, *sizes in zip(masks, clips, pictures, range(1, len(clips) + 1), strict=True)
         ]
     for sentence in check_masks(masks, pictures):
-        logging.getLogger("few_shot_motion").warning(sentence)
+        say(sentence, warning=True)
     return [_small(mask) for mask in masks]
 
 

@@ -1,6 +1,5 @@
 """One training run inside ComfyUI: its settings, its loop with progress and Cancel, the adapter that comes of it."""
 
-import logging
 from dataclasses import dataclass, replace
 
 import comfy.model_management
@@ -19,6 +18,7 @@ from ...training.mask_loss import MaskSettings
 from ...training.memory import check_memory, estimate
 from ...training.schedule import RATES
 from ..patching.image_model import image_unet, sites_of
+from ..said import say
 from . import masks as training_masks
 from . import model as training_host
 from .curve import loss_curve
@@ -128,6 +128,7 @@ def learn(model, clips: ClipSet, positive: list, settings: Settings, learning: M
     except comfy.model_management.InterruptProcessingException:
         if run.losses:
             keeper.keep(run, adapter())
+            say(f"Cancelled after {len(run.losses)} steps: kept as {keeper.kept_as(run)}, with resume on it goes on.")
         raise
     finally:
         base.cleanup()
@@ -148,6 +149,6 @@ def _check_fits(base, trained: dict, clips: ClipSet, settings: Settings) -> None
     needed = estimate(base.model_size(), sum(value.numel() for value in trained.values()),
                       (settings.batch_size * settings.frames, height, width),
                       unet.model_channels, itemsize, settings.gradient_checkpointing)  # fmt: skip
-    logging.getLogger("few_shot_motion").info("Training %s takes about %s.", settings.method, needed)
+    say(f"Training {settings.method} takes about {needed}.")
     comfy.model_management.free_memory(needed.total, base.load_device)
     check_memory(needed, comfy.model_management.get_free_memory(base.load_device), str(base.load_device))

@@ -20,7 +20,6 @@ SOURCES += [path for room in (*ROOMS, "tests", "benchmarks") for path in sorted(
 IN_ROOMS = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ROOMS]
 COLUMNS, LINES = 120, 250
 STILL_LONGER = {
-    "dev/workflow_graph.py",
     "tests/comfy/test_training_node.py",
     "tests/comfy/test_training_with_masks.py",
 }
