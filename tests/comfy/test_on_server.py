@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import time
 
 import aiohttp
