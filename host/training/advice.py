@@ -7,8 +7,8 @@ ADVISED = 8  # clips of one motion, fewer teach scenes rather than the motion (d
 
 def of_training(method: str, clips: int, captions: Sequence[str], conditions: int) -> Iterator[str]:
     """Sentences about the clips and their captions; `conditions`: how many encoded captions there are."""
-    if method != "Tune-A-Video" and clips < ADVISED:
-        yield (f"{clips} clip{'s' * (clips > 1)} will be learnt by heart rather than their motion: {ADVISED} to 16 of "
+    if method != "Tune-A-Video" and 1 < clips < ADVISED:  # one alone is to be edited
+        yield (f"{clips} clips will be learnt by heart rather than their motion: {ADVISED} to 16 of "
                "different scenes are advised.")  # fmt: skip
     empty = sum(not caption.strip() for caption in captions)
     if empty:
