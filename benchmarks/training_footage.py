@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/training_footage.py COMFYUI [clips] [seconds]
 
-Draws one video of 1920x1080 at 30 fps with a drifting pattern, reads it as that many clips at 8 fps and 512x320 as Train
-Motion LoRA does, with a VAE that only averages, and prints the most memory the process has held.
+Draws one video of 1920x1080 at 30 fps with a drifting pattern, reads it as that many clips at 8 fps and 512x320 as
+Train Motion LoRA does, with a VAE that only averages, and prints the most memory the process has held.
 """
 
 import importlib.util
@@ -41,8 +41,10 @@ def main(comfyui: str, clips: int = 16, seconds: int = 30) -> None:
             kept.append(torch.cat(latents))
         taken = time.monotonic() - start
     shape = tuple(kept[0].shape)
-    print(f"{clips} clips of {seconds} s, {WIDTH}x{HEIGHT}: latents {shape} each, {taken / clips:.1f} s a clip, most memory "
-          f"{_peak():.2f} GiB, {before:.2f} before")  # fmt: skip
+    print(
+        f"{clips} clips of {seconds} s, {WIDTH}x{HEIGHT}: latents {shape} each, {taken / clips:.1f} s a clip, most "
+        f"memory {_peak():.2f} GiB, {before:.2f} before"
+    )
 
 
 def _peak() -> float:

@@ -15,7 +15,7 @@ from dev import archives, base, check, environment, interpreter, server
 from dev.compat import versions
 from dev.trouble import Trouble
 
-TIERS = ("pure", "comfy", "golden")
+TIERS = ("pure", "comfy", "golden", "page")
 
 
 def demo(options: argparse.Namespace, comfyui: Path) -> None:
@@ -26,11 +26,13 @@ def demo(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def test(options: argparse.Namespace, comfyui: Path) -> None:
-    """run the tests: [pure|comfy|golden] [pytest arguments]; all three tiers unless one is named"""
+    """run the tests: [pure|comfy|golden|page] [pytest arguments]; all four tiers unless one is named"""
     arguments = options.rest
     folders = ["tests"]
     if arguments and arguments[0] in TIERS:
         folders, arguments = [f"tests/{arguments[0]}"], arguments[1:]
+    if folders in (["tests"], ["tests/page"]):
+        environment.install("what drives the page", *environment.PAGE)
     if folders != ["tests/pure"]:
         archives.fetch(archives.DIFFUSERS)
         versions.prepare(versions.OLDEST)
@@ -40,8 +42,13 @@ def test(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def serve(options: argparse.Namespace, comfyui: Path) -> None:
-    """open ComfyUI with pack and miniature in it, until Ctrl-C"""
+    """open ComfyUI with pack, miniature, clips and pictures in it, until Ctrl-C"""
+    from dev import samples, workflows  # needs .venv
+
     checkpoint = base.prepare(base.BASE, options.checkpoint)
+    samples.fill(base.BASE / "input")
+    samples.link_weights(base.BASE / "models")
+    workflows.offer_small(base.BASE / "custom_nodes")
     with server.running(comfyui, base.BASE) as running:
         print(
             f"ComfyUI is at {running.client.url} (checkpoint: {checkpoint}; log: {running.log}). Ctrl-C ends it.",
@@ -66,8 +73,8 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: masks, recurrent, ti2v, tune_a_video or windows [arguments of
-    dev/studies/<name>.py]
+    """measure a method on the miniature: inversion, mask_norm, masks, recurrent, ti2v, tune_a_video or windows
+    [arguments of dev/studies/<name>.py]
     """
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
@@ -93,6 +100,15 @@ def emblem(options: argparse.Namespace, comfyui: Path) -> None:
     emblem.main()
 
 
+def measure_page(options: argparse.Namespace, comfyui: Path) -> None:
+    """measure how large the page draws the nodes of the workflows: [names of workflows]"""
+    environment.install("what drives the page", *environment.PAGE)
+    from dev import measure_page, workflows  # needs .venv
+
+    measure_page.run(comfyui, options.rest)
+    workflows.main()
+
+
 def compare(options: argparse.Namespace, comfyui: Path) -> None:
     """make and measure videos over adapters x prompts x seeds, one table: [--server URL] [--adapters NAME …] [--prompts
     TEXT …] [--seeds N …] …
@@ -109,13 +125,25 @@ def compat(options: argparse.Namespace, comfyui: Path) -> None:
     command.run(comfyui, options.rest)
 
 
-STUDIES = ("masks", "recurrent", "ti2v", "tune_a_video", "windows")
+def faults(options: argparse.Namespace, comfyui: Path) -> None:
+    """damage files, kill saves, crowd and fill the disk: [--cases N] [--kills N] [--rounds N] [--seed S]; figures go
+    into docs/reliability.md
+    """
+    inside(comfyui, "dev.faults", *options.rest)
+
+
+def combinations(options: argparse.Namespace, comfyui: Path) -> None:
+    """every method of motion beside every node of core that takes and gives a MODEL; writes docs/combinations.md"""
+    inside(comfyui, "dev.combinations")
+
+
+STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
-            "compat": compat,
+            "compat": compat, "combinations": combinations, "faults": faults,
             "train-miniature": train_miniature,
-            "workflows": workflows, "emblem": emblem}  # fmt: skip
+            "workflows": workflows, "measure-page": measure_page, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "train-miniature"}
+WITH_REST = {"test", "study", "compare", "compat", "faults", "train-miniature", "measure-page"}
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -49,6 +49,13 @@ DIFFUSERS = Archive(
 )  # fmt: skip
 
 
+# A newer front end than ComfyUI asks for, to look at the workflows in it as well.
+FRONT_END = Archive(
+    "front-end", "comfyui-frontend-package==1.58.1", "37912597537a731a8f421179618a736c24184c5bdbfa327f38b2fb7c291852d9",
+    "comfyui_frontend_package/static", source=False,
+)  # fmt: skip
+
+
 def fetch(archive: Archive) -> Path:
     """The unpacked folder. It takes its name only when it is whole, and carries the hash it came from."""
     place = interpreter.STATE / archive.name

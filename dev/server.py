@@ -37,10 +37,13 @@ class Server:
 
 
 @contextmanager
-def running(comfyui: Path, base: Path, threads: int | None = None, python: Path = PYTHON) -> Iterator[Server]:
+def running(
+    comfyui: Path, base: Path, threads: int | None = None, python: Path = PYTHON, front_end: Path | None = None
+) -> Iterator[Server]:
     """Start ComfyUI over a prepared base directory on a free port, wait until it answers, and end it whatever happens.
 
     `threads`: how many of the CPU's it may compute with, all where nothing is said. `python`: whose packages it sees.
+    `front_end`: an unpacked one to serve in place of the installed.
     """
     port = _free_port()
     log = base / "server.log"
@@ -48,6 +51,7 @@ def running(comfyui: Path, base: Path, threads: int | None = None, python: Path 
         "--base-directory", base, "--listen", "127.0.0.1", "--port", port, "--disable-api-nodes", "--database-url",
                  "sqlite:///:memory:",
         "--dont-print-server", *([] if has_accelerator() else ["--cpu"]),
+        *(["--front-end-root", front_end] if front_end else []),
     ]  # fmt: skip
     command = [str(word) for word in (python, comfyui / "main.py", *arguments)]
     # The log keeps what was printed last; thread pools that busy-wait starve each other.

@@ -1,181 +1,19 @@
 """A workflow's graph and its two forms: a template for the browser, and what ComfyUI's API takes."""
 
+import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .layout import Group, Rows, shown_name, size_of
+from .model_files import FILES
+from .node_kinds import KINDS, Kind
+
 VERSIONS = {"comfy-core": "0.30.0", "few-shot-motion": "0.1.0"}
-SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
-SDXL = "sd_xl_base_1.0.safetensors"
-DOMAIN = "v3_sd15_adapter.ckpt"  # comes with AnimateDiff's version 3
-BIREFNET = "birefnet.safetensors"
-CANNY = "control_v11p_sd15_canny_fp16.safetensors"
-SOURCES = {  # from where the browser offers to fetch what is missing
-    SD15: f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/{SD15}",
-    BIREFNET: f"https://huggingface.co/Comfy-Org/BiRefNet/resolve/main/background_removal/{BIREFNET}",
-    SDXL: f"https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/{SDXL}",
-    CANNY: f"https://huggingface.co/comfyanonymous/ControlNet-v1-1_fp16_safetensors/resolve/main/{CANNY}",
-}
-FOLDERS = {  # widget that names such a file -> its folder in models
-    "ckpt_name": "checkpoints",
-    "bg_removal_name": "background_removal",
-    "control_net_name": "controlnet",
-}
-SIZE = {"width": 512, "height": 320}  # the LAMP paper's
-SDXL_SIZE = {"width": 1280, "height": 800}  # the same shape at about the number of pixels SDXL was trained on
-
-# ---------------------------------------------------------------------------------------------------- node types
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A node type. Sockets are words `name:TYPE`, `?` after an optional one; widgets and their values stand in the
-    node's own order.
-
-    tests/comfy/test_workflows_on_server.py holds this against /object_info.
-    """
-
-    inputs: str
-    widgets: dict[str, Any]
-    outputs: str
-    pack: str = "comfy-core"
-
-    @property
-    def sockets(self) -> dict[str, str]:
-        """Name -> type of what goes in; several types with a comma between."""
-        return dict(word.rstrip("?").split(":") for word in self.inputs.split())
-
-    @property
-    def results(self) -> dict[str, str]:
-        """Name -> type of what comes out."""
-        return dict(word.split(":") for word in self.outputs.split())
-
-    def is_optional(self, socket: str) -> bool:
-        """Whether the node runs with nothing connected there."""
-        return any(word.endswith("?") and word.startswith(f"{socket}:") for word in self.inputs.split())
-
-
-def _ours(inputs: str, widgets: dict[str, Any], outputs: str) -> Kind:
-    return Kind(inputs, widgets, outputs, "few-shot-motion")
-
-
-_HOW = {"sampler_name": "euler", "scheduler": "normal"}
-_TRAINING = {"method": "LAMP", "frames": 0, "steps": 0, "learning_rate": 0.0, "rank": -1, "seed": 0,
-             "name": "motion", **SIZE,
-             "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint",
-             "precision": "auto",
-             "gradient_checkpointing": True, "save_every": 0, "resume": False, "weighting": "balanced",
-             "mask_input": "x0", "mask_weight": 1.0,
-             "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1,
-             "lr_schedule": "constant",
-             "recurrence": "fixed", "motion_convolutions": False,
-             "recipe": "fast", "fps": 8.0, "sample_every": 250}  # fmt: skip
-_SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent",
-            "sampler_name": "euler",
-            "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0,
-            "new_frames": 1, "context": 0,
-            "inversion": True, "end": "clean", "batch": "frames of one clip"}  # fmt: skip
-KINDS = {
-    "CheckpointLoaderSimple": Kind("", {"ckpt_name": SD15}, "MODEL:MODEL CLIP:CLIP VAE:VAE"),
-    "LoraLoader": Kind("model:MODEL clip:CLIP", {"lora_name": DOMAIN, "strength_model": 1.0, "strength_clip": 1.0},
-                       "MODEL:MODEL CLIP:CLIP"),
-    "LoadVideo": Kind("", {"file": "example.mp4"}, "VIDEO:VIDEO"),
-    "GetVideoComponents": Kind("video:VIDEO", {}, "images:IMAGE audio:AUDIO fps:FLOAT bit_depth:INT"),
-    "ImageFromBatch": Kind("image:IMAGE", {"batch_index": 0, "length": 1}, "IMAGE:IMAGE"),
-    "ImageToMask": Kind("image:IMAGE", {"channel": "red"}, "MASK:MASK"),
-    "LoadBackgroundRemovalModel": Kind("", {"bg_removal_name": BIREFNET}, "bg_model:BACKGROUND_REMOVAL"),
-    "RemoveBackground": Kind("bg_removal_model:BACKGROUND_REMOVAL image:IMAGE", {}, "mask:MASK"),
-    "ThresholdMask": Kind("mask:MASK", {"value": 0.5}, "MASK:MASK"),
-    "RepeatImageBatch": Kind("image:IMAGE", {"amount": 16}, "IMAGE:IMAGE"),
-    "ImageCompositeMasked": Kind("destination:IMAGE source:IMAGE mask:MASK?", {"x": 0, "y": 0, "resize_source": False},
-                                 "IMAGE:IMAGE"),
-    "Canny": Kind("image:IMAGE", {"low_threshold": 0.4, "high_threshold": 0.8}, "IMAGE:IMAGE"),
-    "ControlNetLoader": Kind("", {"control_net_name": CANNY}, "CONTROL_NET:CONTROL_NET"),
-    "ControlNetApplyAdvanced": Kind("positive:CONDITIONING negative:CONDITIONING control_net:CONTROL_NET image:IMAGE "
-                                    "vae:VAE?",
-                                    {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0},
-                                    "positive:CONDITIONING negative:CONDITIONING"),
-    "OpticalFlowLoader": Kind("", {"model_name": "raft_large_C_T_SKHT_V2-ff5fadd5.pth"}, "OPTICAL_FLOW:OPTICAL_FLOW"),
-    "PrimitiveStringMultiline": Kind("", {"value": ""}, "STRING:STRING"),
-    "PreviewImage": Kind("images:IMAGE", {}, "images:IMAGE"),
-    "LoadImage": Kind("", {"image": "example.png"}, "IMAGE:IMAGE MASK:MASK"),
-    "CLIPTextEncode": Kind("clip:CLIP", {"text": ""}, "CONDITIONING:CONDITIONING"),
-    "EmptyLatentImage": Kind("", {**SIZE, "batch_size": 1}, "LATENT:LATENT"),
-    "ImageScale": Kind("image:IMAGE", {"upscale_method": "lanczos", **SIZE, "crop": "center"}, "IMAGE:IMAGE"),
-    "VAEEncode": Kind("pixels:IMAGE vae:VAE", {}, "LATENT:LATENT"),
-    "VAEDecode": Kind("samples:LATENT vae:VAE", {}, "IMAGE:IMAGE"),
-    "KSampler": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
-                     {"seed": 0, "steps": 30, "cfg": 7.5, **_HOW, "denoise": 1.0}, "LATENT:LATENT"),
-    "KSamplerAdvanced": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING latent_image:LATENT",
-                             {"add_noise": "enable", "noise_seed": 0, "steps": 30, "cfg": 7.5, **_HOW,
-                              "start_at_step": 0, "end_at_step": 10000,
-                              "return_with_leftover_noise": "disable"}, "LATENT:LATENT"),
-    "CFGGuider": Kind("model:MODEL positive:CONDITIONING negative:CONDITIONING", {"cfg": 7.5}, "GUIDER:GUIDER"),
-    "KSamplerSelect": Kind("", {"sampler_name": "euler"}, "SAMPLER:SAMPLER"),
-    "BasicScheduler": Kind("model:MODEL", {"scheduler": "normal", "steps": 30, "denoise": 1.0}, "SIGMAS:SIGMAS"),
-    "SamplerCustomAdvanced": Kind("noise:NOISE guider:GUIDER sampler:SAMPLER sigmas:SIGMAS latent_image:LATENT", {},
-                                  "output:LATENT denoised_output:LATENT"),
-    "CreateVideo": Kind("images:IMAGE audio:AUDIO?", {"fps": 8.0, "bit_depth": 8}, "VIDEO:VIDEO"),
-    "SaveVideo": Kind("video:VIDEO", {"filename_prefix": "video/motion", "format": "auto", "codec": "auto"},
-                      "video:VIDEO"),
-    "LossGraphNode": Kind("loss:LOSS_MAP", {"filename_prefix": "loss_graph"}, ""),
-    "FSM_LoadClips": _ours("", {"folder": "my_clips", "caption": ""}, "clips:VIDEO captions:STRING"),
-    "FSM_LoadMotionAdapter": _ours("model:MODEL mask:MASK?",
-                                   {"adapter": "motion_00001_.safetensors", "strength": 1.0, "group_norm": "as trained",
-                                                   "noise_schedule": "as trained", "recurrence": "as trained"},
-                                   "MODEL:MODEL adapter:FSM_MOTION_ADAPTER"),
-    "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"},
-                                   "filename:STRING"),
-    "FSM_FrameNoise": _ours("",
-                            {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True, "move_x": 0.0,
-                             "move_y": 0.0},
-                            "NOISE:NOISE"),
-    "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT "
-                                    "noise:NOISE?",
-                                    {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW,
-                                     "statistics": "match at the end"},
-                                    "LATENT:LATENT"),
-    "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT "
-                                       "vae:VAE? "
-                                       "end_frames:IMAGE,LATENT? known_frames:MASK?", _SLIDING,
-                                       "LATENT:LATENT IMAGE:IMAGE"),
-    "FSM_TextToVideoZero": _ours("model:MODEL masks:MASK?",
-                                 {"move_x": 12.0, "move_y": 0.0, "t0": 881, "t1": 941, "background_smoothing": 0.6},
-                                 "MODEL:MODEL"),
-    "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING? "
-                                 "masks:MASK? settings:FSM_TRAINING_SETTINGS?",
-                                 _TRAINING, "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP "
-                                            "mask_predictor:FSM_MASK_PREDICTOR"),
-    "FSM_PredictMask": _ours("mask_predictor:FSM_MASK_PREDICTOR,FSM_MOTION_ADAPTER latent:LATENT", {"size": "picture"},
-                             "MASK:MASK"),
-    "FSM_ApplyMotionAdapter": _ours("model:MODEL adapter:FSM_MOTION_ADAPTER mask:MASK?",
-                                    {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0},
-                                    "MODEL:MODEL"),
-    "FSM_DDIMInversion": _ours("model:MODEL positive:CONDITIONING latent_image:LATENT negative:CONDITIONING?",
-                               {"steps": 50, "scheduler": "ddim_uniform", "first_frame": "inverted", "cfg": 1.0},
-                               "LATENT:LATENT NOISE:NOISE"),
-    "FSM_ClipVideoMetrics": _ours("videos:VIDEO,IMAGE prompts:STRING? clip:CLIP? clip_vision:CLIP_VISION?",
-                                  {"clip_file": "clip-vit-large-patch14.safetensors", "activation": "auto",
-                                   "table": ""},
-                                  "alignment:FLOAT clip_temp:FLOAT consistency:FLOAT diversity:FLOAT report:STRING "
-                                  "curves:IMAGE"),
-    "FSM_WarpingError": _ours("videos:VIDEO,IMAGE optical_flow:OPTICAL_FLOW?", {"variant": "Lai et al.", "table": ""},
-                              "error:FLOAT motion:FLOAT visible:FLOAT report:STRING picture:IMAGE curves:IMAGE"),
-    "FSM_FirstFrameJump": _ours("videos:VIDEO,IMAGE", {"table": ""}, "luminance_jump:FLOAT colour_jump:FLOAT "
-                                                                     "report:STRING curves:IMAGE"),
-    "FSM_FrechetVideoDistance": _ours("videos:VIDEO,IMAGE reference:VIDEO,IMAGE? video_groups:STRING? "
-                                      "reference_groups:STRING?",
-                                      {"i3d": "i3d_pretrained_400.pt", "frames": 16, "kept_reference": "none",
-                                       "keep_reference_as": "",
-                                       "resamples": 100, "table": "", "resize": "original (TF1)",
-                                       "frame_choice": "the first", "crop": "whole picture"},
-                                      "fvd:FLOAT group_mean:FLOAT group_spread:FLOAT report:STRING picture:IMAGE"),
-}  # fmt: skip
 SEEDS = {"seed", "noise_seed"}  # behind a seed's value the browser keeps what is done with it after a run
 UPLOADS = {"LoadImage", "LoadVideo"}  # behind their file's name the browser keeps one value more, "image"
-
-# -------------------------------------------------------------------------------------------- a graph and its two forms
+INPUTS = {"image", "file", "folder"}  # widgets that name something in the input folder
 
 
 @dataclass(frozen=True)
@@ -198,8 +36,6 @@ class Node:
     id: int
     type: str
     title: str
-    at: tuple[int, int]
-    size: tuple[int, int]
     inputs: dict[str, Any]  # every widget's value, and a Link where one is connected
     after_run: str  # what the browser does to a seed: fixed, randomize
 
@@ -210,6 +46,22 @@ class Node:
     def kind(self) -> Kind:
         """Its node type."""
         return KINDS[self.type]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in px, without the title."""
+        return size_of(self.type)
+
+    @property
+    def shown_title(self) -> str:
+        """As the browser shows it: what it is here, and of what type."""
+        name = shown_name(self.type)
+        return name if name == self.title else f"{self.title} ({name})"
+
+    def models(self) -> list[dict[str, str]]:
+        """The public files it names, as the browser wants to know them."""
+        named = [value for value in self.inputs.values() if isinstance(value, str) and value in FILES]
+        return [{"name": name, "url": FILES[name][1], "directory": FILES[name][0]} for name in named]
 
     def sockets(self) -> Iterator[tuple[str, str]]:
         """Name and type of each socket in the browser: the type's own, then widgets that are linked."""
@@ -227,42 +79,97 @@ class Node:
             yield "image"
 
 
+@dataclass(frozen=True)
+class Note:
+    """What to change, which file goes where, what to expect."""
+
+    graph: "Graph"
+    lines: tuple[str, ...]
+    expect: str
+
+    @property
+    def text(self) -> str:
+        """As Markdown."""
+        numbered = "\n".join(f"{number}. {line}" for number, line in enumerate(self.lines, start=1))
+        files = "\n".join(["```", *self.graph.files(), "```"])
+        return "\n\n".join(filter(None, (numbered, files, self.expect)))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in px, by a generous count of its lines."""
+        lines = sum(max(1, math.ceil(len(line) / 50)) for line in self.text.splitlines())
+        return size_of("MarkdownNote")[0], 60 + 20 * lines
+
+
 @dataclass
 class Graph:
-    """A workflow in the making. Nodes stand in an order in which they may run."""
+    """A workflow in the making. Nodes stand in an order in which they may run; groups from left to right.
+
+    `small`: values for the form that the miniature runs, by node type or by title; None makes the published form.
+    """
 
     name: str
+    small: Mapping[str, Mapping[str, Any]] | None = None
     nodes: list[Node] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)
-    groups: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    rows: Rows = field(default_factory=Rows)
+    view: dict[str, list[Any]] = field(default_factory=dict)  # what App mode shows: widgets by node and name, results
 
-    def add(
-        self, kind: str, title: str, at: tuple[int, int], size: tuple[int, int], after_run: str = "fixed", **inputs: Any
-    ) -> Node:
+    @property
+    def miniature(self) -> bool:
+        """Whether this is the form that the miniature runs."""
+        return self.small is not None
+
+    def note(self, *lines: str, expect: str = "") -> None:
+        """What to change, one line each, and what to expect of a run; which files it takes is added."""
+        self.notes.append(Note(self, lines, expect))
+        self.rows.rows[-1].append([Group("", [[self.notes[-1]]])])
+
+    def app(self, *shown: tuple[Node, str], result: Node) -> None:
+        """What the page's App mode shows of it: these widgets, and the result of one node."""
+        self.view = {"inputs": [[str(node.id), name] for node, name in shown], "outputs": [str(result.id)]}
+
+    def group(self, title: str, below: bool = False) -> None:
+        """What is added next stands in a group right of the one before, or below it."""
+        number = sum(bool(group.title) for group in self.rows.groups()) + 1
+        stack = self.rows.rows[-1][-1] if below else []
+        stack.append(Group(f"{number}. {title}"))
+        if not below:
+            self.rows.rows[-1].append(stack)
+
+    def column(self) -> None:
+        """What is added next stands in a second column of the group."""
+        self.rows.rows[-1][-1][-1].columns.append([])
+
+    def row(self) -> None:
+        """What is added next stands below everything so far."""
+        self.rows.rows.append([])
+
+    def add(self, kind: str, title: str, after_run: str = "fixed", **inputs: Any) -> Node:
         """A node more; widgets that are not named keep their type's default."""
-        node = Node(len(self.nodes) + 1, kind, title, at, size, {**KINDS[kind].widgets, **inputs}, after_run)
+        small = {**(self.small or {}).get(kind, {}), **(self.small or {}).get(title, {})}
+        values = {**KINDS[kind].widgets, **inputs}
+        small = {name: value for name, value in small.items() if not isinstance(values[name], Link)}
+        node = Node(len(self.nodes) + 1, kind, title, {**values, **small}, "fixed" if self.miniature else after_run)
         self.nodes.append(node)
+        self.rows.rows[-1][-1][-1].columns[-1].append(node)
         return node
 
-    def note(self, at: tuple[int, int], size: tuple[int, int], *lines: str) -> None:
-        """What to change, one line each."""
-        text = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1))
-        self.notes.append({"at": at, "size": size, "text": text})
+    def titled(self, title: str) -> Node:
+        """The node of this title."""
+        return next(node for node in self.nodes if node.title == title)
 
-    def group(self, title: str, x: int, y: int, width: int, height: int) -> None:
-        """A box around nodes; boxes are numbered in the order in which a user meets them."""
-        number = len(self.groups) + 1
-        bounding = [x, y, width, height]
-        self.groups.append(
-            {
-                "id": number,
-                "title": f"{number}. {title}",
-                "bounding": bounding,
-                "color": "#3f789e",
-                "font_size": 24,
-                "flags": {},
-            }
-        )
+    def files(self) -> list[str]:
+        """Folders of ComfyUI and the files in them that this workflow takes."""
+        places = [(f"models/{model['directory']}", model["name"]) for node in self.nodes for model in node.models()]
+        places += [
+            ("output/motion_adapters" if name == "adapter" else "input", f"{value}/" if name == "folder" else value)
+            for node in self.nodes
+            for name, value in node.inputs.items()
+            if name in (*INPUTS, "adapter") and isinstance(value, str) and value not in FILES
+        ]
+        folders = {folder: sorted({file for place, file in places if place == folder}) for folder, _ in sorted(places)}
+        return [line for folder, files in folders.items() for line in (f"{folder}/", *(f"  {file}" for file in files))]
 
     def api_form(self) -> dict[str, Any]:
         """What ComfyUI's API takes; a node's key is its number."""
@@ -285,22 +192,27 @@ class Graph:
             (node, name) for node in self.nodes for name, _ in node.sockets() if isinstance(node.inputs.get(name), Link)
         ]
         links = {(node.id, name): number for number, (node, name) in enumerate(ends, start=1)}
-        nodes = [self._browser_node(node, order, links) for order, node in enumerate(self.nodes)]
-        nodes += [_browser_note(note, len(nodes) + i) for i, note in enumerate(self.notes)]
+        boxes, frames = self.rows.place()
+        nodes = [self._browser_node(node, order, links, boxes[id(node)]) for order, node in enumerate(self.nodes)]
+        nodes += [_browser_note(note, len(nodes) + i, boxes[id(note)]) for i, note in enumerate(self.notes)]
         table = []
         for node, name in ends:
             link, slot = node.inputs[name], [socket for socket, _ in node.sockets()].index(name)
             table.append(
                 [links[node.id, name], link.node.id, link.slot, node.id, slot, link.node.kind.results[link.output]]
             )
+        groups = [
+            {"id": number, "title": title, "bounding": list(box), "color": "#3f789e", "font_size": 24, "flags": {}}
+            for number, (title, box) in enumerate(frames, start=1)
+        ]
         return {
-            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"few-shot-motion/{self.name}")), "revision": 0,
-            "last_node_id": len(nodes), "last_link_id": len(table), "nodes": nodes, "links": table,
-                "groups": self.groups,
-            "config": {}, "extra": {}, "version": 0.4,
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"few-shot-motion/{self.name}{'/small' * self.miniature}")),
+            "revision": 0, "last_node_id": len(nodes), "last_link_id": len(table), "nodes": nodes, "links": table,
+            "groups": groups, "config": {}, "version": 0.4,
+            "extra": {"linearData": self.view, "linearMode": False} if self.view else {},
         }  # fmt: skip
 
-    def _browser_node(self, node: Node, order: int, links: dict[tuple[int, str], int]) -> dict[str, Any]:
+    def _browser_node(self, node: Node, order: int, links: dict, box: tuple[int, int, int, int]) -> dict[str, Any]:
         inputs = []
         for name, kind in node.sockets():
             entry = {"name": name, "type": kind, "link": links.get((node.id, name))}
@@ -318,22 +230,18 @@ class Graph:
             "cnr_id": node.kind.pack,
             "ver": VERSIONS[node.kind.pack],
         }
-        models = [(node.inputs[widget], folder) for widget, folder in FOLDERS.items() if widget in node.inputs]
-        if models:
-            properties["models"] = [
-                {"name": name, "url": SOURCES[name], "directory": folder} for name, folder in models
-            ]
+        if models := node.models():
+            properties["models"] = models
         return {
-            "id": node.id, "type": node.type, "pos": list(node.at), "size": list(node.size), "flags": {},
-                "order": order, "mode": 0,
-            "inputs": inputs, "outputs": outputs, "title": node.title, "properties": properties,
-            "widgets_values": list(node.widget_values()),
+            "id": node.id, "type": node.type, "pos": list(box[:2]), "size": list(box[2:]), "flags": {},
+            "order": order, "mode": 0, "inputs": inputs, "outputs": outputs, "title": node.shown_title,
+            "properties": properties, "widgets_values": list(node.widget_values()),
         }  # fmt: skip
 
 
-def _browser_note(note: dict[str, Any], order: int) -> dict[str, Any]:
+def _browser_note(note: Note, order: int, box: tuple[int, int, int, int]) -> dict[str, Any]:
     return {
-        "id": order + 1, "type": "MarkdownNote", "pos": list(note["at"]), "size": list(note["size"]), "flags": {},
-            "order": order, "mode": 0,
-        "inputs": [], "outputs": [], "title": "What to change", "properties": {}, "widgets_values": [note["text"]],
+        "id": order + 1, "type": "MarkdownNote", "pos": list(box[:2]), "size": list(box[2:]), "flags": {},
+        "order": order, "mode": 0, "inputs": [], "outputs": [], "title": "What to change", "properties": {},
+        "widgets_values": [note.text],
     }  # fmt: skip

@@ -3,7 +3,7 @@
 import logging
 import re
 
-OLDEST = "0.26.0"  # tested up to 0.30.0 by `python3 dev compat`; older ones would leave motion out in silence
+OLDEST = "0.26.0"  # docs/versions.md; older ones lack what training needs, much older ones leave motion out in silence
 
 
 def found() -> str:

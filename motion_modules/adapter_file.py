@@ -9,7 +9,6 @@ so that the file does not depend on the checkpoint it was saved from.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from .adapter import AdapterError, MotionAdapter
 from .mask_predictor import CONTEXT, INPUTS, PREDICTOR, MaskContext, MaskPredictor
 from .methods import METHODS, MOTION_LORA
 from .recurrent import FORMS
-from .weights import Weights
+from .weights import Weights, check_numbers
 from .writing import Write, tensors_to, write_whole
 
 FORMAT = "1"
@@ -90,9 +89,19 @@ def read_own(file: str, weights: Weights) -> MotionAdapter | None:
                and (".attn1." in name or ".attn2." in name)}  # fmt: skip
     tensors = {name: value for name, value in weights.tensors.items() if name not in masks and name not in queries}
     return MotionAdapter(
-        method, tensors, _rank(file, metadata), metadata.get("group_norm") != "per frame", dict(metadata),
-        metadata.get("own_group_norm") == "joint", _schedule(file, metadata), masks, recurrence, queries,
+        method, tensors, _rank(file, metadata), _joint(file, metadata, "group_norm", "joint"), dict(metadata),
+        _joint(file, metadata, "own_group_norm", "per frame"), _schedule(file, metadata), masks, recurrence, queries,
     )  # fmt: skip
+
+
+def _joint(file: str, metadata: Mapping[str, str], name: str, otherwise: str) -> bool:
+    said = metadata.get(name, otherwise)
+    if said not in (_scope(True), _scope(False)):
+        raise AdapterError(
+            f"{file} says {said[:20]!r} of its {name}, this pack knows {_scope(True)} and {_scope(False)}: update the "
+            "pack, or save or train it again."
+        )
+    return said == _scope(True)
 
 
 def _rank(file: str, metadata: Mapping[str, str]) -> int:
@@ -122,39 +131,33 @@ def _schedule(file: str, metadata: Mapping[str, str]) -> dict[str, str | float]:
 def _check_masks(file: str, metadata: Mapping[str, str], masks: Mapping[str, Tensor]) -> None:
     """Raise AdapterError where what learnt from masks is not whole."""
     learnt = metadata.get("mask_input", "")
-    try:
-        if (learnt or masks) and learnt not in INPUTS:
-            raise KeyError(f"mask_input is {learnt!r}")
-        if learnt == "conditioned" and MaskContext.of(masks) is None:
-            raise KeyError("its condition is missing")
-        if learnt in ("x0", "noise"):
-            MaskPredictor.of(masks)
-    except (LookupError, RuntimeError, ValueError, TypeError) as error:
-        why = " ".join(str(error).split())[:120].strip("'\"")
+    wrong = f"mask_input is {learnt[:20]!r}" if (learnt or masks) and learnt not in INPUTS else ""
+    needed = CONTEXT if learnt == "conditioned" else PREDICTOR if learnt else ""
+    for prefix in (PREDICTOR, CONTEXT):
+        part = {name: value for name, value in masks.items() if name.startswith(prefix)}
+        wrong = wrong or (_wrong_part(prefix, part) if part or prefix == needed else "")
+    if wrong:
         raise AdapterError(
-            f"{file} does not hold the whole of what it learnt from masks ({why}): save or train it again."
-        ) from error
+            f"{file} does not hold the whole of what it learnt from masks ({wrong}): save or train it again."
+        )
+
+
+def _wrong_part(prefix: str, masks: Mapping[str, Tensor]) -> str:
+    """What is wrong with the network under that prefix, in a few words; "" for nothing."""
+    first = masks.get(f"{prefix}{'weight' if prefix == CONTEXT else 'conv_1.weight'}")
+    if first is None or first.ndim != 4:
+        return "its first layer is missing or none"
+    with torch.device("meta"):
+        built = MaskContext(first.shape[0]) if prefix == CONTEXT else MaskPredictor(first.shape[1], first.shape[0])
+    wanted = {f"{prefix}{name}": tuple(value.shape) for name, value in built.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in masks.items()}
+    names = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    return f"{names[0]} is missing, foreign or of another shape" if names else ""
 
 
 def check_values(file: str, adapter: MotionAdapter) -> MotionAdapter:
     """The adapter. Raises AdapterError where it is empty, or its values cannot be weights."""
-    tensors = {**adapter.tensors, **adapter.queries, **adapter.mask_tensors}
     if not adapter.tensors:
         raise AdapterError(f"{file} is a motion adapter without a tensor: save or train it again.")
-    for name, value in tensors.items():
-        if not value.is_floating_point():
-            raise AdapterError(
-                f"{file} keeps {name} as {str(value.dtype).removeprefix('torch.')}, which are no weights: save it as "
-                "fp16, bf16 or fp32."
-            )
-        if value.numel() and not all(map(math.isfinite, _extremes(value))):
-            raise AdapterError(
-                f"{file} holds values that are no numbers (NaN or infinite), in {name} for one: save, train or "
-                "download it again."
-            )
+    check_numbers(file, {**adapter.tensors, **adapter.queries, **adapter.mask_tensors})
     return adapter
-
-
-def _extremes(value: Tensor) -> tuple[float, float]:
-    low, high = (value if value.element_size() > 1 else value.float()).aminmax()  # either is NaN where one value is
-    return float(low), float(high)

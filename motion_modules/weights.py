@@ -2,7 +2,7 @@
 what is read is plain tensors: code in a pickle is refused.
 """
 
-import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping
@@ -14,11 +14,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .adapter import AdapterError
+from .diffusers_folder import FOLDER, parts_of, weights_in
 
 SAFETENSORS = (".safetensors", ".sft")
+_Unreadable = torch.serialization.pickle.UnpicklingError  # pyright: ignore[reportPrivateImportUsage]
 # what torch.load raises, with weights_only, for a file that is damaged or holds more than weights
 DAMAGED = (
-    torch.serialization.pickle.UnpicklingError,
+    _Unreadable,
     RuntimeError,
     EOFError,
     OSError,
@@ -29,12 +31,9 @@ DAMAGED = (
     AssertionError,
     MemoryError,
     OverflowError,
-)  # pyright: ignore
+)
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml")
-_NAME = re.compile(r"diffusion_pytorch_model(\.\w+)?(-\d+-of-\d+)?\.(safetensors|bin)")
-_INDEX = re.compile(r"diffusion_pytorch_model(\.\w+)?\.(safetensors|bin)\.index(\.\w+)?\.json")
 _CODE = re.compile(r"GLOBAL (\S+)|class (\S+)")
-FOLDER = "diffusion_pytorch_model.safetensors or .bin, a variant of it (.fp16, .non_ema) or its parts with their index"
 
 
 class Weights(NamedTuple):
@@ -62,39 +61,6 @@ def read_weights(file: Path) -> Weights:
     return Weights(_read_pickle(file), {})
 
 
-def is_part(name: str) -> bool:
-    """Whether a file of that name is one part of several, and nothing without its index."""
-    match = _NAME.fullmatch(name)
-    return bool(match and match[2])
-
-
-def weights_in(folder: Path) -> Path | None:
-    """The weights file, or the index of its parts, of a folder as diffusers saves it: the folder's own before its
-    unet's, the plain one before variants, safetensors before pickles. None where there is none.
-    """
-    for place in (folder, folder / "unet"):
-        found = []
-        for file in place.iterdir() if place.is_dir() else ():
-            if match := _NAME.fullmatch(file.name):
-                found += [] if match[2] else [(match[1] or "", match[3] == "bin", 0, file)]
-            elif match := _INDEX.fullmatch(file.name):
-                found.append((match[1] or match[3] or "", match[2] == "bin", 1, file))
-        if found:
-            return min(found)[-1]
-    return None
-
-
-def files_of(file: Path) -> list[Path]:
-    """All files that reading `file` reads: one, or the parts and their index."""
-    found = (weights_in(file) or file) if file.is_dir() else file
-    if found.suffix != ".json":
-        return [found]
-    try:
-        return [found, *_parts(found)]
-    except AdapterError:
-        return [found]
-
-
 def check_head(file: Path) -> None:
     """Raise AdapterError for a file that is none of weights at all, by its first bytes."""
     try:
@@ -118,7 +84,7 @@ def check_head(file: Path) -> None:
 
 def refuse(file: Path, error: Exception) -> NoReturn:
     """Raise the sentence for what torch raised on a pickle; never its advice to read it as code."""
-    code = _CODE.search(str(error)) if isinstance(error, torch.serialization.pickle.UnpicklingError) else None
+    code = _CODE.search(str(error)) if isinstance(error, _Unreadable) else None
     if code:
         raise AdapterError(
             f"{file.name} was refused: it holds more than weights ({code[1] or code[2]}), and what is more can be "
@@ -127,6 +93,26 @@ def refuse(file: Path, error: Exception) -> NoReturn:
     raise AdapterError(
         f"{file.name} was refused: it is damaged or no file of weights; download or save it again."
     ) from error
+
+
+def check_numbers(file: str, tensors: Mapping[str, Tensor]) -> None:
+    """Raise AdapterError where values cannot be weights: kept as whole numbers, or NaN or infinite."""
+    for name, value in tensors.items():
+        if not value.is_floating_point():
+            raise AdapterError(
+                f"{file} keeps {name} as {str(value.dtype).removeprefix('torch.')}, which are no weights: save it as "
+                "fp16, bf16 or fp32."
+            )
+        if value.numel() and not all(map(math.isfinite, _extremes(value))):
+            raise AdapterError(
+                f"{file} holds values that are no numbers (NaN or infinite), in {name} for one: save, train or "
+                "download it again."
+            )
+
+
+def _extremes(value: Tensor) -> tuple[float, float]:
+    low, high = (value if value.element_size() > 1 else value.float()).aminmax()  # either is NaN where one value is
+    return float(low), float(high)
 
 
 def _why(error: Exception) -> str:
@@ -209,26 +195,8 @@ def _own(content: Any) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in items if isinstance(name, str) and isinstance(value, Tensor)}
 
 
-def _parts(index: Path) -> list[Path]:
-    """The files an index names, all of its own folder. Raises AdapterError where it is none, or one is missing."""
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        wrong = not names or any(not _NAME.fullmatch(name) for name in names)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        names, wrong = set(), True
-    if wrong:
-        raise AdapterError(f"{index.name} is no index of parts as diffusers saves it: download the folder again.")
-    found = [index.with_name(name) for name in sorted(names)]
-    if missing := [part.name for part in found if not part.exists()]:
-        raise AdapterError(
-            f"{index.name} names {len(names)} parts, {len(missing)} of them are not in {index.parent.name}, "
-            f"{missing[0]} first: download the folder again."
-        )
-    return found
-
-
 def _read_parts(index: Path) -> Weights:
     tensors: dict[str, Tensor] = {}
-    for part in _parts(index):
+    for part in parts_of(index):
         tensors |= read_weights(part).tensors
     return Weights(tensors, {})

@@ -73,7 +73,7 @@ def tensors_to(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Wr
         with part.open("wb") as out:
             out.write(len(text).to_bytes(8, "little") + text)
             for name in ordered:
-                out.write(whole[name].flatten().view(torch.uint8).numpy())
+                out.write(whole[name].flatten().view(torch.uint8).numpy().data)
 
     return write
 

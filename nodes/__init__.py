@@ -43,4 +43,5 @@ class FewShotMotion(ComfyExtension):
     """The pack as ComfyUI sees it."""
 
     async def get_node_list(self) -> list:
+        """The node classes, in the order of the menu's rooms."""
         return NODES

@@ -34,10 +34,11 @@ class ClipVideoMetrics(io.ComfyNode):
         return io.Schema(
             node_id="FSM_ClipVideoMetrics",
             display_name="CLIP Video Metrics",
-            category=CATEGORY,
+            category=f"{CATEGORY}/metrics",
             description="Measures videos with CLIP: do the frames show the prompt, do they agree with each other, do "
                         "the videos differ.",
-            search_aliases=["CLIP score", "alignment", "frame consistency", "CLIP-Temp", "diversity", "evaluate video"],
+            search_aliases=["CLIP score", "alignment", "frame consistency", "CLIP-Temp", "diversity",
+                            "evaluate video", "measure video", "评测视频"],
             is_input_list=True,
             is_output_node=True,
             inputs=[

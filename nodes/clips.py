@@ -13,11 +13,11 @@ class LoadClips(io.ComfyNode):
         return io.Schema(
             node_id="FSM_LoadClips",
             display_name="Load Clips from Folder",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Loads the videos of a folder as a list, each with its caption: training clips for Train "
                         "Motion "
                         "LoRA, or videos to measure.",
-            search_aliases=["load videos", "video folder", "dataset", "training clips", "captions"],
+            search_aliases=["load videos", "video folder", "dataset", "training clips", "captions", "数据集"],
             inputs=[
                 io.Combo.Input("folder", options=clip_folders(),
                                tooltip="A folder with videos in ComfyUI's input folder; its subfolders are listed by "

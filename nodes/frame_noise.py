@@ -5,6 +5,8 @@ of it.
 from comfy_api.latest import io
 
 from ..host.patching.image_model import CELL
+from ..host.said import say
+from ..host.sampling.advice import of_frame_noise
 from ..host.sampling.frame_noise import ClipNoise, sharing_sampler
 from ..host.sockets import CATEGORY
 from ..samplers.noise import STRATEGIES
@@ -37,10 +39,11 @@ class FrameNoise(io.ComfyNode):
         return io.Schema(
             node_id="FSM_FrameNoise",
             display_name="Shared/Autoregressive Noise",
-            category=CATEGORY,
+            category=f"{CATEGORY}/noise",
             description="Noise that the frames of a clip have in common, so that they start alike: LAMP's shared "
                         "noise, a chain from frame to frame, or noise that moves.",
-            search_aliases=["LAMP noise", "shared noise", "video noise", "autoregressive noise", "warped noise"],
+            search_aliases=["LAMP noise", "shared noise", "video noise", "autoregressive noise", "warped noise",
+                            "flicker", "few-shot", "共享噪声", "闪烁"],
             inputs=[
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
                              tooltip=_SEED),
@@ -59,6 +62,8 @@ class FrameNoise(io.ComfyNode):
     def execute(
         cls, seed: int, strategy: str, alpha: float, keep_unit_variance: bool, move_x: float = 0.0, move_y: float = 0.0
     ) -> io.NodeOutput:
+        for remark in of_frame_noise(strategy, move_x, move_y):
+            say(remark, warning=True)
         return io.NodeOutput(ClipNoise(seed, strategy, alpha, keep_unit_variance, (move_x / CELL, move_y / CELL)))
 
 
@@ -68,10 +73,10 @@ class SamplerFrameNoise(io.ComfyNode):
         return io.Schema(
             node_id="FSM_SamplerFrameNoise",
             display_name="Sampler with Shared Noise",
-            category=CATEGORY,
+            category=f"{CATEGORY}/noise",
             description="Lets the frames of a clip also share the noise that ancestral, SDE and LCM samplers draw in "
                         "every step.",
-            search_aliases=["SDE", "ancestral", "LCM", "shared noise", "flicker", "noise sampler"],
+            search_aliases=["SDE", "ancestral", "LCM", "shared noise", "flicker", "noise sampler", "共享噪声", "闪烁"],
             inputs=[
                 io.Sampler.Input("sampler", tooltip=_SAMPLER),
                 io.Combo.Input("strategy", options=list(STRATEGIES), default="shared", tooltip=_STRATEGY),
@@ -89,6 +94,8 @@ class SamplerFrameNoise(io.ComfyNode):
     def execute(
         cls, sampler, strategy: str, alpha: float, keep_unit_variance: bool, move_x: float, move_y: float
     ) -> io.NodeOutput:
+        for remark in of_frame_noise(strategy, move_x, move_y):
+            say(remark, warning=True)
         return io.NodeOutput(
             sharing_sampler(sampler, strategy, alpha, keep_unit_variance, (move_x / CELL, move_y / CELL))
         )

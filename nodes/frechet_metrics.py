@@ -41,10 +41,10 @@ class FrechetVideoDistance(io.ComfyNode):
         return io.Schema(
             node_id="FSM_FrechetVideoDistance",
             display_name="Fréchet Video Distance",
-            category=CATEGORY,
+            category=f"{CATEGORY}/metrics",
             description="Compares a set of generated videos with a set of real ones (FVD), as a whole and per subject "
                         "or prompt (sFVD, tFVD).",
-            search_aliases=["FVD", "sFVD", "tFVD", "I3D", "evaluate video"],
+            search_aliases=["FVD", "sFVD", "tFVD", "I3D", "evaluate video", "评测视频"],
             is_input_list=True,
             is_output_node=True,
             inputs=[

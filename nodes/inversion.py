@@ -2,12 +2,12 @@
 
 import comfy.model_sampling
 import comfy.samplers
-import latent_preview
 import torch
 from comfy_api.latest import io
 
 from ..host.sampling.clip_sampling import condition_model
 from ..host.sampling.inversion import CLEAN, InvertedNoise, check, inverter, unit_of_noise
+from ..host.sampling.preview import clip_callback
 from ..host.sockets import CATEGORY
 
 _MODEL = "The model that is to make the clip again, with the same adapters on it."
@@ -33,10 +33,11 @@ class DDIMInversion(io.ComfyNode):
         return io.Schema(
             node_id="FSM_DDIMInversion",
             display_name="DDIM Inversion",
-            category=CATEGORY,
+            category=f"{CATEGORY}/noise",
             description="Finds the noise from which a model makes a given clip again, so that sampling it with another "
                         "prompt keeps the clip's motion.",
-            search_aliases=["Tune-A-Video", "LAMP editing", "invert", "unsample", "video editing", "video to video"],
+            search_aliases=["Tune-A-Video", "LAMP editing", "invert", "unsample", "video editing", "video to video",
+                            "vid2vid", "video2video", "edit video", "视频编辑", "视频转视频"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Conditioning.Input("positive", tooltip=_POSITIVE),
@@ -72,7 +73,7 @@ class DDIMInversion(io.ComfyNode):
         guider = comfy.samplers.CFGGuider(condition_model(model) if first_frame == CLEAN else model)
         guider.set_conds(positive, positive if negative is None else negative)
         guider.set_cfg(cfg)
-        callback = latent_preview.prepare_callback(model, len(sigmas) - 1)
+        callback = clip_callback(model, len(sigmas) - 1)
         inverted = guider.sample(
             torch.zeros_like(latents), latents, inverter(sampling), sigmas, callback=callback, seed=0
         ).cpu()

@@ -25,9 +25,9 @@ class PredictMask(io.ComfyNode):
         return io.Schema(
             node_id="FSM_PredictMask",
             display_name="Mask Predictor",
-            category=CATEGORY,
+            category=f"{CATEGORY}/sampling",
             description="Says where the subject is in a generated clip, with what a motion adapter learnt from masks.",
-            search_aliases=["predict mask", "subject mask", "foreground", "segment", "matting"],
+            search_aliases=["predict mask", "subject mask", "foreground", "segment", "matting", "遮罩", "抠像"],
             inputs=[
                 io.MultiType.Input("mask_predictor", [Predictor, Adapter], tooltip=_MASK_PREDICTOR),
                 io.Latent.Input("latent", tooltip="A finished clip, of the model that the adapter was trained on."),

@@ -1,7 +1,8 @@
 """The node that makes one motion of several, or a smaller file of one."""
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
+from ..host.said import say
 from ..host.sockets import CATEGORY, Adapter
 from ..motion_modules.merging import merge
 
@@ -15,7 +16,7 @@ class MergeMotionAdapters(io.ComfyNode):
         return io.Schema(
             node_id="FSM_MergeMotionAdapters",
             display_name="Merge Motion Adapters",
-            category=CATEGORY,
+            category=f"{CATEGORY}/training",
             description="The mean of up to four motions of one kind, steps of one run say, as one; or one motion in "
                         "another rank.",
             search_aliases=["merge motion", "average checkpoints", "resize rank", "SVD", "smaller adapter"],
@@ -44,7 +45,7 @@ class MergeMotionAdapters(io.ComfyNode):
         text = merged.describe()
         if errors:
             text += f"; matrices off by {sum(errors) / len(errors):.1%} in the mean, {max(errors):.1%} at most"
-        return io.NodeOutput(merged, ui=ui.PreviewText(text))
+        return io.NodeOutput(merged, ui=say(text))
 
 
 NODES = [MergeMotionAdapters]

@@ -44,10 +44,11 @@ class WarpingErrorNode(io.ComfyNode):
         return io.Schema(
             node_id="FSM_WarpingError",
             display_name="Warping Error",
-            category=CATEGORY,
+            category=f"{CATEGORY}/metrics",
             description="Measures flicker: how far each frame is from the next one moved back along its optical flow, "
                         "where both can be seen.",
-            search_aliases=["flicker", "temporal consistency", "optical flow", "E_warp", "evaluate video"],
+            search_aliases=["flicker", "temporal consistency", "optical flow", "E_warp", "evaluate video", "闪烁",
+                            "评测视频"],
             is_input_list=True,
             is_output_node=True,
             inputs=[
@@ -104,10 +105,11 @@ class FirstFrameJump(io.ComfyNode):
         return io.Schema(
             node_id="FSM_FirstFrameJump",
             display_name="First-Frame Jump",
-            category=CATEGORY,
+            category=f"{CATEGORY}/metrics",
             description="Measures the jump behind a given first frame: the step in brightness and colour from frame 0 "
                         "to 1, beyond that of the steps after it.",
-            search_aliases=["first frame", "colour shift", "brightness jump", "image to video", "evaluate video"],
+            search_aliases=["colour shift", "brightness jump", "evaluate video", "first-frame jump", "color shift",
+                            "首帧跳变", "评测视频"],
             is_input_list=True,
             is_output_node=True,
             inputs=[clips_input("videos", _VIDEOS), table_input("table")],

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import folder_paths
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
 from ..host.files.weights_file import stamp
 from ..host.patching.modelscope_model import load_modelscope, load_vae
+from ..host.said import say
 from ..host.sockets import CATEGORY
 
 _UNETS, _VAES, _NO_VAE = "diffusion_models", "vae", "none"
@@ -29,10 +30,10 @@ class LoadModelScope(io.ComfyNode):
         return io.Schema(
             node_id="FSM_LoadModelScope",
             display_name="Load ModelScope T2V",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Loads ModelScope's text-to-video UNet, or ZeroScope's. A batch of latents is one clip for it, "
                         "as for a model with a motion adapter.",
-            search_aliases=["ModelScope", "ZeroScope", "text to video", "t2v", "damo", "TI2V-Zero"],
+            search_aliases=["ModelScope", "ZeroScope", "text to video", "t2v", "damo", "TI2V-Zero", "文生视频"],
             inputs=[
                 io.Combo.Input("unet", options=folder_paths.get_filename_list(_UNETS), tooltip=_UNET),
                 io.Combo.Input("vae", options=[_NO_VAE, *folder_paths.get_filename_list(_VAES)], default=_NO_VAE,
@@ -57,7 +58,7 @@ class LoadModelScope(io.ComfyNode):
             if vae == _NO_VAE
             else load_vae(Path(folder_paths.get_full_path_or_raise(_VAES, vae)))
         )
-        return io.NodeOutput(model, loaded, ui=ui.PreviewText(said))
+        return io.NodeOutput(model, loaded, ui=say(said))
 
 
 NODES = [LoadModelScope]

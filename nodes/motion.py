@@ -1,12 +1,13 @@
 """Nodes that load, apply and save motion adapters."""
 
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..host.files import folders
 from ..host.files.weights_file import stamp
 from ..host.patching.bridge import apply_adapter
 from ..host.patching.image_model import base_query, family, image_unet
+from ..host.said import say
 from ..host.sockets import CATEGORY, Adapter
 from ..motion_modules.adapter_file import content
 from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
@@ -54,11 +55,11 @@ class LoadMotionAdapter(io.ComfyNode):
         return io.Schema(
             node_id="FSM_LoadMotionAdapter",
             display_name="Load Motion Adapter",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Loads a motion trained with this pack, a released UNet of LAMP, Tune-A-Video or recurrent "
                         "attention, or an AnimateDiff motion module or motion LoRA, and applies it to a model.",
-            search_aliases=["LAMP", "Tune-A-Video", "AnimateDiff", "motion module", "motion lora", "video", "animate",
-                            "load motion"],
+            search_aliases=["LAMP", "Tune-A-Video", "AnimateDiff", "motion module", "motion lora", "video",
+                            "animate", "load motion", "few-shot", "motion adapter", "加载动作", "运动模块"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Combo.Input("adapter", options=folders.adapter_names(), tooltip=_ADAPTER),
@@ -90,7 +91,7 @@ class LoadMotionAdapter(io.ComfyNode):
         loaded = loaded if noise_schedule == _AS_TRAINED else on_the_models_schedule(loaded)
         loaded = loaded if recurrence == _AS_TRAINED else first_and_memory(loaded)
         patched = apply_adapter(model, loaded, strength, mask=mask)
-        return io.NodeOutput(patched, loaded, ui=ui.PreviewText(f"{loaded.describe()}, for {family(model)}"))
+        return io.NodeOutput(patched, loaded, ui=say(f"{loaded.describe()}, for {family(model)}"))
 
 
 class ApplyMotionAdapter(io.ComfyNode):
@@ -99,10 +100,10 @@ class ApplyMotionAdapter(io.ComfyNode):
         return io.Schema(
             node_id="FSM_ApplyMotionAdapter",
             display_name="Apply Motion Adapter",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Applies a motion adapter to a model; several may be stacked, each with its own strength and "
                         "range of steps.",
-            search_aliases=["LAMP", "motion strength", "stack motion"],
+            search_aliases=["LAMP", "motion strength", "stack motion", "few-shot", "动作强度"],
             inputs=[
                 io.Model.Input("model", tooltip="The image model to move, with or without other adapters."),
                 Adapter.Input("adapter", tooltip="From Load Motion Adapter or Train Motion LoRA."),
@@ -131,9 +132,9 @@ class SaveMotionAdapter(io.ComfyNode):
         return io.Schema(
             node_id="FSM_SaveMotionAdapter",
             display_name="Save Motion Adapter",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Saves a motion adapter to output/motion_adapters, from where Load Motion Adapter lists it.",
-            search_aliases=["save motion", "export motion"],
+            search_aliases=["save motion", "export motion", "保存动作"],
             inputs=[
                 Adapter.Input("adapter", tooltip="From Train Motion LoRA or Load Motion Adapter."),
                 io.String.Input("filename_prefix", default="motion", tooltip=_FILENAME_PREFIX),
@@ -149,7 +150,7 @@ class SaveMotionAdapter(io.ComfyNode):
         dtype = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}[precision]
         file = write_numbered(folders.new_files(filename_prefix), content(adapter, dtype))
         name = file.relative_to(folders.saved_folder()).as_posix()
-        return io.NodeOutput(name, ui=ui.PreviewText(f"{adapter.describe()}, saved as {name}"))
+        return io.NodeOutput(name, ui=say(f"{adapter.describe()}, saved as {name}"))
 
 
 NODES = [LoadMotionAdapter, ApplyMotionAdapter, SaveMotionAdapter]

@@ -4,9 +4,10 @@ whose frames see each other.
 
 import comfy.samplers
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
+from ..host.said import say
 from ..host.sampling.given_frames import PixelQueue, check_vae, given_clips
 from ..host.sampling.presets import PRESETS
 from ..host.sampling.slide_samplers import ClipSampler, make
@@ -78,11 +79,13 @@ class RepeatAndSlideSampler(io.ComfyNode):
         return io.Schema(
             node_id="FSM_RepeatAndSlideSampler",
             display_name="Repeat-and-Slide TI2V Sampler",
-            category=CATEGORY,
+            category=f"{CATEGORY}/sampling",
             description="Animates a picture without training, continues a clip, or fills its gaps, with a model that "
                         "only knows text to video (TI2V-Zero).",
             search_aliases=["TI2V-Zero", "image to video", "animate image", "i2v", "video prediction", "infilling",
-                            "interpolation", "long video"],
+                            "interpolation", "long video", "img2vid", "img2video", "last frame", "first last frame",
+                            "extend video", "continue video", "loop", "gif", "animation", "图生视频", "首尾帧", "循环",
+                            "续写视频", "长视频", "补帧"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Conditioning.Input("positive", tooltip="What is to be seen, and how it moves."),
@@ -144,8 +147,9 @@ class RepeatAndSlideSampler(io.ComfyNode):
         latents = latents.movedim(1, 2) if is_video(model) else latents.flatten(0, 1)
         images = ExecutionBlocker(_NO_PICTURES) if vae is None else torch.cat([clip.pictures(vae) for clip in clips])
         per_frame = calls / len(clips) / known.count(False)
-        said = f"{calls} calls of the model, {per_frame:.3g} per new frame, from sigma {float(sigmas[0]):.3g}"
-        return io.NodeOutput({"samples": latents}, images, ui=ui.PreviewText(said))
+        how = f"steps {steps}, resample {resample} until {resample_end:g}, new_frames {new_frames}"
+        said = f"{calls} calls of the model, {per_frame:.3g} per new frame; {preset}: {how}"
+        return io.NodeOutput({"samples": latents}, images, ui=say(f"{said}; from sigma {float(sigmas[0]):.3g}"))
 
 
 class SamplerRepeatAndSlide(io.ComfyNode):
@@ -154,10 +158,11 @@ class SamplerRepeatAndSlide(io.ComfyNode):
         return io.Schema(
             node_id="FSM_SamplerRepeatAndSlide",
             display_name="Sampler (Repeat-and-Slide)",
-            category=CATEGORY,
+            category=f"{CATEGORY}/sampling",
             description="Repeat-and-slide as a SAMPLER for SamplerCustomAdvanced: any guider, any sigmas, any noise; "
                         "the queue is of latents.",
-            search_aliases=["TI2V-Zero", "image to video", "video prediction", "infilling", "long video"],
+            search_aliases=["TI2V-Zero", "image to video", "video prediction", "infilling", "long video",
+                            "last frame", "extend video", "loop", "图生视频", "首尾帧", "循环"],
             inputs=[
                 io.Int.Input("window", default=16, min=2, max=1024, tooltip=_WINDOW),
                 io.Int.Input("context", default=0, min=0, max=1023, tooltip=_CONTEXT),

@@ -4,6 +4,8 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..host.patching.image_model import image_unet
+from ..host.said import say
+from ..host.sampling.advice import of_first_frame_sampler
 from ..host.sampling.clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
 from ..host.sampling.frame_noise import ClipNoise
 from ..host.sockets import CATEGORY
@@ -33,10 +35,10 @@ class FirstFrameConditioning(io.ComfyNode):
         return io.Schema(
             node_id="FSM_FirstFrameConditioning",
             display_name="First-Frame Conditioning",
-            category=CATEGORY,
+            category=f"{CATEGORY}/sampling",
             description="Keeps the first frame clean through any sampler: for SamplerCustomAdvanced, ControlNet, "
                         "context windows.",
-            search_aliases=["image to video", "first frame", "LAMP", "i2v"],
+            search_aliases=["image to video", "first frame", "LAMP", "i2v", "img2vid", "图生视频", "首帧"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Latent.Input("first_frame", tooltip=_FIRST),
@@ -58,10 +60,11 @@ class FirstFrameKSampler(io.ComfyNode):
         return io.Schema(
             node_id="FSM_FirstFrameKSampler",
             display_name="First-Frame-Conditioned KSampler",
-            category=CATEGORY,
+            category=f"{CATEGORY}/sampling",
             description="Animates a picture: samples a clip whose frame 0 is the given one, with a model that has "
                         "learnt a motion.",
-            search_aliases=["image to video", "animate image", "LAMP", "i2v", "video sampler"],
+            search_aliases=["image to video", "animate image", "LAMP", "i2v", "video sampler", "img2vid",
+                            "img2video", "few-shot", "gif", "animation", "图生视频", "图片动起来"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Conditioning.Input("positive", tooltip=_POSITIVE),
@@ -87,6 +90,8 @@ class FirstFrameKSampler(io.ComfyNode):
     def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float,
                 sampler_name: str, scheduler: str, statistics: str, noise=None) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
+        for remark in of_first_frame_sampler(model, noise, sampler_name, seed):
+            say(remark, warning=True)
         latents = first_frame_latents(model, first_frame, length)
         every_step = statistics == _STATISTICS["every step"]
         sampler = (
@@ -104,10 +109,10 @@ class MatchFirstFrame(io.ComfyNode):
         return io.Schema(
             node_id="FSM_MatchFirstFrame",
             display_name="Match First Frame",
-            category=CATEGORY,
+            category=f"{CATEGORY}/sampling",
             description="Gives every frame the colours of the first: mean and spread of a latent's channels (AdaIN), "
                         "or histograms of pictures.",
-            search_aliases=["AdaIN", "histogram matching", "colour drift", "color match", "flicker"],
+            search_aliases=["AdaIN", "histogram matching", "colour drift", "color match", "flicker", "偏色", "闪烁"],
             inputs=[io.MatchType.Input("clip", template=clip, tooltip=_CLIP)],
             outputs=[io.MatchType.Output(template=clip, display_name="clip", tooltip=_CLIP_OUT)],
         )  # fmt: skip

@@ -36,10 +36,11 @@ class TextToVideoZero(io.ComfyNode):
         return io.Schema(
             node_id="FSM_TextToVideoZero",
             display_name="Text2Video-Zero Motion",
-            category=CATEGORY,
+            category=f"{CATEGORY}/sampling",
             description="Makes a clip with an image model alone: what is sampled as a batch becomes one picture that "
                         "moves steadily in one direction.",
-            search_aliases=["text to video", "t2v", "zero-shot video", "camera move", "cross-frame attention"],
+            search_aliases=["text to video", "t2v", "zero-shot video", "camera move", "cross-frame attention",
+                            "txt2vid", "gif", "animation", "loop", "文生视频"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Float.Input("move_x", default=12.0, min=-1024.0, max=1024.0, step=0.5, tooltip=_MOVE_X),

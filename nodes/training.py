@@ -57,10 +57,12 @@ class TrainMotionLoRA(io.ComfyNode):
         return io.Schema(
             node_id="FSM_TrainMotionLoRA",
             display_name="Train Motion LoRA",
-            category=CATEGORY,
+            category=f"{CATEGORY}/training",
             description="Learns one motion from a few clips: for any first frame, for text to video, or to edit one "
                         "clip. Cancel keeps what is learnt so far.",
-            search_aliases=["LAMP", "Tune-A-Video", "recurrent", "train video", "motion training", "learn motion"],
+            search_aliases=["LAMP", "Tune-A-Video", "recurrent", "train video", "motion training", "learn motion",
+                            "few-shot", "train motion lora", "teach motion", "finetune video", "少样本", "训练动作",
+                            "动作 LoRA"],
             is_input_list=True,
             is_output_node=True,
             inputs=[

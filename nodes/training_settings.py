@@ -57,7 +57,7 @@ class MotionTrainingSettings(io.ComfyNode):
         return io.Schema(
             node_id="FSM_MotionTrainingSettings",
             display_name="Motion Training Settings",
-            category=CATEGORY,
+            category=f"{CATEGORY}/training",
             description="Everything of a training that Train Motion LoRA's recipe sets or leaves open, for its input "
                         "settings.",
             search_aliases=["training options", "mask predictor", "gradient checkpointing", "learning rate schedule"],

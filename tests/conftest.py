@@ -51,13 +51,13 @@ def pytest_report_header(config):
     return (
         f"ComfyUI: {config.getoption('--comfyui')}"
         if there
-        else "ComfyUI: none, so tests/comfy and tests/golden are left out"
+        else "ComfyUI: none, so tests/comfy, tests/golden and tests/page are left out"
     )
 
 
 def pytest_ignore_collect(collection_path, config):
     if (
-        collection_path.name in ("comfy", "golden")
+        collection_path.name in ("comfy", "golden", "page")
         and collection_path.parent == ROOT / "tests"
         and not has_comfyui(config)
     ):

@@ -29,17 +29,15 @@ def plain_input(clip: np.ndarray, uniform: bool, square: bool) -> np.ndarray:
     return by_definition(np.moveaxis(plain, -1, 0).astype(np.float64)) / 255 * 2 - 1
 
 
-def real_clips(count: int, folder: str = "") -> list[np.ndarray]:
-    """Clips f h w 3 of 255 levels, of different lengths, 16 frames or more; skips where they are not at hand."""
+def real_clips(count: int, pattern: str) -> list[np.ndarray]:
+    """The first real videos f h w 3 of 255 levels that a pattern finds, 16 frames or more; skips where none are."""
     av = pytest.importorskip("av")
-    place = Path(__file__).parents[2] / "shared" / "real" / "clips" / folder
+    place = Path(__file__).parents[2] / "shared" / "real"
     if not place.is_dir():
         pytest.skip(f"no real clips at {place}")
     clips = []
-    for file in sorted(place.rglob("*.mp4")):
+    for file in sorted(place.glob(pattern))[:count]:
         with av.open(str(file)) as content:
-            frames = [frame.to_ndarray(format="rgb24") for frame in content.decode(video=0)]
-        clips += [np.stack(frames)] if len(frames) >= 16 else []
-        if len(clips) == count:
-            break
+            clips.append(np.stack([frame.to_ndarray(format="rgb24") for frame in content.decode(video=0)]))
+    assert len(clips) == count and min(map(len, clips)) >= 16
     return clips

@@ -9,7 +9,6 @@ from torch import Tensor
 STILL, ALIKE = 0.012, 0.03  # greatest difference of thumbnails, black 0 and white 1; noise and coding stay below
 CUT = 0.12  # mean difference
 _SUDDEN = 6  # times a clip's usual difference between frames: less may be fast motion
-ENOUGH = 8  # clips of one motion; the papers take 8 to 16
 
 
 @dataclass(frozen=True)
@@ -115,19 +114,6 @@ def odd_clips(thumbnails: Sequence[Tensor], frames: int) -> list[str]:
         for other, earlier in enumerate(thumbnails[: number - 1], start=1):
             if earlier.shape == clip.shape and float((earlier - clip).abs().max()) < ALIKE:
                 found.append(f"Clip {number} is the same as clip {other}.")
-    return found
-
-
-def odd_set(clips: int, captions: Sequence[str], is_one_clip: bool) -> list[str]:
-    """The same of a set of clips and its captions as text; is_one_clip: for a method that learns from one."""
-    found = []
-    if clips < ENOUGH and not is_one_clip:
-        found.append(f"{clips} clips are few: {ENOUGH} to 16 of one motion tell what they share.")
-    if is_one_clip and clips > 1:
-        found.append(f"{clips} clips are given to a method that learns one clip by heart.")
-    empty = [str(number) for number, caption in enumerate(captions, start=1) if not caption.strip()]
-    if empty:
-        found.append(f"The caption of clip {', '.join(empty)} is empty: a .txt of the clip's name beside it says it.")
     return found
 
 

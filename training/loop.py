@@ -12,6 +12,8 @@ from .schedule import constant
 
 PATIENCE = 30  # steps in a row that may come to nothing; loss scaling needs 16 to come down from its start
 
+_SKIPPED = -1.0  # in a file, which holds numbers alone
+
 
 @dataclass(frozen=True)
 class TrainStep:
@@ -50,12 +52,13 @@ class Run:
             for key, moment in self.optimizer.state.get(value, {}).items():
                 tensors[f"{key}.{name}"] = moment
         tensors |= {"loss_scale": self.scale.state()} if self.scale else {}
-        return tensors | {"losses": torch.tensor(self.losses, dtype=torch.float64)}
+        losses = [_SKIPPED if math.isnan(loss) else loss for loss in self.losses]
+        return tensors | {"losses": torch.tensor(losses, dtype=torch.float64)}
 
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `state`."""
-        self.losses = tensors["losses"].tolist()
+        self.losses = [math.nan if loss == _SKIPPED else loss for loss in tensors["losses"].tolist()]
         if self.scale and "loss_scale" in tensors:
             self.scale.restore(tensors["loss_scale"])
         fused = self.optimizer.defaults.get("fused")
@@ -131,5 +134,4 @@ def _learn_from(run: Run, loss: Tensor, max_grad_norm: float) -> float:
         run.optimizer.step()
     if run.scale:
         run.scale.update(finite)
-    run.optimizer.zero_grad()
     return norm if finite else math.nan

@@ -89,9 +89,9 @@ On ComfyUI {versions.REFUSED.name} the log says, and nothing is registered:
 
 > {refused}
 
-{versions.OLDEST.name} is the first that can load a model a second time (`clone(force_deepcopy=True)`), which training
-needs. What one of the supported versions lacks is bridged: 0.26 and 0.27 have no node for a folder of videos, so the
-workflows use Load Clips from Folder, the pack's own.
+0.24.1 cannot load a model a second time (`clone(force_deepcopy=True)`), which training needs; {versions.OLDEST.name} is
+the oldest that was tried and can. What one of the supported versions lacks is bridged: 0.26 and 0.27 have no node for a
+folder of videos, so the workflows use Load Clips from Folder, the pack's own.
 
 ## Beside other packs
 

@@ -35,8 +35,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1200, help="of training")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
     parser.add_argument("--count", type=int, default=CAPTIONS, help="captions that no training clip had")
+    parser.add_argument(
+        "--without-convolutions", action="store_true", help="as the paper has it: no motion convolutions beside"
+    )
     options = parser.parse_args()
     rows: dict[str, dict[str, Any]] = {}
+    without = ", without convolutions" if options.without_convolutions else ""
     with served("recurrent") as studio:
         seen = demo.clips.write_training_set(
             studio.input / "clips" / "recurrent", MOTION, demo.CLIPS, demo.FRAMES, demo.SEED
@@ -49,16 +53,15 @@ def main() -> None:
         for form in options.forms:
             with studio.phase(f"learn: {form}"):
                 learning = {"method": "Recurrent", "recurrence": form, "steps": options.steps,
-                            "motion_convolutions": True, "lr_schedule": "warm-up, linear decay", "save_every": 100,
-                            "resume": True}  # fmt: skip
-                adapter = studio.train(
-                    "clips/recurrent", f"recurrent_{form}", prompt.load("train_motion_lamp"), **learning
-                )
+                            "motion_convolutions": not without, "lr_schedule": "warm-up, linear decay",
+                            "save_every": 100, "resume": True}  # fmt: skip
+                name = f"recurrent_{form}{'_without_convolutions' if without else ''}"
+                adapter = studio.train("clips/recurrent", name, prompt.load("train_motion_lamp"), **learning)
             file = studio.input.with_name("output") / "motion_adapters" / adapter
             largest = _largest_memory_weight(file)
             adapters = {form: adapter} | ({f"{form}, memory zeroed": _without_memory(file).name} if largest else {})
             for row, name in adapters.items():
-                place = RESULTS / f"{row}, {options.steps} steps"
+                place = RESULTS / f"{row}{without}, {options.steps} steps"
                 with studio.phase(f"sample: {row}"):
                     drawn = [
                         kept(place / f"{i:03}.npz", partial(_sample, studio, case.caption, name))
@@ -68,10 +71,9 @@ def main() -> None:
                     group[row] = clip
                 rows[row] = means([followed(clip, case) for clip, case in zip(drawn, cases, strict=True)])
                 rows[row]["largest_memory_weight"] = largest if row == form else 0.0
-    contact_sheet.sheet(groups).save(RESULTS / "clips.png")
-    (RESULTS / "report.json").write_text(json.dumps({"steps": options.steps, "rows": rows, "seconds": studio.seconds},
-                                                    indent=2) + "\n",
-                                         encoding="utf-8")  # fmt: skip
+    contact_sheet.sheet(groups).save(RESULTS / f"clips{without}.png")
+    report = {"steps": options.steps, "rows": rows, "seconds": studio.seconds}
+    (RESULTS / f"report{without}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"\n{_table(rows)}\nPictures and figures are in {RESULTS}")
 
 

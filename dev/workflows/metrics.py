@@ -1,116 +1,106 @@
 """Measuring: videos in a folder, two sets of videos, and two motion adapters side by side."""
 
-from ..workflow_graph import Graph, Link
-from .parts import ADAPTER, PROMPT, motion_model, paint, prompts_of
+from ..workflow_graph import Graph, Link, Node
+from .parts import ADAPTER, PROMPT, motion_model, paint, prompts_of, tell
 
 
-def measure_clip() -> Graph:
-    """A folder of videos through every metric of a single set."""
-    g = Graph("measure_clip")
-    g.note((0, 30), (400, 220),
-           "**Videos**: a folder in ComfyUI's *input* folder with the videos to measure, beside each a .txt file of "
+def measure_clip(g: Graph) -> Graph:
+    """CLIP numbers, flicker, and the jump behind the first frame, of a folder of videos."""
+    g.note("**Videos**: a folder in ComfyUI's *input* folder with the videos to measure, beside each a .txt file of "
            "the same name with its prompt.",
            "**CLIP**: a file with both towers of CLIP, in *models/clip_vision*.",
+           "**Flicker**: without an optical flow model it is computed by a method that needs none." if g.miniature else
            "**Optical flow**: RAFT, in *models/optical_flow*; delete the node, and a flow is computed that needs no "
-           "model.")  # fmt: skip
-    videos = g.add("FSM_LoadClips", "Videos", (0, 370), (400, 120))
-    flow = g.add("OpticalFlowLoader", "Optical flow", (0, 560), (400, 60))
-    clip = g.add(
-        "FSM_ClipVideoMetrics",
-        "CLIP",
-        (480, 60),
-        (400, 330),
-        videos=videos["clips"],
-        prompts=videos["captions"],
-        table="clip",
-    )
-    warp = g.add("FSM_WarpingError", "Flicker", (480, 480), (400, 290), videos=videos["clips"],
-                 optical_flow=flow["OPTICAL_FLOW"],
-                 table="flicker")  # fmt: skip
-    jump = g.add(
-        "FSM_FirstFrameJump", "First frame", (480, 860), (400, 220), videos=videos["clips"], table="first_frame"
-    )
-    for y, title, source in ((60, "CLIP curves", clip["curves"]), (340, "Flow", warp["picture"]),
-                             (620, "Flicker curves", warp["curves"]),
-                             (900, "First-frame curves", jump["curves"])):  # fmt: skip
-        g.add("PreviewImage", title, (960, y), (420, 220), images=source)
-    g.group("Videos and flow", -20, 290, 440, 380)
-    g.group("Numbers", 460, -20, 440, 1140)
-    g.group("Pictures", 940, -20, 460, 1160)
+           "model.", expect="A few seconds per video; the numbers are also kept in *output/metrics*.")  # fmt: skip
+    g.group("Videos and flow", below=True)
+    videos = g.add("FSM_LoadClips", "Videos")
+    flow = {}
+    if not g.miniature:
+        flow = {"optical_flow": g.add("OpticalFlowLoader", "Optical flow")["OPTICAL_FLOW"]}
+    g.group("Numbers")
+    clip = g.add("FSM_ClipVideoMetrics", "CLIP", videos=videos["clips"], prompts=videos["captions"], table="clip")
+    warp = g.add("FSM_WarpingError", "Flicker", videos=videos["clips"], **flow, table="flicker")
+    jump = g.add("FSM_FirstFrameJump", "First frame", videos=videos["clips"], table="first_frame")
+    g.group("Reports")
+    for title, source in (("CLIP report", clip), ("Flicker report", warp), ("First-frame report", jump)):
+        tell(g, title, source["report"])
+    g.group("Pictures")
+    g.add("PreviewImage", "CLIP curves", images=clip["curves"])
+    g.add("PreviewImage", "Flow", images=warp["picture"])
+    g.column()
+    g.add("PreviewImage", "Flicker curves", images=warp["curves"])
+    g.add("PreviewImage", "First-frame curves", images=jump["curves"])
     return g
 
 
-def measure_fvd() -> Graph:
-    """Two folders of videos through the Fréchet video distance."""
-    g = Graph("measure_fvd")
-    g.note((0, 30), (400, 220),
-           "**Generated** and **Real**: folders in ComfyUI's *input* folder, as many videos in either, 256 and more if "
+def measure_fvd(g: Graph) -> Graph:
+    """How far a set of generated videos is from a set of real ones."""
+    g.note("**Generated** and **Real**: folders in ComfyUI's *input* folder, as many videos in either, 256 and more if "
            "you can.",
            "**Distance**: I3D's weights, in *models/i3d*; and how many frames of every video are compared.",
            "**Distance**: under *keep_reference_as* the real set's numbers are kept; next time choose them as "
-           "*kept_reference*, without **Real**.")  # fmt: skip
-    generated = g.add("FSM_LoadClips", "Generated", (0, 370), (400, 120), folder="my_clips")
-    real = g.add("FSM_LoadClips", "Real", (0, 570), (400, 120), folder="real_clips")
-    fvd = g.add("FSM_FrechetVideoDistance", "Distance", (480, 60), (420, 440), videos=generated["clips"],
-                reference=real["clips"],
+           "*kept_reference*, without **Real**.",
+           expect="A second or two per video on a CPU; the report says how sure the number is.")  # fmt: skip
+    g.group("Two sets", below=True)
+    generated = g.add("FSM_LoadClips", "Generated", folder="my_clips")
+    real = g.add("FSM_LoadClips", "Real", folder="real_clips")
+    g.group("How far apart")
+    fvd = g.add("FSM_FrechetVideoDistance", "Distance", videos=generated["clips"], reference=real["clips"],
                 table="fvd")  # fmt: skip
-    g.add("PreviewImage", "Both sets", (980, 60), (480, 300), images=fvd["picture"])
-    g.group("Two sets", -20, 290, 440, 420)
-    g.group("How far apart", 460, -20, 460, 610)
-    g.group("What was compared", 960, -20, 520, 610)
+    g.group("What was found")
+    tell(g, "Report", fvd["report"])
+    g.add("PreviewImage", "Both sets", images=fvd["picture"])
     return g
 
 
-def compare_adapters() -> Graph:
+def compare_adapters(g: Graph) -> Graph:
     """`python3 dev compare` queues the upper row of it for each adapter."""
-    g = Graph("compare_adapters")
-    g.note((0, 30), (380, 220), ADAPTER,
+    g.note(ADAPTER,
            "**Other motion adapter**: what it is compared with. Both get the same words, first frame, noise and seeds.",
            "**Numbers**, **Other numbers**: a file with both towers of CLIP, in *models/clip_vision*. Every run adds "
-           "lines to *output/metrics*.")  # fmt: skip
-    checkpoint, first = motion_model(g, 0, 370)
-    second = g.add("FSM_LoadMotionAdapter", "Other motion adapter", (0, 820), (380, 200), model=checkpoint["MODEL"])
-    words = g.add("PrimitiveStringMultiline", "Words", (480, 60), (400, 160), value=PROMPT)
-    prompts = prompts_of(g, 480, 300, checkpoint["CLIP"], text=words["STRING"])
-    painted = paint(g, 980, 60, checkpoint["MODEL"], prompts)
-    noise = g.add("FSM_FrameNoise", "Noise", (980, 640), (320, 214), "randomize")
+           "lines to *output/metrics*.",
+           expect="Two clips of 16 frames, and a few seconds to measure each.")  # fmt: skip
+    checkpoint, first = motion_model(g)
+    second = g.add("FSM_LoadMotionAdapter", "Other motion adapter", model=checkpoint["MODEL"])
+    g.group("Words")
+    words = g.add("PrimitiveStringMultiline", "Words", value=PROMPT)
+    prompts = prompts_of(g, checkpoint["CLIP"], text=words["STRING"])
+    g.group("First frame and noise")
+    painted = paint(g, checkpoint["MODEL"], prompts)
+    noise = g.add("FSM_FrameNoise", "Noise", "randomize")
     shared = {**prompts, "first_frame": painted["LATENT"], "noise": noise["NOISE"]}
-    _move_and_measure(g, 60, "", first["MODEL"], shared, checkpoint["VAE"], words["STRING"])
-    _move_and_measure(g, 760, "Other ", second["MODEL"], shared, checkpoint["VAE"], words["STRING"])
-    g.group("Model and motions", -20, 290, 420, 750)
-    g.group("Prompt", 460, -20, 440, 800)
-    g.group("First frame and noise", 960, -20, 360, 900)
-    g.group("The adapter", 1380, -20, 1680, 640)
-    g.group("The other adapter", 1380, 680, 1680, 640)
+    sides = (("", first["MODEL"]), ("Other ", second["MODEL"]))
+    clips = [_clip(g, other, model, shared, checkpoint["VAE"]) for other, model in sides]
+    found = [_measures(g, other, clip, words["STRING"]) for (other, _), clip in zip(sides, clips, strict=True)]
+    for (other, _), measures in zip(sides, found, strict=True):
+        g.group(_title(other, "Tables"), below=bool(other))
+        for name, node in measures.items():
+            tell(g, _title(other, name), node["report"])
     return g
 
 
-def _move_and_measure(
-    g: Graph, y: int, other: str, model: Link, shared: dict[str, Link], vae: Link, words: Link
-) -> None:
-    title = lambda name: f"{other}{name.lower() if other else name}"  # noqa: E731
-    sampler = g.add("FSM_FirstFrameKSampler", title("Sampler"), (1400, y), (340, 330), model=model, **shared)
-    frames = g.add("VAEDecode", title("Decode"), (1800, y), (320, 60), samples=sampler["LATENT"], vae=vae)["IMAGE"]
-    video = g.add("CreateVideo", title("Frame rate"), (1800, y + 140), (320, 110), images=frames)
-    g.add("SaveVideo", title("Save video"), (1800, y + 330), (320, 126), video=video["VIDEO"])
-    g.add(
-        "FSM_ClipVideoMetrics",
-        title("Numbers"),
-        (2180, y),
-        (400, 330),
-        videos=frames,
-        prompts=words,
-        table="compare_clip",
-    )
-    g.add("FSM_WarpingError", title("Flicker"), (2640, y), (400, 260), videos=frames, table="compare_flicker")
-    g.add(
-        "FSM_FirstFrameJump",
-        title("First-frame jump"),
-        (2640, y + 340),
-        (400, 200),
-        videos=frames,
-        table="compare_first_frame",
-    )
+def _title(other: str, name: str) -> str:
+    return f"{other}{name.lower() if other else name}"
+
+
+def _clip(g: Graph, other: str, model: Link, shared: dict[str, Link], vae: Link) -> Link:
+    g.group(_title(other, "Clip"), below=bool(other))
+    sampler = g.add("FSM_FirstFrameKSampler", _title(other, "Sampler"), model=model, **shared)
+    frames = g.add("VAEDecode", _title(other, "Decode"), samples=sampler["LATENT"], vae=vae)["IMAGE"]
+    g.column()
+    video = g.add("CreateVideo", _title(other, "Frame rate"), images=frames)
+    g.add("SaveVideo", _title(other, "Save video"), video=video["VIDEO"])
+    return frames
+
+
+def _measures(g: Graph, other: str, frames: Link, prompt: Link) -> dict[str, Node]:
+    """Each under the title of its report."""
+    g.group(_title(other, "Measures"), below=bool(other))
+    numbers = g.add("FSM_ClipVideoMetrics", _title(other, "Numbers"), videos=frames, prompts=prompt,
+                    table="compare_clip")  # fmt: skip
+    flicker = g.add("FSM_WarpingError", _title(other, "Flicker"), videos=frames, table="compare_flicker")
+    jump = g.add("FSM_FirstFrameJump", _title(other, "First-frame jump"), videos=frames, table="compare_first_frame")
+    return {"Numbers' report": numbers, "Flicker's report": flicker, "Jump's report": jump}
 
 
 WORKFLOWS = (measure_clip, measure_fvd, compare_adapters)

@@ -12,7 +12,7 @@ from pathlib import Path
 import folder_paths
 
 from ...motion_modules.adapter import AdapterError
-from ...motion_modules.weights import is_part, weights_in
+from ...motion_modules.diffusers_folder import is_part, weights_in
 
 NAME = "motion_adapters"
 _ANIMATEDIFF = ("animatediff_models", "animatediff_motion_lora")

@@ -1,17 +1,30 @@
 """Files of weights on ComfyUI's side: what is in them, and which file it was."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ...motion_modules.weights import files_of, read_weights
+from ...motion_modules.adapter import AdapterError
+from ...motion_modules.diffusers_folder import files_of
+from ...motion_modules.weights import read_weights
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """All tensors of a weights file. Raises AdapterError where it is damaged, or holds more than weights."""
     return read_weights(file).tensors
+
+
+def check_shapes(file: str, tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise AdapterError where a tensor has not the shape that the rest of its network asks for."""
+    for name, shape in wanted.items():
+        if tuple(tensors[name].shape) != tuple(shape):
+            raise AdapterError(
+                f"{file} does not hold one whole network: its {name} is {tuple(tensors[name].shape)}, the rest of it "
+                f"asks for {tuple(shape)}; download it again."
+            )
 
 
 def stamp(file: Path | None) -> str:

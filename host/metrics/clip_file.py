@@ -12,7 +12,9 @@ import folder_paths
 import torch
 from torch import Tensor
 
-from ..files.weights_file import fingerprint, read_tensors
+from ...motion_modules.adapter import AdapterError
+from ...motion_modules.weights import check_numbers
+from ..files.weights_file import check_shapes, fingerprint, read_tensors
 from .clip_pair import BATCH, TOKENS, ClipPair, preprocess, token_ids
 
 FOLDERS = ("clip_vision", "text_encoders")
@@ -44,36 +46,50 @@ def path_of(name: str) -> Path:
 
 
 class _Towers(torch.nn.Module):
-    def __init__(self, vision: dict, text: dict):
+    def __init__(self, vision: dict, text: dict, device: torch.device):
         super().__init__()
-        device = comfy.model_management.text_encoder_offload_device()
         operations = comfy.ops.manual_cast
         self.vision = comfy.clip_model.CLIPVisionModelProjection(vision, torch.float32, device, operations)
         self.text = comfy.clip_model.CLIPTextModel(text, torch.float32, device, operations)
-        self.text.text_projection = operations.Linear(text["hidden_size"], vision["projection_dim"], bias=False)
+        self.text.text_projection = operations.Linear(
+            text["hidden_size"], vision["projection_dim"], bias=False, device=device
+        )
 
 
 def from_file(name: str, activation: str = "auto") -> ClipPair:
     """Raises ValueError where the file holds no whole CLIP."""
     file = path_of(name)
-    tensors = _hugging_face_names(read_tensors(file))
-    vision, text = _configs(file.name, tensors, activation)
-    towers = _Towers(vision, text).eval().requires_grad_(False)
+    tensors = read_tensors(file)
+    try:
+        tensors = _hugging_face_names(tensors)
+        vision, text = _configs(file.name, tensors, activation)
+        wanted = _Towers(vision, text, torch.device("meta")).state_dict()
+        scale = min(float(tensors["logit_scale"].float().exp()), 100.0) if "logit_scale" in tensors else 100.0
+    except AdapterError:
+        raise
+    except (LookupError, RuntimeError, ArithmeticError, TypeError, ValueError) as error:
+        raise AdapterError(
+            f"{file.name} holds a CLIP whose tensors do not tell its size: use a file with both towers and their "
+            "projections."
+        ) from error
     parts = {"vision": ("vision_model.", "visual_projection."), "text": ("text_model.", "text_projection.")}
     weights = {
-        f"{tower}.{key}": value.float()
+        f"{tower}.{key}": value
         for key, value in tensors.items()
         for tower, starts in parts.items()
         if key.startswith(starts)
     }
-    weights = {key: value for key, value in weights.items() if not key.endswith(".position_ids")}
-    missing = sorted(set(towers.state_dict()) - set(weights))
+    missing = sorted(set(wanted) - set(weights))
     if missing:
-        raise ValueError(
+        raise AdapterError(
             f"{file.name} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their "
             "projections."
         )
-    towers.load_state_dict(weights)
+    weights = {key: weights[key] for key in wanted}
+    check_shapes(file.name, weights, {key: tuple(value.shape) for key, value in wanted.items()})
+    check_numbers(file.name, weights)
+    towers = _Towers(vision, text, comfy.model_management.text_encoder_offload_device()).eval().requires_grad_(False)
+    towers.load_state_dict({key: value.float() for key, value in weights.items()})
     device = comfy.model_management.text_encoder_device()
     patcher = comfy.model_patcher.CoreModelPatcher(towers, device, comfy.model_management.text_encoder_offload_device())
 
@@ -88,7 +104,6 @@ def from_file(name: str, activation: str = "auto") -> ClipPair:
         comfy.model_management.load_model_gpu(patcher)
         return towers.text(input_tokens=torch.tensor([token_ids(prompt)], device=device))[2][0].float().cpu()
 
-    scale = min(float(tensors["logit_scale"].float().exp()), 100.0) if "logit_scale" in tensors else 100.0
     size = (text["hidden_size"], vision["hidden_size"], vision["patch_size"])
     model = _NAMES.get(size, f"ViT {vision['hidden_size']} wide, patches of {vision['patch_size']}")
     name = (
@@ -112,13 +127,13 @@ def _configs(file: str, tensors: dict[str, Tensor], activation: str) -> tuple[di
               "text_projection.weight")  # fmt: skip
     missing = [name for name in needed if name not in tensors]
     if missing:
-        raise ValueError(
+        raise AdapterError(
             f"{file} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their "
             "projections."
         )
     image, words = tensors["visual_projection.weight"].shape[0], tensors["text_projection.weight"].shape[0]
     if image != words:
-        raise ValueError(
+        raise AdapterError(
             f"The towers in {file} do not belong together: pictures become {image} numbers, prompts {words}."
         )
     patch = tensors["vision_model.embeddings.patch_embedding.weight"]
@@ -131,6 +146,8 @@ def _configs(file: str, tensors: dict[str, Tensor], activation: str) -> tuple[di
 
     def shared(tower: str, hidden: int, heads: int) -> dict:
         layers = 1 + max(int(name.split(".")[3]) for name in tensors if name.startswith(f"{tower}.encoder.layers."))
+        if layers > len(tensors):
+            raise LookupError(f"{layers} layers in {len(tensors)} tensors")
         inner = tensors[f"{tower}.encoder.layers.0.mlp.fc1.weight"].shape[0]
         return {"hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
                 "intermediate_size": inner,

@@ -16,9 +16,9 @@ import comfy.sd1_clip
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import safe_open
 from torch import Tensor
 
+from ...motion_modules.weights import open_safetensors
 from ..files.weights_file import fingerprint, read_tensors, weights_fingerprint
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -140,7 +140,7 @@ def _origin(clip) -> list[Path]:
 
 def _has_projection(file: Path) -> bool:
     if file.suffix in (".safetensors", ".sft"):
-        with safe_open(file, "pt") as content:
+        with open_safetensors(file) as content:
             names = list(content.keys())
     else:
         names = list(read_tensors(file))

@@ -10,6 +10,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...metrics.i3d_input import View
+from ..files.video_file import components_of
 
 _REMEMBERED = 8  # first frames, for a picture
 
@@ -51,7 +52,7 @@ class Videos:
         if isinstance(clip, Tensor):
             images = clip
         else:
-            components = clip.get_components()
+            components = components_of(clip, f"Number {i + 1} of the {self.what}")
             images = components.images
             self.rates[f"{float(components.frame_rate):g}"] += 1
         size = f"{images.shape[2]}x{images.shape[1]}"

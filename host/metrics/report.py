@@ -2,21 +2,16 @@
 through the API.
 """
 
-import csv
-import io as text_io
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import folder_paths
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...motion_modules.writing import write_whole
-from ..files import folders
+from ..files import table_file
+from ..said import say
 
 _TABLE = (
     "Name of a table in output/metrics: a line of numbers more in its .csv, an entry with every frame's in its .json; "
@@ -68,8 +63,9 @@ class Measurement:
         Adds them to a table where one is named.
         """
         if table:
-            _add_to_table(table, self)
+            table_file.add(table, self.data)
         numbers = [self.numbers[name] for name in shown or self.numbers]
+        say(", ".join(f"{name} {short(value)}" for name, value in self.numbers.items()))
         return io.NodeOutput(
             *numbers, self.report, *pictures, ui={"text": (self.report,), "numbers": (self.data["numbers"],)}
         )
@@ -82,43 +78,3 @@ def short(value: float) -> str:
 
 def _plain(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _add_to_table(table: str, found: Measurement) -> None:
-    """One line more in output/metrics/<table>.csv, numbers in full precision, and one entry more in <table>.json, with
-    every frame's.
-
-    Raises ValueError where the table has other columns, or its name leads out of the folder; AdapterError where it
-    cannot be written.
-    """
-    folder = Path(folder_paths.get_output_directory()) / "metrics"
-    file = folders.file_in(folder, table, ".csv", "a table")
-    row = {
-        **{name: repr(value) for name, value in found.numbers.items()},
-        "videos": found.videos,
-        "how": "; ".join(found.how),
-    }
-    lines = file.read_text(encoding="utf-8") if file.exists() else _csv(list(row))
-    columns = next(csv.reader(lines.splitlines()), [])
-    if columns != list(row):
-        raise ValueError(
-            f"The table {table} has other columns ({', '.join(columns)}): give these numbers a table of their own."
-        )
-    data = file.with_suffix(".json")
-    try:
-        entries = [*json.loads(data.read_text(encoding="utf-8")), found.data] if data.exists() else [found.data]
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{data.name} in output/metrics is no table of this node ({error}): give these numbers another name."
-        ) from error
-    for place, text in (
-        (file, lines + _csv(list(row.values()))),
-        (data, json.dumps(entries, indent=1, ensure_ascii=False) + "\n"),
-    ):
-        write_whole(place, lambda part, text=text: part.write_text(text, encoding="utf-8", newline=""))
-
-
-def _csv(values: list[str]) -> str:
-    line = text_io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue()

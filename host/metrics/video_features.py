@@ -10,11 +10,13 @@ import comfy.model_management
 import comfy.model_patcher
 import folder_paths
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
-from ...metrics.i3d import I3D, is_standard, load_i3d
-from ...metrics.i3d_input import HALF_PIXEL, View, to_input
+from ...metrics.i3d import FEATURES, I3D, is_standard, load_i3d
+from ...metrics.i3d_input import CHOICES, CROPS, HALF_PIXEL, RESIZES, View, to_input
+from ...motion_modules.adapter import AdapterError
+from ...motion_modules.weights import check_numbers, open_safetensors
 from ...motion_modules.writing import tensors_to, write_whole
 from ..files import folders
 from ..files.weights_file import fingerprint, read_tensors, stamp
@@ -62,7 +64,9 @@ def load_network(name: str) -> Network:
             f"There is no file {name!r} in models/{NETWORKS}: put I3D's weights there and refresh, or choose another."
         )
     file = Path(path)
-    model = load_i3d(read_tensors(file))
+    tensors = read_tensors(file)
+    model = load_i3d(tensors, file.name)
+    check_numbers(file.name, {key: value for key, value in tensors.items() if not key.endswith("num_batches_tracked")})
     device = comfy.model_management.get_torch_device()
     patcher = comfy.model_patcher.CoreModelPatcher(model, device, comfy.model_management.unet_offload_device())
     known = (
@@ -144,25 +148,32 @@ def stamps(network: str, name: str) -> str:
 def restore(name: str, network: Network, view: View) -> FeatureSet:
     """Raises ValueError where the file was made by another network, of another view, or is none of ours."""
     file = _file(name)
-    try:
-        with safe_open(file, "pt") as content:
+    if not file.exists():
+        raise AdapterError(f"There are no features {name!r} in output/video_features: choose others, or make them.")
+    with open_safetensors(file) as content:
+        try:
             metadata, features = content.metadata(), content.get_tensor("features")
-        found = FeatureSet(
-            features,
-            json.loads(metadata["groups"]),
-            metadata["network"],
-            _view(metadata),
-            metadata["description"],
+            groups = json.loads(metadata["groups"])
+            found = FeatureSet(features, groups, metadata["network"], _view(metadata), metadata["description"])
+            good = (
+                features.ndim == 2
+                and len(features) > 0
+                and features.shape[1] == FEATURES
+                and features.dtype == torch.float32
+            )
+            good = good and found.view.resize in RESIZES and found.view.choice in CHOICES and found.view.crop in CROPS
+            good = good and isinstance(groups, list) and len(groups) in (0, len(features))
+            good = good and all(isinstance(group, str) for group in groups) and bool(torch.isfinite(features).all())
+        except (SafetensorError, LookupError, TypeError, ValueError, RecursionError):
+            good = False
+    if not good:
+        raise AdapterError(
+            f"{file.name} in output/video_features holds no features of this node: choose another, or make it anew."
         )
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{file.name} in output/video_features holds no features of this node ({error}): choose another, or make "
-            "it anew."
-        ) from error
     if found.network != network.fingerprint or found.view != view:
         raise ValueError(
-            f"The features kept as {name} are of {found.view}, by network {found.network}; asked for are {view}, by "
-            f"{network.fingerprint}: make them anew."
+            f"The features kept as {name} are of {found.view}, by network {found.network[:16]}; asked for are {view}, "
+            f"by {network.fingerprint}: make them anew."
         )
     return found
 

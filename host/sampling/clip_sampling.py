@@ -4,11 +4,11 @@ step.
 
 import comfy.sample
 import comfy.samplers
-import latent_preview
 import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
+from .preview import clip_callback
 
 FIRST_FRAME = "few_shot_motion_first_frame"  # in a run's model_options: the first frame as the UNet sees it
 # Samplers whose every step starts from x alone, so that x may be changed between steps; True: they draw noise in each
@@ -95,5 +95,5 @@ def sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sam
     guider = comfy.samplers.CFGGuider(condition_model(model))
     guider.set_conds(positive, negative)
     guider.set_cfg(cfg)
-    callback = latent_preview.prepare_callback(model, steps)
+    callback = clip_callback(model, steps)
     return guider.sample(noise, latents, sampler, sigmas, callback=callback, seed=seed).cpu()

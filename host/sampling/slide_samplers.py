@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import comfy.samplers
-import latent_preview
 import torch
 from torch import Tensor
 
 from ...samplers.repeat_and_slide import Frames, Noise, calls_per_slide, repeat_and_slide, seeded_noise
 from ...samplers.slides import Slide, plan_slides
 from .given_frames import Clip, PixelQueue, known_in
+from .preview import clip_callback
 from .sliding import Settings, from_host, is_video, solve, to_host, visible
 
 
@@ -79,7 +79,7 @@ def make(
     total = (
         len(clips) * len(slides) * calls_per_slide(settings.repeats(model.get_model_object("model_sampling"), sigmas))
     )
-    report = Report(latent_preview.prepare_callback(model, total), total)
+    report = Report(clip_callback(model, total), total)
     for i, clip in enumerate(clips):
         for made in animate(guider, sigmas, slides, clip.given, settings, (seed + i) % (1 << 64), report, pixels):
             clip.take(made)

@@ -3,7 +3,6 @@ samplers.
 """
 
 import inspect
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from ...samplers.noising import Noising, visible_part, visible_start
 from ...samplers.repeat_and_slide import Noise, frames_meet, repeats_at, sample_slide
 from ...samplers.slides import Slide
+from ..said import say
 
 # Samplers whose every step starts from x alone and asks the model once, at the step's own noise level
 STEPWISE = ("euler", "ddim", "euler_ancestral", "lcm", "euler_cfg_pp", "euler_ancestral_cfg_pp")
@@ -93,10 +93,8 @@ def visible(sigmas: Tensor, sampling) -> Tensor:
 def told(sigmas: Tensor, left: Tensor) -> Tensor:
     """`left` of a schedule; where it starts lower, with a line about it in the log."""
     if float(left[0]) < float(sigmas[0]):
-        logging.getLogger("few_shot_motion").warning(
-            "The schedule starts from pure noise, which leaves nothing of the known frames: started at sigma %.4g "
-            "instead of %.4g.",
-            float(left[0]), float(sigmas[0]))  # fmt: skip
+        say("The schedule starts from pure noise, which leaves nothing of the known frames: started at sigma "
+            f"{float(left[0]):.4g} instead of {float(sigmas[0]):.4g}.", warning=True)  # fmt: skip
     return left
 
 

@@ -1,7 +1,6 @@
 """The image model of a training: a copy of its own, without what others do to it while sampling."""
 
 import copy
-import logging
 from dataclasses import replace
 
 import torch
@@ -10,6 +9,7 @@ from ...motion_modules.adapter import AdapterError
 from ...motion_modules.call import KEY
 from ..patching.image_model import family, image_unet
 from ..patching.motion_stack import set_stack
+from ..said import say
 
 _OURS = __name__.partition(".host.")[0]
 _CALLS = ("model_function_wrapper",)  # in model_options: what is put around a call of the UNet
@@ -40,7 +40,7 @@ def trainable_model(model, lines: list[str] | None = None):
     _own_adapters(base)
     if taken := take_off(base):
         line = f"Taken off for the training, for they act on pictures being sampled: {', '.join(taken)}."
-        logging.getLogger("few_shot_motion").warning(line)
+        say(line, warning=True)
         if lines is not None:
             lines.append(line)
     return base

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import av
 import comfy.utils
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from comfy_api.latest import InputImpl
 from torch import Tensor
 
 from ...training.clips import at_rate
+from ..files.video_file import components_of
 
 _CHUNK = 16  # frames that are scaled and encoded at once
 _THUMBNAIL = 16  # px
@@ -66,7 +66,7 @@ class Footage:
         if isinstance(self.clip, Tensor):
             images, own = self.clip, 0.0
         else:
-            components = self.clip.get_components()
+            components = components_of(self.clip, f"Clip {self.number}")
             images, own = components.images, float(components.frame_rate)
         self.total, self.source = len(images), (images.shape[2], images.shape[1])
         for i in self._taken((i / own for i in range(len(images))) if own else iter(range(len(images))), own):
@@ -81,6 +81,8 @@ class Footage:
         return (i for i in at_rate(times, own, by_rate) if i % self.frame_step == 0)
 
     def _decoded(self) -> Iterator[Tensor]:
+        import av  # slow, and needed with a video only
+
         try:
             with av.open(self.clip.get_stream_source()) as container:
                 stream = container.streams.video[0]
@@ -93,6 +95,8 @@ class Footage:
             ) from error
 
     def _from(self, container, stream) -> Iterator[Tensor]:
+        from av.error import InvalidDataError
+
         start, duration = self.clip.get_active_trim_window()
         if start:
             container.seek(int(start / stream.time_base), stream=stream)
@@ -102,7 +106,7 @@ class Footage:
             for packet in container.demux(stream):
                 try:
                     frames = packet.decode()
-                except av.error.InvalidDataError:  # as core does: what is damaged is left out
+                except InvalidDataError:  # as core does: what is damaged is left out
                     continue
                 for frame in frames:
                     time = frame.time if frame.time is not None else self.total / (own or 1.0)

@@ -11,10 +11,12 @@ import folder_paths
 
 from ...motion_modules.adapter import AdapterError, MotionAdapter
 from ...motion_modules.adapter_file import save_adapter
-from ...motion_modules.weights import open_safetensors
+from ...motion_modules.weights import read_weights
 from ...motion_modules.writing import tensors_to, write_whole
 from ...training.loop import Run
 from ..files import folders
+from ..files.resume_file import check_run
+from ..said import say
 from .identity import differences
 
 _LOG = logging.getLogger("few_shot_motion")
@@ -58,19 +60,19 @@ class Keeper:
         """
         if not self.resume or not self.file.exists():
             return
-        with open_safetensors(self.file) as kept:
-            noted = (kept.metadata() or {}).get("identity")
-            if noted is None:
-                raise ValueError(
-                    f"The run kept as {self.name} does not say what it was learnt from, an older version kept it: give "
-                    "this one another name, or turn resume off."
-                )
-            if found := differences(noted, self.identity):
-                raise ValueError(
-                    f"The run kept as {self.name} had other {', '.join(found)}: give this one another name, or turn "
-                    "resume off."
-                )
-            run.restore({key: kept.get_tensor(key) for key in kept.keys()})  # noqa: SIM118 - not a dict
+        tensors, noted = read_weights(self.file)
+        if "identity" not in noted:
+            raise ValueError(
+                f"The run kept as {self.name} does not say what it was learnt from, an older version kept it: give "
+                "this one another name, or turn resume off."
+            )
+        if found := differences(noted["identity"], self.identity):
+            raise ValueError(
+                f"The run kept as {self.name} had other {', '.join(found)}: give this one another name, or turn "
+                "resume off."
+            )
+        check_run(self.file.name, tensors, run.parameters)
+        run.restore(tensors)
 
     def keep(self, run: Run, adapter: MotionAdapter) -> str:
         """Write both files, the adapter first; says what was written.
@@ -84,7 +86,7 @@ class Keeper:
         try:
             _LOG.info(self.keep(run, adapter))
         except AdapterError as error:
-            _LOG.warning("The training goes on, but step %d is not kept: %s", len(run.losses), error)
+            say(f"The training goes on, but step {len(run.losses)} is not kept: {error}", warning=True)
 
     def keep_at_the_end(self, run: Run, adapter: MotionAdapter) -> None:
         """The same for a run that is ending early, elsewhere if need be: in any folder of motion adapters that takes
@@ -93,13 +95,13 @@ class Keeper:
         roots = [Path(root) for root in folder_paths.get_folder_paths(folders.NAME)]
         for file in (self.file, *(root / self.file.name for root in roots if root != folders.saved_folder())):
             try:
-                _LOG.warning(self._write(run, adapter, file))
+                say(self._write(run, adapter, file))
                 return
             except AdapterError as error:
-                _LOG.error("What was learnt could not be kept: %s", error)
+                say(f"What was learnt could not be kept: {error}", warning=True)
 
     def _write(self, run: Run, adapter: MotionAdapter, file: Path) -> str:
         use = file.with_name(file.name.replace(".resume.", f"_{len(run.losses)}_steps."))
         save_adapter(adapter, use)
         write_whole(file, tensors_to(run.state(), {"identity": json.dumps(self.identity)}))
-        return f"Kept in {file.parent}: {use.name} to use, {file.name} to go on with."
+        return f"Kept after {len(run.losses)} steps: {use.name} to use, and to go on with resume; in {file.parent}."

@@ -2,7 +2,6 @@
 of it.
 """
 
-import logging
 from dataclasses import replace
 
 import comfy.model_management
@@ -17,6 +16,7 @@ from ...training.loss import lamp_loss, video_loss
 from ...training.mask_loss import MaskSettings
 from ...training.memory import check_memory, estimate
 from ..patching.image_model import image_unet, sites_of
+from ..said import say
 from . import masks as training_masks
 from . import model as training_host
 from .base_model import trainable_model
@@ -90,7 +90,7 @@ class Lesson:
             cast=itemsize * numbers if is_cast else 0,
         )
         self.lines.append(f"Training takes about {needed}.")
-        logging.getLogger("few_shot_motion").info(self.lines[-1])
+        say(self.lines[-1])
         comfy.model_management.free_memory(needed.total, self.device)
         check_memory(needed, comfy.model_management.get_free_memory(self.device), str(self.device))
 

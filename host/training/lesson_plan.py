@@ -11,6 +11,7 @@ import torch
 from ...motion_modules.adapter import settings_text
 from ...training.mask_loss import MaskSettings
 from ..patching.image_model import family
+from ..said import say
 from .base_model import check_trainable
 from .kept_run import Keeper
 from .material import Material, gather
@@ -35,6 +36,7 @@ def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str
     progress = Progress(comfy.model_management.get_torch_device(), keeper.name)
     material = gather(model, vae, clips, positive, masks, captions, settings, learning, progress.stage)
     material.lines.insert(0, described(recipe, settings, by_hand))
+    say(material.lines[0])
     decisive = asdict(settings) | (asdict(learning) if masks else {})
     is_scheduled = masks and learning.is_scheduled
     # a run may go on for more steps than it was begun with
@@ -43,6 +45,8 @@ def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str
     learnt = learn(model, vae, material, positive, settings, learning, notes, keeper,
                    _sampling(vae, material, positive, values))  # fmt: skip
     learnt.lines[:0] = outcome(learnt.adapter, learnt.run, settings.steps)
+    for line in reversed(outcome(learnt.adapter, learnt.run, settings.steps)):
+        say(line)
     return learnt
 
 

@@ -1,16 +1,17 @@
 """What a training learns from, made ready once: clips as latents, their masks, and what is odd about them."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from ...training.clips import ClipSet, check_count, check_finite, check_length, check_sizes, odd_clips, odd_set
+from ...training.clips import ClipSet, check_count, check_finite, check_length, check_sizes, odd_clips
 from ...training.mask_loss import MaskSettings
+from ..said import say
 from ..sampling.given_frames import check_vae
+from .advice import of_training
 from .conditions import check_captions
 from .footage import Footage, seconds
 from .identity import captions_fingerprint, digest
@@ -51,11 +52,10 @@ def gather(model, vae, clips: Sequence, positive: list, masks: list[Tensor], cap
         check_sizes(clip.size if all(size) else clip.source for clip in footage)
     show("Reading and encoding clips", len(clips), len(clips))
     small, odd = prepare(masks, footage, learning)
-    is_one = settings.method == "Tune-A-Video"
-    odd = [*odd_set(len(clips), captions, is_one), *odd]
+    odd = [*of_training(settings.method, len(clips), captions, len(positive)), *odd]
     odd += odd_clips([torch.stack(clip.thumbnails) for clip in footage], settings.frames)
     for line in odd:
-        logging.getLogger("few_shot_motion").warning(line)
+        say(line, warning=True)
     lines = [seconds(footage[0], settings.frames), *odd]
     identity = {
         "clips": digests,

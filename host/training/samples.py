@@ -1,6 +1,5 @@
 """Sample clips of a motion while it is learnt: in the node's preview, and as files beside the adapter."""
 
-import logging
 from pathlib import Path
 
 import comfy.model_management
@@ -13,10 +12,10 @@ from torch import Tensor
 
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.writing import write_whole
+from ..said import say
 from ..sampling.clip_sampling import condition_model
 from .lesson import Lesson
 
-_LOG = logging.getLogger("few_shot_motion")
 _STEPS, _CFG, _SEED, _SHOWN, _FPS = 12, 3.0, 1, 6, 8
 
 
@@ -47,10 +46,10 @@ class Samples:
         except comfy.model_management.InterruptProcessingException:
             raise
         except AdapterError as error:
-            _LOG.warning("The training goes on, but its sample is not kept: %s", error)
+            say(f"The training goes on, but its sample is not kept: {error}", warning=True)
         except Exception as error:  # whatever it is, what was learnt counts more
             self.failed = True
-            _LOG.warning("The training goes on without samples, the one after step %d failed: %s", step, error)
+            say(f"The training goes on without samples, the one after step {step} failed: {error}", warning=True)
         finally:
             self.lesson.load()
         return None

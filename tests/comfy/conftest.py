@@ -1,6 +1,11 @@
 """What several tests inside ComfyUI need."""
 
+import io
+
 import pytest
+import world
+from PIL import Image
+from serving import FRAMES, MOTION, training
 
 
 @pytest.fixture
@@ -17,3 +22,28 @@ def folders(tmp_path, monkeypatch):
     folder_paths.filename_list_cache.clear()
     yield tmp_path
     folder_paths.filename_list_cache.clear()
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    """The server's client, with clips and a first frame in its input folder."""
+    import clips
+
+    clips.write_training_set(server.base / "input" / "clips", MOTION, count=3, frames=FRAMES)
+    clips.write_training_set(server.base / "input" / "two clips", MOTION, count=2, frames=FRAMES)
+    picture = io.BytesIO()
+    Image.fromarray(world.draw(world.Scene("red", "ball", "grass"), world.State(4.0, 8.0))).save(picture, "png")
+    server.client.upload("ball.png", picture.getvalue())
+    return server.client
+
+
+@pytest.fixture(scope="session")
+def adapters(server):
+    return server.base / "output" / "motion_adapters"
+
+
+@pytest.fixture(scope="session")
+def adapter(client):
+    """A motion adapter trained on the server for three steps."""
+    client.run(training(name="shared", steps=3))
+    return max(name for name in client.choices("FSM_LoadMotionAdapter", "adapter") if name.startswith("shared"))

@@ -138,7 +138,7 @@ def test_the_view_is_what_is_seen_and_what_is_reported(folders, quick):
             "'b' is in one of the two sets",
         ),
         ({"reference": set_of(3), "keep_reference_as": "../../x"}, "is no name for features"),
-        ({"kept_reference": "gone"}, "holds no features of this node"),
+        ({"kept_reference": "gone"}, "There are no features 'gone'"),
     ],
 )
 def test_distance_refuses_in_one_sentence(folders, quick, inputs, message):

@@ -74,12 +74,17 @@ def test_published_distance_of_random_sets(model):
     assert distance(*sets) == pytest.approx(10.138085, abs=0.001)
 
 
-@pytest.mark.parametrize("view", [View(), View(choice=SPREAD, crop=SQUARE)])
-def test_distance_of_real_clips_by_a_plain_second_way(model, view):
-    """The original's resize, and the protocol of TI2V-Zero's paper (16 frames uniformly, the central part)."""
+@pytest.mark.parametrize("view, patterns", [
+    (View(), ("clips/signs/*.mp4", "clips/walks_out/*.mp4")),
+    (View(choice=SPREAD, crop=SQUARE), ("source/[ab]*.mkv", "source/[lmn]*.mkv")),
+])  # fmt: skip
+def test_distance_of_real_clips_by_a_plain_second_way(model, view, patterns):
+    """The original's resize, and the protocol of TI2V-Zero's paper on uncut videos of different lengths (16 frames
+    uniformly, the central part).
+    """
     sets, plain = [], []
-    for folder in ("signs", "walks_out"):
-        clips = real_clips(3, folder)
+    for pattern in patterns:
+        clips = real_clips(3, pattern)
         seen = [torch.from_numpy(clip[view.places(len(clip))]).movedim(-1, 1).float() / 255 for clip in clips]
         sets.append(features(model, seen, view))
         inputs = [torch.from_numpy(plain_input(clip, view.choice == SPREAD, view.crop == SQUARE)) for clip in clips]

@@ -1,9 +1,7 @@
 """The pack on one running ComfyUI, through its API, as an artist's browser would use it."""
 
 import asyncio
-import io
 import itertools
-import pickle
 import re
 import time
 
@@ -11,66 +9,13 @@ import aiohttp
 import numpy as np
 import pytest
 import torch
-import world
-from few_shot_motion.motion_modules.adapter import MotionAdapter
-from few_shot_motion.motion_modules.adapter_file import save_adapter
-from few_shot_motion.motion_modules.module import MotionModule
-from few_shot_motion.motion_modules.sites import Site
-from PIL import Image
+from serving import CHECKPOINT, FRAMES, animation, frames_of, training, wait_for
 
 from dev import prompt as workflows
-from dev.client import PromptFailed, PromptInterrupted, PromptRefused
+from dev.client import PromptFailed, PromptInterrupted
 from dev.frames import fetched
 
-CHECKPOINT = "miniature.safetensors"
-MOTION, FRAMES = "moves right", 8
 _again = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    """The server's client, with clips and a first frame in its input folder."""
-    import clips
-
-    clips.write_training_set(server.base / "input" / "clips", MOTION, count=3, frames=FRAMES)
-    clips.write_training_set(server.base / "input" / "two clips", MOTION, count=2, frames=FRAMES)
-    picture = io.BytesIO()
-    Image.fromarray(world.draw(world.Scene("red", "ball", "grass"), world.State(4.0, 8.0))).save(picture, "png")
-    server.client.upload("ball.png", picture.getvalue())
-    return server.client
-
-
-@pytest.fixture(scope="module")
-def adapters(server):
-    return server.base / "output" / "motion_adapters"
-
-
-@pytest.fixture(scope="module")
-def adapter(client):
-    """A motion adapter trained on this server for three steps."""
-    client.run(training(name="shared", steps=3))
-    return max(name for name in client.choices("FSM_LoadMotionAdapter", "adapter") if name.startswith("shared"))
-
-
-def training(name: str, folder: str = "clips", prefix: str | None = None, **inputs) -> dict:
-    prompt = workflows.load("train_motion_lamp")
-    workflows.set_inputs(prompt, "Checkpoint", ckpt_name=CHECKPOINT)
-    workflows.set_inputs(prompt, "Clips", folder=folder)
-    defaults = {"frames": FRAMES, "width": 0, "height": 0, "gradient_checkpointing": False, "rank": 4, "name": name}
-    workflows.set_inputs(prompt, "Train", **{**defaults, **inputs})
-    workflows.set_inputs(prompt, "Save adapter", filename_prefix=prefix or name)
-    return prompt
-
-
-def animation(adapter: str, **inputs) -> dict:
-    prompt = workflows.load("animate_image_lamp")
-    workflows.set_inputs(prompt, "Checkpoint", ckpt_name=CHECKPOINT)
-    workflows.set_inputs(prompt, "Motion adapter", adapter=adapter)
-    workflows.set_inputs(prompt, "First frame", image="ball.png")
-    workflows.set_inputs(prompt, "Scale", width=128, height=128)
-    workflows.set_inputs(prompt, "Prompt", text="a red ball on grass")
-    workflows.set_inputs(prompt, "Sampler", **{"length": FRAMES, "steps": 2, **inputs})
-    return prompt
 
 
 def still(client) -> np.ndarray:
@@ -90,19 +35,6 @@ def still(client) -> np.ndarray:
     }  # fmt: skip
     files = client.run(prompt)["7"]["images"]
     return fetched(client, files)
-
-
-def frames_of(client, prompt: dict) -> np.ndarray:
-    saver = workflows.add_frame_saver(prompt, "Save video", "frames")
-    files = client.run(prompt)[saver]["images"]
-    return fetched(client, files)
-
-
-def wait_for(condition, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 # ------------------------------------------------------------------------------------------------ nothing leaks
@@ -211,124 +143,6 @@ def test_workflow_makes_a_video(client, adapter, name):
 
 
 # --------------------------------------------------------------------------------------------- what users can get wrong
-
-
-def sentence(error: str) -> str:
-    message = error.split(" failed: ")[-1]
-    assert "\n" not in message and 20 < len(message) < 420, message
-    return message
-
-
-@pytest.mark.parametrize(
-    "name, message",
-    [
-        ("other base.safetensors", r"This adapter was made for SDXL, the model is Miniature: its input_blocks"),
-        ("truncated.safetensors", "truncated.safetensors cannot be read as safetensors"),
-        ("picture.safetensors", "picture.safetensors cannot be read as safetensors"),
-        ("code.bin", "code.bin was refused: it is damaged or no file of weights"),
-    ],
-)
-def test_adapter_files_that_cannot_be_used(client, adapter, adapters, name, message):
-    class Code:
-        def __reduce__(self):
-            return (print, ("run",))
-
-    wide = MotionModule([Site("input_blocks.1.0.in_layers.2", 320, is_block=False)])
-    save_adapter(
-        MotionAdapter("lamp", dict(wide.state_dict()), metadata={"base": "SDXL"}), adapters / "other base.safetensors"
-    )
-    (adapters / "truncated.safetensors").write_bytes((adapters / adapter).read_bytes()[:5000])
-    (adapters / "picture.safetensors").write_bytes(b"\x89PNG" * 1000)
-    (adapters / "code.bin").write_bytes(pickle.dumps(Code()))
-    with pytest.raises(PromptFailed, match="FSM_LoadMotionAdapter failed") as caught:
-        client.run(animation(name))
-    assert re.search(message, sentence(str(caught.value)))
-    assert client.is_up()
-
-
-@pytest.mark.parametrize(
-    "inputs, message",
-    [
-        ({"frames": 12}, "Clip 1 has 8 frames, 12 are needed: use longer clips or fewer frames."),
-        ({"folder": "mixed sizes"}, "The clips have different sizes (64x64, 128x128): set width and height"),
-        (
-            {"captions of": "two clips"},
-            "There are 3 clips and 2 captions: give one caption per clip, or a single one for all.",
-        ),
-        ({"prefix": "taken/motion"}, "could not be written"),
-    ],
-)
-def test_trainings_that_cannot_be_done(client, server, adapters, inputs, message):
-    mixed = server.base / "input" / "mixed sizes"
-    if not mixed.exists():
-        mixed.mkdir()
-        make_video(mixed / "a.mp4", 128)
-        make_video(mixed / "b.mp4", 64)
-    adapters.mkdir(exist_ok=True)
-    (adapters / "taken").write_text("a file where a folder should be")
-    there = sorted(adapters.rglob("*"))
-    captions_of = inputs.get("captions of")
-    prompt = training(name="bad", steps=2, **{key: value for key, value in inputs.items() if key != "captions of"})
-    if captions_of:
-        prompt["captions"] = {"class_type": "FSM_LoadClips", "inputs": {"folder": captions_of}}
-        workflows.set_inputs(prompt, "Captions", text=["captions", 1])
-    with pytest.raises(PromptFailed) as caught:
-        client.run(prompt)
-    assert message in str(caught.value)
-    written = {path for path in adapters.rglob("*") if path not in there}
-    assert {path.relative_to(adapters).parts[0] for path in written} <= {"bad"}, "nothing but the run's own diary"
-    assert client.is_up()
-
-
-def make_video(file, side: int) -> None:
-    import av
-
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("h264", rate=8)
-        stream.width = stream.height = side
-        for i in range(FRAMES):
-            container.mux(
-                stream.encode(av.VideoFrame.from_ndarray(np.full((side, side, 3), 20 * i, np.uint8), format="rgb24"))
-            )
-        container.mux(stream.encode())
-
-
-@pytest.mark.parametrize(
-    "node, inputs, message",
-    [
-        (
-            "EmptyLatentImage",
-            {"width": 128, "height": 128, "batch_size": 2},
-            "One first frame is wanted, the latent holds 2",
-        ),
-        (
-            "EmptySD3LatentImage",
-            {"width": 128, "height": 128, "batch_size": 1},
-            "this model's latents are (1, 4, height, width)",
-        ),
-    ],
-)
-def test_latents_that_are_no_first_frame(client, adapter, node, inputs, message):
-    prompt = animation(adapter)
-    prompt["latent"] = {"class_type": node, "inputs": inputs}
-    workflows.set_inputs(prompt, "Sampler", first_frame=["latent", 0])
-    with pytest.raises(PromptFailed, match="FSM_FirstFrameKSampler failed") as caught:
-        client.run(prompt)
-    assert message in sentence(str(caught.value))
-
-
-def test_length_zero_is_refused_before_anything_runs(client, adapter):
-    with pytest.raises(PromptRefused, match="FSM_FirstFrameKSampler: Value 0 smaller than min of 1"):
-        client.queue(animation(adapter, length=0))
-
-
-def test_samplers_with_memory_cannot_be_matched_at_every_step(client, adapter):
-    prompt = animation(adapter, sampler_name="dpmpp_2m", statistics="match at every step (LAMP)")
-    with pytest.raises(PromptFailed) as caught:
-        client.run(prompt)
-    assert sentence(str(caught.value)).startswith(
-        "Statistics after every step need a sampler without memory, dpmpp_2m has one: choose euler"
-    )
 
 
 # ------------------------------------------------------------------------------------------------ a good guest

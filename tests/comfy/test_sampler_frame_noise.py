@@ -4,6 +4,7 @@ import comfy.samplers
 import pytest
 import torch
 import unets
+from few_shot_motion.host.sampling.frame_noise import _paths
 from few_shot_motion.nodes.frame_noise import FrameNoise, SamplerFrameNoise
 
 
@@ -73,6 +74,17 @@ def test_the_noise_of_every_step_has_variance_one():
         variances = torch.stack(drawn).var((2, 3, 4))
         assert variances.shape == (2, 4) and (variances - 1).abs().max() < 0.03
         assert abs(float(torch.corrcoef(torch.stack([drawn[0][0].flatten(), drawn[1][0].flatten()]))[0, 1])) < 0.02
+
+
+@pytest.mark.parametrize("whole", [1.0, 0.1, 0.01, 0.001])
+def test_a_frames_path_is_one_path_down_to_small_steps(whole):
+    """What two steps draw is, put together, what one step over both draws: as SDE samplers count on."""
+    x, sigmas = torch.zeros(2, 4, 8, 8), torch.tensor([10.0, 5.0, 0.0])
+    draw, half = _paths(x, sigmas, [1, 2]), whole / 2
+    high, middle, low = 2.0, 2.0 - half, 2.0 - whole
+    together = (draw(high, middle) + draw(middle, low)) / 2**0.5
+    assert torch.allclose(draw(high, low), together, atol=1e-2)
+    assert abs(float(draw(high, low).std()) - 1) < 0.15
 
 
 @pytest.mark.parametrize("options", [{"eta": 0.0}, {"s_noise": 0.0}])

@@ -5,7 +5,7 @@ import comfy.model_sampling
 import pytest
 import torch
 import unets
-from few_shot_motion.host.sampling import sliding
+from few_shot_motion.host.sampling import slide_samplers, sliding
 from sliding_models import advanced, counting, latents, made_moving, made_video_model, run
 
 
@@ -119,3 +119,30 @@ def test_as_a_sampler_it_says_where_a_flow_starts(caplog):
     assert torch.isfinite(clip).all() and "started at sigma 0.8935 instead of 1" in caplog.text
     with pytest.raises(ValueError, match="The sigmas from 1 to 0.95 are all of pure noise: use sigmas that end at 0"):
         advanced(model, {"samples": film}, torch.tensor([1.0, 0.97, 0.95]))
+
+
+# ------------------------------------------------------------------------------------------------ masks and seeds
+
+
+def test_a_frame_is_known_or_to_be_made_from_one_half_on(moving):
+    """Greys: known_frames of the node are white where a frame is known, a latent's noise mask is white over frames to
+    make.
+    """
+    given, grey = latents(3), torch.tensor([1.0, 0.45, 0.55]).view(3, 1, 1).expand(3, 4, 4)
+    clip = run(moving, given, length=3, known_frames=grey)[0]
+    kept = [torch.equal(frame, was) for frame, was in zip(clip, given["samples"], strict=True)]
+    assert kept == [True, False, True]
+    made = advanced(moving, {**given, "noise_mask": 1 - grey})[0]
+    kept = [torch.allclose(frame, was, atol=1e-5) for frame, was in zip(made, given["samples"], strict=True)]
+    assert kept == [True, False, True]
+
+
+def test_steps_do_not_draw_what_the_noise_drew(video_model, monkeypatch):
+    """As core's samplers: they draw from the next seed, and every clip of a batch from one of its own."""
+    seeds = []
+    monkeypatch.setattr(
+        slide_samplers, "seeded_noise", lambda seed: seeds.append(seed) or (lambda role, like: torch.zeros_like(like))
+    )
+    clips = torch.randn(2, 4, 3, 8, 8)
+    advanced(video_model, {"samples": clips})
+    assert seeds == [4, 5]  # the noise's seed is 3

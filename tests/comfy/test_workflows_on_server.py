@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dev import layout, workflows
 from dev.client import PromptRefused
 
 FOLDER = Path(__file__).parents[2] / "workflows"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+NAMES = workflows.names()
 NOTES = {"Note", "MarkdownNote"}  # the browser's own
 FILES = {
     "ckpt_name",
@@ -83,11 +84,12 @@ def test_api_form_fits_the_nodes(types, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_browser_form_fits_the_nodes(types, name):
-    workflow = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    workflow = json.loads((FOLDER / f"{workflows.template(name)}.json").read_text(encoding="utf-8"))
     for node in workflow["nodes"]:
         if node["type"] in NOTES:
             continue
         info = types[node["type"]]
+        assert layout.shown_name(node["type"]) == info["display_name"]
         inputs = declared(info)
         values = list(node["widgets_values"])
         for key, (kind, options) in inputs.items():

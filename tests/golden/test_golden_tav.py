@@ -176,7 +176,7 @@ def test_training_step(golden, checkpointing):
         load_file(golden / "tav/train_step.safetensors"),
     )
     model = a_model(release)
-    adapter = released.from_release("tune-a-video", release, image_model.base_query(model))
+    adapter = released.from_release("tune-a-video", release).relative_to(image_model.base_query(model))
     module = METHODS["tune-a-video"].build(adapter, bridge.sites_of(model, "tune-a-video"), torch.nn)
     module.load_state_dict(adapter.tensors)
     options = training_host.attach(model, module, joint_norm=True, checkpointing=checkpointing)

@@ -2,6 +2,7 @@
 sampler.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,13 @@ def measured(strategy: str, alpha: float, unit_variance: bool) -> float:
 
 
 def rows_of_the_page() -> list[tuple[str, float, float]]:
-    """(strategy, alpha, variance) as the table of measured variances has them."""
-    lines = PAGE.split("| variance of the 16th frame |")[1].split("\n\n")[0].splitlines()
-    alphas = [float(cell) for cell in lines[0].split("|")[:-1]]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
-    return [(name, alpha, float(value)) for name, *values in rows for alpha, value in zip(alphas, values, strict=True)]
+    """(strategy, alpha, variance) as the list of measured variances has them."""
+    lines = re.findall(r"^- \*\*(\w+)\*\*: (.+ at alpha .+)$", PAGE, re.MULTILINE)
+    return [
+        (name, float(alpha), float(value))
+        for name, values in lines
+        for value, alpha in re.findall(r"([\d.]+) at (?:alpha )?([\d.]+)", values)
+    ]
 
 
 def test_the_page_has_the_table():

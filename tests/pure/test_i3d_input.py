@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from few_shot_motion.metrics import i3d_input
-from few_shot_motion.metrics.i3d_input import CHOICES, CROPS, HALF_PIXEL, ORIGINAL, SPREAD, SQUARE, View, to_input
+from few_shot_motion.metrics.i3d_input import HALF_PIXEL, SPREAD, SQUARE, View, to_input
 from plain_view import by_definition, plain_input, real_clips
 
 SIZES = [(9, 13), (240, 320), (224, 224), (128, 128), (300, 500)]
@@ -85,14 +85,15 @@ def test_the_centre_square_is_cut_before_it_is_resized(size, top, left):
 # ------------------------------------------------------------------------------------------------------- real clips
 
 
-@pytest.mark.parametrize("choice, crop", [(CHOICES[0], CROPS[0]), (SPREAD, SQUARE)])
-def test_real_clips_by_a_plain_second_way(choice, crop):
-    """The original's way of a clip into I3D, and that of TI2V-Zero's paper: 16 frames uniformly, the central part."""
-    view = View(16, ORIGINAL, choice, crop)
-    clips = real_clips(4)
-    assert len(clips) == 4
-    for clip in clips:
-        plain = plain_input(clip, choice == SPREAD, crop == SQUARE)
+@pytest.mark.parametrize("view, pattern", [(View(), "clips/signs/*.mp4"),
+                                           (View(choice=SPREAD, crop=SQUARE), "source/*.mkv")])  # fmt: skip
+def test_real_clips_by_a_plain_second_way(view, pattern):
+    """The original's way of a clip into I3D, and that of TI2V-Zero's paper on uncut videos: 16 frames uniformly, the
+    central part.
+    """
+    for clip in real_clips(3, pattern):
+        plain = plain_input(clip, view.choice == SPREAD, view.crop == SQUARE)
         video = torch.from_numpy(clip[view.places(len(clip))]).movedim(-1, 1).float() / 255
+        assert (view.choice == SPREAD) == (len(clip) > 16) and clip.shape[1] != clip.shape[2]
         assert off(to_input(video, view)[0], plain) < 1e-4
-        assert off(to_input(video, View(16, HALF_PIXEL, choice, crop))[0], plain) > 0.02
+        assert off(to_input(video, View(16, HALF_PIXEL, view.choice, view.crop))[0], plain) > 0.02

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from few_shot_motion.metrics import frechet
 from few_shot_motion.metrics.frechet import (
     Statistics,
     bootstrap_interval,
@@ -145,3 +146,14 @@ def test_one_video_or_no_numbers_are_refused():
         statistics(drawn(1, 5, 1))
     with pytest.raises(ValueError, match="NaN"):
         statistics(torch.tensor([[1.0, math.nan], [1.0, 2.0]]))
+
+
+def test_the_interval_is_the_middle_95_percent_around_the_distance(monkeypatch):
+    """Of distances that are told here, skewed ones: the spread around their mean is laid around the sets' own."""
+    told = [float(i**2) for i in range(200)] + [30000.0]  # the last one is the distance itself
+    given = iter(told)
+    monkeypatch.setattr(frechet, "frechet_distance", lambda a, b: next(given))
+    a = torch.randn(5, 3)
+    low, high = bootstrap_interval(a, a, resamples=200)
+    expected = np.percentile(np.array(told[:-1]) - np.mean(told[:-1]), [2.5, 97.5]) + told[-1]
+    assert (low, high) == pytest.approx(tuple(expected))

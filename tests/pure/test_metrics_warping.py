@@ -140,6 +140,18 @@ def test_what_a_moving_square_hides_is_left_out():
     assert (warp(video[1:], forward) - video[:1]).square().mean() > 1e-4, "were it counted"
 
 
+@pytest.mark.parametrize("there", [0.0, 3.0, 8.0])
+def test_the_way_there_and_back_may_miss_by_as_much_as_the_paper_says(there):
+    """Ruder et al., equation 5, on flows that are the same everywhere: |w + w'|^2 > 0.01 (|w|^2 + |w'|^2) + 0.5."""
+
+    def is_open(miss: float) -> bool:
+        return miss**2 > 0.01 * (there**2 + (there - miss) ** 2) + 0.5
+
+    for miss in (x / 100 for x in range(200)):
+        hidden = occluded(constant(there, 0.0), constant(miss - there, 0.0))
+        assert bool(hidden[0, 0, 60, 60]) == is_open(miss), miss
+
+
 def test_estimated_flow_finds_the_square():
     video, _ = moving_square(4)
     found = warping_error(video, lucas_kanade)

@@ -9,7 +9,6 @@ from few_shot_motion.training.clips import (
     check_length,
     check_sizes,
     odd_clips,
-    odd_set,
 )
 
 
@@ -98,13 +97,3 @@ def test_a_still_clip_a_cut_and_a_duplicate_are_said():
         "Clip 4 is the same as clip 3.",
     ]
     assert odd_clips([moving(2), moving(2).flip(0)], 16) == []  # backwards is another motion
-
-
-def test_few_clips_and_empty_captions_are_said():
-    assert odd_set(8, ["a", "b"], False) == []
-    assert odd_set(3, ["a horse", "", " \n"], False) == [
-        "3 clips are few: 8 to 16 of one motion tell what they share.",
-        "The caption of clip 2, 3 is empty: a .txt of the clip's name beside it says it.",
-    ]
-    assert odd_set(1, ["a"], True) == []
-    assert odd_set(2, ["a"], True) == ["2 clips are given to a method that learns one clip by heart."]

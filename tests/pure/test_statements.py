@@ -13,7 +13,10 @@ PAGES = [*sorted((ROOT / "web" / "docs").glob("*.md")), *sorted((ROOT / "docs").
 
 def text(name: str) -> str:
     """A help page in one line."""
-    return " ".join((ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8").split())
+    words = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for unseen in ("<wbr>", "<code>", "</code>"):  # where a long word may be broken
+        words = words.replace(unseen, "")
+    return " ".join(words.split())
 
 
 # ------------------------------------------------------- "a longer clip begins like a shorter one": when it does

@@ -20,13 +20,8 @@ SOURCES += [path for room in (*ROOMS, "tests", "benchmarks") for path in sorted(
 IN_ROOMS = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ROOMS]
 COLUMNS, LINES = 120, 250
 STILL_LONGER = {
-    "dev/workflow_graph.py",
-    "tests/comfy/test_animatediff_in_a_model.py",
-    "tests/comfy/test_motion_in_a_model.py",
-    "tests/comfy/test_on_server.py",
     "tests/comfy/test_training_node.py",
     "tests/comfy/test_training_with_masks.py",
-    "tests/pure/test_animatediff.py",
 }
 CALLED_FROM_OUTSIDE = {"define_schema", "fingerprint_inputs", "validate_inputs", "execute", "forward"}
 NEW_WORDS = 2  # that a docstring has beside those of the name

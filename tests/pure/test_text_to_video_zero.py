@@ -6,7 +6,7 @@ import pytest
 import torch
 from few_shot_motion.samplers.noising import VARIANCE_EXPLODING
 from few_shot_motion.samplers.text_to_video_zero import branch, foregrounds, smooth_background, split_schedule
-from few_shot_motion.samplers.warp import deltas, uncovered, warp, warp_all
+from few_shot_motion.samplers.warp import deltas, sources, uncovered, warp, warp_all
 
 T0, T1 = torch.tensor(8.0), torch.tensor(11.0)
 
@@ -98,6 +98,20 @@ def test_masks_become_cells_grown_by_two():
     ]
     moving = foregrounds(masks[:1], deltas((8, 0), 3, (64, 96)), (8, 12))
     assert torch.equal(moving[2, 0, :, 2:], moving[0, 0, :, :-2])
+
+
+def test_what_is_half_white_or_less_is_no_subject():
+    masks = torch.zeros(1, 4, 4)
+    masks[0, 0, 0], masks[0, 3, 3] = 0.5, 0.51
+    assert foregrounds(masks, deltas((0, 0), 1, (32, 32)), (4, 4))[0, 0].tolist() == [
+        [0, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1],
+    ]  # fmt: skip
+
+
+def test_the_release_looks_up_half_a_512th_before_a_cells_own_place():
+    """The frames 1, 2, 3, 4 and 7 of its 64 x 64 latents, under its delta of 12, move by these cells."""
+    moved = [int(sources(64, 12.0 * frame)[0]) for frame in (1, 2, 3, 4, 7)]
+    assert moved == [1, 3, 4, 6, 10]
 
 
 def test_smoothing_is_the_papers_on_the_background_and_leaves_subjects_alone():

@@ -3,6 +3,7 @@ exist.
 """
 
 import ast
+import html
 import json
 import re
 from pathlib import Path
@@ -52,8 +53,10 @@ SCHEMAS = schemas()
 LANGUAGES = sorted(path.name for path in (ROOT / "locales").iterdir())
 
 
-def page(node: str) -> str:
-    return (ROOT / "web" / "docs" / f"{node}.md").read_text(encoding="utf-8")
+def page(node: str, chinese: bool = False) -> str:
+    """A help page as it is read: where a long word may be broken is not seen."""
+    file = ROOT / "web" / "docs" / (f"{node}/zh.md" if chinese else f"{node}.md")
+    return html.unescape(file.read_text(encoding="utf-8").replace("<wbr>", ""))
 
 
 def table(text: str, heading: str) -> list[str]:
@@ -73,6 +76,24 @@ def test_help_page_is_of_this_node(node):
     assert table(text, "input") == SCHEMAS[node]["inputs"]
     assert len(table(text, "output")) == SCHEMAS[node]["outputs"]
     assert re.findall(r"^(\d)\. ", text, re.MULTILINE) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("node", SCHEMAS)
+def test_chinese_help_page_is_of_this_node(node):
+    text, texts = page(node, chinese=True), json.loads((ROOT / "locales/zh/nodeDefs.json").read_text(encoding="utf-8"))
+    assert text.startswith(f"# {texts[node]['display_name']}\n")
+    assert table(text, "输入") == SCHEMAS[node]["inputs"]
+    assert len(table(text, "输出")) == SCHEMAS[node]["outputs"]
+    assert re.findall(r"^(\d)\. ", text, re.MULTILINE) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("chinese", [False, True])
+@pytest.mark.parametrize("node", SCHEMAS)
+def test_a_recipe_comes_first_and_a_picture_behind_it(node, chinese):
+    text = page(node, chinese)
+    (picture,) = re.findall(r"^!\[.+\]\((pictures/.+\.jpg)\)$", text, re.MULTILINE)
+    assert (ROOT / "web" / "docs" / picture).exists()
+    assert text.index("\n## ") < text.index("\n1. ") < text.index(picture) < text.index("\n| ")
 
 
 @pytest.mark.parametrize("node", SCHEMAS)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from few_shot_motion.training.clips import ClipSet
+from few_shot_motion.training.clips import ClipSet, check_masks
 from few_shot_motion.training.loop import PATIENCE, new_run, train
 from few_shot_motion.training.loss import lamp_loss, video_loss
 from few_shot_motion.training.memory import check_memory, estimate
@@ -91,6 +91,31 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit():
     assert torch.equal(second.parameters["weight"], whole.parameters["weight"])
 
 
+def test_a_step_is_adamws_with_the_releases_decay_and_clipping():
+    """The gradient's norm is told as it came and cut to 1; AdamW's first step is the rate along its sign."""
+    weight = torch.tensor([1.0, -2.0, 3.0, 4.0], requires_grad=True)
+    run, begun = new_run({"weight": weight}, learning_rate=0.1), weight.detach().clone()
+    done = next(train(run, lambda *_: (torch.tensor([10.0, -10.0, 10.0, -10.0]) * weight).sum(), 1, seed=0))
+    assert done.grad_norm == pytest.approx(20.0) and float(weight.grad.norm()) == pytest.approx(1.0, rel=1e-4)
+    expected = begun * (1 - 0.1 * 0.01) - 0.1 * torch.tensor([1.0, -1.0, 1.0, -1.0])
+    assert torch.allclose(weight, expected, atol=1e-6)
+    (group,) = run.optimizer.param_groups
+    assert group["betas"] == (0.9, 0.999)
+
+
+def test_no_step_of_any_seed_draws_what_another_draws():
+    seen = []
+    for seed in range(4):
+        run, _ = quadratic(0)
+
+        def loss(step, generator, run=run):
+            seen.append(generator.initial_seed())
+            return run.parameters["weight"].sum()
+
+        list(train(run, loss, 6, seed))
+    assert len(set(seen)) == len(seen) == 24
+
+
 def test_rates_are_factors_on_the_learning_rate():
     run = new_run(
         {"a.attn1.to_q.x": torch.zeros(1, requires_grad=True), "b": torch.zeros(1, requires_grad=True)},
@@ -167,11 +192,23 @@ def test_clips_take_turns_and_windows_fit():
     assert starts == {(0, 0), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1)}
 
 
-def test_half_the_clips_are_mirrored_when_asked():
-    plain, mirrored = torch.zeros(4, 1, 1, 1), torch.ones(4, 1, 1, 1)
-    clips = ClipSet([plain], frames=4, flipped=[mirrored])
-    seen = [clips.draw(step, 1, torch.Generator().manual_seed(step))[0].mean().item() for step in range(100)]
-    assert 30 < sum(seen) < 70
+def test_half_the_clips_are_mirrored_and_their_masks_with_them():
+    plain, mask = torch.arange(4.0).view(1, 1, 1, 4), torch.tensor([0.0, 0.0, 0.0, 1.0]).view(1, 1, 4)
+    clips = ClipSet([plain], 1, [plain.flip(-1)], [mask])
+    generator, mirrored = torch.Generator().manual_seed(0), 0
+    for step in range(1000):
+        window, _, masks = clips.draw(step, 1, generator)
+        assert float(window[0, 0, 0, 0][masks[0, 0, 0] == 1]) == 3
+        mirrored += int(window[0, 0, 0, 0, 0] == 3)
+    assert 450 < mirrored < 550
+
+
+@pytest.mark.parametrize("value, odd", [(0.0, "empty"), (0.49, "empty"), (0.5, "full"), (1.0, "full")])
+def test_masks_without_subject_or_ground_are_named(value, odd):
+    """A position is subject from one half on, as in the targets."""
+    assert [odd in sentence for sentence in check_masks([torch.full((2, 4, 4), value)], [2])] == [True]
+    half = torch.tensor([0.49, 0.5]).expand(2, 2, 2)
+    assert check_masks([half], [2]) == []
 
 
 def test_memory_is_refused_before_the_first_step():

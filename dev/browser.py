@@ -1,0 +1,213 @@
+"""ComfyUI's page in headless Chromium, as a user sees and handles it; driven by playwright."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .trouble import Trouble
+
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+RENDERERS = {"classic": False, "nodes 2.0": True}  # the canvas, and nodes as elements of the page
+_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Release.Status": "skip", "Comfy.VueNodes.AutoScaleLayout": False,
+             "Comfy.Workflow.ShowMissingModelsWarning": True, "Comfy.EnableTooltips": False}  # fmt: skip
+_READY = "() => window.app && window.app.graph && window.app.extensionManager && window.LiteGraph"
+TITLE = 30  # px: a node's title, above its position
+
+
+def chromium() -> str:
+    """Debian's Chromium, installed where it is missing and may be. Raises Trouble where it cannot be had."""
+    found = shutil.which("chromium")
+    if not found and shutil.which("apt-get") and os.geteuid() == 0:
+        for words in (["update", "-qq"], ["install", "-y", "-qq", "chromium"]):
+            subprocess.run(
+                ["apt-get", *words], capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            )
+        found = shutil.which("chromium")
+    if not found:
+        raise Trouble("Chromium cannot be had on this machine: install it (on Debian: apt-get install chromium)")
+    return found
+
+
+@dataclass(frozen=True)
+class Page:
+    """One tab. Node boxes are (x, y, width, height) in the graph's own units, the title included."""
+
+    tab: Any  # playwright's Page
+    url: str
+
+    def load(self, workflow: Path | dict, name: str = "workflow.json") -> None:
+        """Drop a workflow on the page, as a user does with a file."""
+        text = workflow.read_text(encoding="utf-8") if isinstance(workflow, Path) else json.dumps(workflow)
+        name = workflow.name if isinstance(workflow, Path) else name
+        self.tab.evaluate("() => window.app.graph.clear()")
+        self.tab.evaluate(_DROP, [text, name])
+        self.tab.wait_for_function("() => window.app.graph._nodes.length > 0")
+        self.tab.wait_for_timeout(1200)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Every node: id, title, type, known, box as drawn."""
+        return self.tab.evaluate(_NODES)
+
+    def groups(self) -> dict[str, list[float]]:
+        """Box of each group by its title."""
+        return self.tab.evaluate(
+            "() => Object.fromEntries(app.graph._groups.map(g => [g.title, Array.from(g._bounding)]))"
+        )
+
+    def fit(self) -> None:
+        """Show the whole graph."""
+        self.tab.evaluate(_FIT)
+        self.tab.wait_for_timeout(600)
+
+    def say(self, text: str) -> None:
+        """Show a text on each of our nodes, as host/said.py does."""
+        self.tab.evaluate(_SAY, text)
+        self.tab.wait_for_timeout(500)
+
+    def search(self, words: str) -> list[str]:
+        """Names that the page's node search offers for these words, the first first."""
+        self.tab.evaluate("() => window.app.graph.clear()")
+        results, size = self.tab.get_by_test_id("result-item"), self.tab.viewport_size
+        while not results.count():  # a double click that came while the last search was closing does nothing
+            self.tab.mouse.dblclick(size["width"] // 2, size["height"] - 150)
+            self.tab.wait_for_timeout(1500)
+        self.tab.keyboard.type(words)
+        self.tab.wait_for_timeout(1500)
+        found = results.all_inner_texts()
+        self.tab.keyboard.press("Escape")
+        self.tab.wait_for_timeout(500)
+        return [text.splitlines()[0] for text in found]
+
+    def help_of(self, kind: str, width: int) -> dict[str, Any]:
+        """A node type's help page as the panel shows it at a width in px: its text, how wide it would like to be, and
+        how many pictures did not load.
+        """
+        self.tab.evaluate(_SELECT_NEW, kind)
+        self.tab.wait_for_timeout(300)
+        if not self.tab.locator(".node-help-content").count():
+            self.tab.get_by_test_id("info-button").click()
+        self.tab.wait_for_timeout(1200)
+        return self.tab.evaluate(_HELP, width)
+
+    def texts(self, title: str) -> str:
+        """What can be read on the page with this node in front, at its full size."""
+        self.tab.evaluate(_SHOW, title)
+        self.tab.wait_for_timeout(800)
+        return self.tab.evaluate(_TEXTS)
+
+    def previews(self) -> int:
+        """How many different preview pictures the last run has shown."""
+        return self.tab.evaluate("() => new Set(window.fsmPreviews).size")
+
+    def run(self, timeout: float) -> str:
+        """Press Run and wait for the end: "" or what went wrong. Raises Trouble after `timeout` seconds."""
+        self.tab.evaluate(_LISTEN)
+        self.tab.get_by_test_id("queue-button").click()
+        self.tab.wait_for_function("() => window.fsmEnd !== undefined", timeout=timeout * 1000)
+        self.tab.wait_for_timeout(1500)
+        return self.tab.evaluate("() => window.fsmEnd")
+
+
+_DROP = """([text, name]) => {
+    const files = new DataTransfer();
+    files.items.add(new File([text], name, { type: 'application/json' }));
+    const target = document.querySelector('#graph-canvas');
+    for (const kind of ['dragenter', 'dragover', 'drop'])
+        target.dispatchEvent(new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true }));
+}"""
+_NODES = """() => app.graph._nodes.map(node => {
+    const element = document.querySelector(`[data-node-id="${node.id}"]`);
+    const { scale, offset } = app.canvas.ds;
+    const canvas = app.canvas.canvas.getBoundingClientRect();
+    let box = [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30];
+    if (LiteGraph.vueNodesMode && element) {
+        const r = element.getBoundingClientRect();
+        box = [(r.x - canvas.x) / scale - offset[0], (r.y - canvas.y) / scale - offset[1],
+               r.width / scale, r.height / scale];
+    }
+    const known = !!LiteGraph.registered_node_types[node.type];
+    return { id: node.id, title: node.title, type: node.type, known, box };
+})"""
+_SHOW = """title => {
+    const node = app.graph._nodes.find(node => node.title.startsWith(title)), r = app.canvas.canvas;
+    app.canvas.ds.scale = 1;
+    app.canvas.ds.offset = [r.clientWidth / 2 - node.pos[0] - node.size[0] / 2, 120 - node.pos[1]];
+    app.canvas.setDirty(true, true);
+}"""
+_TEXTS = """() => [document.body.innerText, ...[...document.querySelectorAll('textarea')]
+    .filter(area => area.getBoundingClientRect().width > 0).map(area => area.value)].join('\\n')"""
+_SELECT_NEW = """kind => {
+    app.graph.clear();
+    const node = LiteGraph.createNode(kind);
+    app.graph.add(node);
+    app.canvas.deselectAll();
+    app.canvas.selectNode(node);
+}"""
+_HELP = """width => {
+    const help = document.querySelector('.node-help-content');
+    help.style.width = `${width}px`;
+    const wide = Math.max(help.scrollWidth, ...[...help.querySelectorAll('*')].map(e => e.scrollWidth));
+    const pictures = [...help.querySelectorAll('img')];
+    return { text: help.innerText, wide, pictures: pictures.length,
+             broken: pictures.filter(picture => !picture.naturalWidth).length };
+}"""
+_SAY = """text => app.graph._nodes.filter(node => node.type.startsWith('FSM_')).forEach(
+    node => app.api.dispatchCustomEvent('progress_text', { nodeId: String(node.id), text }))"""
+_FIT = """() => {
+    const boxes = [...app.graph._nodes.map(n => [n.pos[0], n.pos[1] - 30, n.size[0], n.size[1] + 30]),
+                   ...app.graph._groups.map(g => Array.from(g._bounding))];
+    const x = Math.min(...boxes.map(b => b[0])), y = Math.min(...boxes.map(b => b[1]));
+    const w = Math.max(...boxes.map(b => b[0] + b[2])) - x, h = Math.max(...boxes.map(b => b[1] + b[3])) - y;
+    const c = app.canvas.canvas, r = c.getBoundingClientRect();
+    const scale = Math.min((r.width - 120) / w, (r.height - 120) / h, 1);
+    app.canvas.ds.scale = scale;
+    app.canvas.ds.offset = [-x + 80 / scale, -y + 70 / scale];
+    app.canvas.setDirty(true, true);
+}"""
+_LISTEN = """() => {
+    window.fsmEnd = undefined;
+    window.fsmPreviews = [];
+    const said = [];
+    const sum = async blob => crypto.subtle.digest('SHA-1', await blob.arrayBuffer());
+    const digest = async blob => [...new Uint8Array(await sum(blob))].join();
+    const seen = async e => window.fsmPreviews.push(await digest(e.detail.blob ?? e.detail));
+    for (const kind of ['b_preview', 'b_preview_with_metadata']) app.api.addEventListener(kind, seen);
+    const end = () => { window.fsmEnd = said.join(' / '); };
+    app.api.addEventListener('execution_success', end, { once: true });
+    app.api.addEventListener('execution_error', e => { said.push(e.detail.exception_message); end(); }, { once: true });
+    app.api.addEventListener('execution_interrupted', () => { said.push('interrupted'); end(); }, { once: true });
+}"""
+
+
+@contextmanager
+def opened(
+    url: str, renderer: str = "classic", size: tuple[int, int] = (1600, 1000), language: str = "en"
+) -> Iterator[Page]:
+    """A browser with ComfyUI's page in it, with the renderer and the language asked for."""
+    from playwright.sync_api import sync_playwright  # only in .venv, for the tier page
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        try:
+            tab = browser.new_page(viewport={"width": size[0], "height": size[1]})
+            for key, value in {
+                **_SETTINGS,
+                "Comfy.VueNodes.Enabled": RENDERERS[renderer],
+                "Comfy.Locale": language,
+            }.items():
+                tab.request.post(f"{url}/api/settings/{key}", data=json.dumps(value))
+            tab.goto(url, wait_until="domcontentloaded")
+            tab.wait_for_function(_READY, timeout=90_000)
+            tab.wait_for_timeout(2500)
+            for _ in range(3):
+                tab.keyboard.press("Escape")
+            yield Page(tab, url)
+        finally:
+            browser.close()

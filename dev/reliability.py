@@ -1,0 +1,41 @@
+"""docs/reliability.md: what is promised of files when things go wrong; `python3 dev faults` puts its figures in."""
+
+from collections import Counter
+
+from .interpreter import ROOT
+from .markdown import table
+
+PAGE = ROOT / "docs" / "reliability.md"
+_BEGIN, _END = "<!-- figures of python3 dev faults -->\n", "<!-- end of the figures -->\n"
+BAD = ("raw", "torn", "lost", "apart", "left over", "in spite")  # what a name of a count that must be 0 has in it
+
+
+def figures(results: dict[str, Counter], options: str) -> str:
+    """All counts as tables."""
+    files = results["damaged files"]
+    kinds = dict.fromkeys(name for name, _ in files)
+    rows = [[kind, *(str(files[kind, how]) for how in ("read", "sentence", "raw"))] for kind in kinds]
+    total = ["all", *(str(sum(files[kind, how] for kind in kinds)) for how in ("read", "sentence", "raw"))]
+    text = f"`python3 dev faults {options}`:\n\n"
+    text += table(["damaged files", "read", "refused in a sentence", "anything else"], [*rows, total])
+    others = [[name, ", ".join(f"{what}: {count}" for what, count in found.items())] for name, found in results.items()
+              if name != "damaged files"]  # fmt: skip
+    return f"{text}\n{table(['what was done', 'what was found'], others)}"
+
+
+def failures(results: dict[str, Counter]) -> list[str]:
+    """Counts that must be 0 and are not."""
+    return [
+        f"{name}: {count} {what if isinstance(what, str) else ' '.join(what)}"
+        for name, found in results.items()
+        for what, count in found.items()
+        if count and any(bad in str(what) for bad in BAD)
+    ]
+
+
+def write(text: str) -> None:
+    """Put the figures between the page's two marks."""
+    page = PAGE.read_text(encoding="utf-8")
+    head, _, rest = page.partition(_BEGIN)
+    tail = rest.partition(_END)[2]
+    PAGE.write_text(f"{head}{_BEGIN}\n{text}\n{_END}{tail}", encoding="utf-8")

@@ -1,0 +1,33 @@
+"""What a sampler says on itself: values that do nothing as they are connected, and motion that is missing."""
+
+import inspect
+from collections.abc import Iterator
+
+import comfy.samplers
+
+from ...motion_modules.call import KEY
+
+
+def draws_noise(sampler_name: str) -> bool:
+    """Whether one of ComfyUI's samplers draws noise in its steps, which its seed decides."""
+    sampler = comfy.samplers.sampler_object(sampler_name)
+    return "noise_sampler" in inspect.signature(sampler.sampler_function).parameters
+
+
+def of_first_frame_sampler(model, noise, sampler_name: str, seed: int) -> Iterator[str]:
+    """Sentences about what First-Frame-Conditioned KSampler was given; none where all of it counts."""
+    stack = model.get_attachment(KEY)
+    if stack is None:
+        yield ("There is no motion of this pack in the model: unless another pack's is, every frame is a picture of "
+               "its own; connect Load Motion Adapter.")  # fmt: skip
+    elif all("memory" in adapter.module.key_frames for adapter in stack.adapters):
+        yield ("The motion in the model was learnt without a first frame (method Recurrent): it was not trained to go "
+               "on from one.")  # fmt: skip
+    if noise is not None and not draws_noise(sampler_name):
+        yield f"Seed {seed} is not used: the noise is the connected one, and {sampler_name} draws none of its own."
+
+
+def of_frame_noise(strategy: str, move_x: float, move_y: float) -> Iterator[str]:
+    """A sentence where a way is given, in px, for noise that does not move."""
+    if strategy != "warped" and (move_x or move_y):
+        yield f"move_x and move_y are not used: the strategy is {strategy}, they move what is warped."

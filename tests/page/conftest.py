@@ -1,0 +1,41 @@
+"""The real page on a real server, with the miniature, its clips and its templates."""
+
+import pytest
+
+from dev import archives, base, browser, samples, workflows
+from dev.server import running
+from dev.trouble import Trouble
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chromium():
+    """Skips the tier, by name, where there is no browser."""
+    pytest.importorskip("playwright", reason="playwright is not installed: run python3 dev test page")
+    try:
+        return browser.chromium()
+    except Trouble as trouble:
+        pytest.skip(str(trouble))
+
+
+@pytest.fixture(scope="session")
+def page_base(chromium, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    base.prepare(folder)
+    samples.fill(folder / "input")
+    workflows.offer_small(folder / "custom_nodes")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(request, page_base):
+    """A server with the front end that ComfyUI asks for."""
+    with running(request.config.getoption("--comfyui").resolve(), page_base) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def newest_site(request, page_base):
+    """The same with the newest front end."""
+    front_end = archives.fetch(archives.FRONT_END)
+    with running(request.config.getoption("--comfyui").resolve(), page_base, front_end=front_end) as server:
+        yield server
