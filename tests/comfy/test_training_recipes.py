@@ -101,7 +101,7 @@ def test_what_was_trained_with_is_on_the_node_and_in_the_adapter():
     shown = output.ui["text"][0] if isinstance(output.ui["text"], (list, tuple)) else output.ui["text"]
     assert "Recipe fast: LAMP, 4 frames, 2 steps at 0.0001 (constant), rank 32" in shown
     assert "set by hand: frames 4, gradient_checkpointing False, precision fp32, steps 2." in shown
-    assert "2 clips are few" in shown and "Training takes about" in shown
+    assert "2 clips will be learnt by heart" in shown and "Training takes about" in shown
     metadata = output.args[0].metadata
     assert metadata["recipe"] == "fast" and '"rank": 32' in metadata["training"] and metadata["fps"] == "8"
 
