@@ -16,6 +16,8 @@ SD1_TOPOLOGY = {"model_channels": 32, "channel_mult": [1, 2, 4, 4], "num_res_blo
                 "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
                 "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
                 "transformer_depth_middle": 1}  # fmt: skip
+NANO = {"model_channels": 32, "channel_mult": [1], "num_res_blocks": [1], "transformer_depth": [1],
+        "transformer_depth_output": [1, 0], "transformer_depth_middle": 1}  # fmt: skip
 # The other families' ways, small: linear projections and heads 64 wide (SD 2.x); no attention on the first row, two
 # blocks deep, pooled text (SDXL)
 SD2 = {**TINY, "model_channels": 64, "use_linear_in_transformer": True, "context_dim": 48}
@@ -48,18 +50,18 @@ FOUR_LEVELS = {"model_channels": 16, "channel_mult": [1, 1, 2, 2], "num_res_bloc
 
 
 def sd_model(unet: dict, weights: dict | None = None, seed: int = 0, family=comfy.supported_models.SD15,
-             kind=comfy.model_base.BaseModel,
+             kind=comfy.model_base.BaseModel, dtype: torch.dtype = torch.float32,
              disable_dynamic: bool = False):  # fmt: skip
-    """A MODEL with this UNet, its weights given (ComfyUI's names) or random, in fp32 on the CPU."""
+    """A MODEL with this UNet, its weights given (ComfyUI's names) or random, on the CPU, computing in their dtype."""
     config = family({**_COMMON, **unet})
-    config.set_inference_dtype(torch.float32, None)
+    config.set_inference_dtype(dtype, None)
     made, predicts = _KINDS.get(family, (kind, "EPS"))
     model = made(config, comfy.model_base.ModelType[predicts])
     if weights is None:
         weights = random_weights(model.diffusion_model, seed)
     model.diffusion_model.load_state_dict({name: value.clone() for name, value in weights.items()})
     patcher = comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
-    patcher.cached_patcher_init = (sd_model, (unet, weights, seed, family, kind))
+    patcher.cached_patcher_init = (sd_model, (unet, weights, seed, family, kind, dtype))
     return patcher
 
 
