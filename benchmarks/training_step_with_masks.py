@@ -59,13 +59,15 @@ class Step:
         import torch
         from few_shot_motion.host.patching import bridge
         from few_shot_motion.host.training import masks as training_masks
-        from few_shot_motion.host.training import model as training_host  # pyright: ignore
+        from few_shot_motion.host.training import model as training_host
+        from few_shot_motion.host.training.base_model import trainable_model  # pyright: ignore
+        from few_shot_motion.host.training.conditions import model_conditions  # pyright: ignore
         from few_shot_motion.motion_modules.module import MotionModule, initialise  # pyright: ignore
         from few_shot_motion.training.loop import new_run  # pyright: ignore
         from few_shot_motion.training.mask_loss import MaskSettings  # pyright: ignore
 
         settings = MaskSettings(**(learning or {}))
-        self.base = training_host.trainable_model(model)
+        self.base = trainable_model(model)
         self.module = initialise(MotionModule(bridge.sites_of(self.base), 0, split=settings.split)).train()
         trained = {name: value for name, value in self.module.named_parameters() if value.requires_grad}
         self.masks = None if learning is None else training_masks.learner(self.base, settings, 100)
@@ -73,11 +75,11 @@ class Step:
         self.run_state = new_run(trained, 1e-4)
         self.options = training_host.attach(self.base, self.module, True, False)
         self.x0, self.subject = torch.randn(1, FRAMES, 4, 16, 16), torch.rand(1, FRAMES, 16, 16)
-        self.conditions = training_host.model_conditions(self.base, [caption], self.x0[0])
+        self.conditions = model_conditions(self.base, [caption], self.x0[0])
 
     def run(self, step: int) -> None:
         import torch
-        from few_shot_motion.host.training import model as training_host  # pyright: ignore
+        from few_shot_motion.host.training import model as training_host
         from few_shot_motion.motion_modules.call import GATES  # pyright: ignore
         from few_shot_motion.training.loop import train  # pyright: ignore
         from few_shot_motion.training.loss import lamp_loss  # pyright: ignore

@@ -42,7 +42,7 @@ def _ours(inputs: str, widgets: dict[str, Any], outputs: str) -> Kind:
 
 
 _HOW = {"sampler_name": "euler", "scheduler": "normal"}
-_TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "seed": 0,
+_TRAINING = {"method": "LAMP", "frames": 0, "steps": 0, "learning_rate": 0.0, "rank": -1, "seed": 0,
              "name": "motion", **SIZE,
              "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint",
              "precision": "auto",
@@ -50,7 +50,8 @@ _TRAINING = {"method": "LAMP", "frames": 16, "steps": 2000, "learning_rate": 1e-
              "mask_input": "x0", "mask_weight": 1.0,
              "mask_weighting": "noise level", "mask_targets": "hard", "split": False, "split_weight": 0.1,
              "lr_schedule": "constant",
-             "recurrence": "fixed", "motion_convolutions": False}  # fmt: skip
+             "recurrence": "fixed", "motion_convolutions": False,
+             "recipe": "fast", "fps": 8.0, "sample_every": 250}  # fmt: skip
 _SLIDING = {"length": 16, "preset": "balanced", "seed": 0, "cfg": 9.0, "window": 16, "queue": "latent",
             "sampler_name": "euler",
             "scheduler": "ddim_uniform", "steps": 10, "resample": 4, "resample_start": 0.0, "resample_end": 1.0,
@@ -126,7 +127,7 @@ KINDS = {
                                  {"move_x": 12.0, "move_y": 0.0, "t0": 881, "t1": 941, "background_smoothing": 0.6},
                                  "MODEL:MODEL"),
     "FSM_TrainMotionLoRA": _ours("model:MODEL vae:VAE clips:VIDEO,IMAGE positive:CONDITIONING captions:STRING? "
-                                 "masks:MASK?",
+                                 "masks:MASK? settings:FSM_TRAINING_SETTINGS?",
                                  _TRAINING, "adapter:FSM_MOTION_ADAPTER loss_map:LOSS_MAP "
                                             "mask_predictor:FSM_MASK_PREDICTOR"),
     "FSM_PredictMask": _ours("mask_predictor:FSM_MASK_PREDICTOR,FSM_MOTION_ADAPTER latent:LATENT", {"size": "picture"},

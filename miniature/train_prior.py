@@ -125,6 +125,8 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     import nodes
     from few_shot_motion.host.patching.image_model import sites_of
     from few_shot_motion.host.training import model as training_host
+    from few_shot_motion.host.training.base_model import trainable_model
+    from few_shot_motion.host.training.conditions import model_conditions
     from few_shot_motion.motion_modules.adapter import MotionAdapter
     from few_shot_motion.motion_modules.layers import WeightDelta
     from few_shot_motion.motion_modules.module import MotionModule, initialise
@@ -135,7 +137,7 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     outputs = train_words.outputs_of(text)
     along, typical = train_words.directions(outputs).to(device), outputs[::37, 1::9].flatten(0, 1).to(device)
     text = comfy.sd.load_lora_for_models(None, text, comfy.utils.load_torch_file(str(train_words.FILE)), 0, 1)[1]
-    base = training_host.trainable_model(model)
+    base = trainable_model(model)
     torch.manual_seed(seed)
     module = initialise(MotionModule(sites_of(base))).to(device).train()
     readings: dict[str, WeightDelta] = {}
@@ -152,7 +154,7 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
         key = caption, len(clip)
         if key not in encoded:
             context = text.encode_from_tokens(text.tokenize(caption)).detach()
-            encoded[key] = training_host.model_conditions(base, [[[context, {}]]], clip)[0]
+            encoded[key] = model_conditions(base, [[[context, {}]]], clip)[0]
         return encoded[key]
 
     def loss_of(pair, step: int) -> Tensor:

@@ -9,6 +9,7 @@ from . import (
     frame_noise,
     inversion,
     masks,
+    merging,
     metrics,
     modelscope,
     motion,
@@ -16,6 +17,7 @@ from . import (
     sampling,
     text_to_video_zero,
     training,
+    training_settings,
 )
 
 NODES = [
@@ -28,7 +30,9 @@ NODES = [
     *text_to_video_zero.NODES,
     *clips.NODES,
     *training.NODES,
+    *training_settings.NODES,
     *masks.NODES,
+    *merging.NODES,
     *metrics.NODES,
 ]
 folders.register()

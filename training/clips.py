@@ -1,9 +1,14 @@
-"""Which frames of which clip a training step sees."""
+"""Which frames of which clip a training step sees, and what is odd about clips as people have them."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+STILL, ALIKE = 0.012, 0.03  # greatest difference of thumbnails, black 0 and white 1; noise and coding stay below
+CUT = 0.12  # mean difference
+_SUDDEN = 6  # times a clip's usual difference between frames: less may be fast motion
 
 
 @dataclass(frozen=True)
@@ -38,47 +43,96 @@ class ClipSet:
         return torch.stack(windows), chosen, torch.stack(masks) if masks else None
 
 
-def check_clips(clips: list[Tensor], frames: int, captions: int) -> None:
-    """Raise ValueError, one sentence, where pictures `f h w c` cannot be trained on."""
+def at_rate(times: Iterable[float], rate: float, fps: float) -> Iterator[int]:
+    """Which frames, shown at these times (s), make a clip of `fps` frames a second: the nearest to every moment.
+
+    `rate`: the clip's own frames a second; one that is not faster than `fps` keeps all of its frames, as fps 0 does.
+    """
+    if not fps or rate <= 1.01 * fps:
+        yield from (i for i, _ in enumerate(times))
+        return
+    taken = 0
+    for i, time in enumerate(times):
+        while time >= taken / fps - 0.5 / rate - 1e-6:
+            yield i
+            taken += 1
+
+
+def check_count(clips: int, captions: int) -> None:
+    """Raise ValueError, one sentence, where so many clips and captions cannot be trained on."""
     if not clips:
         raise ValueError(
             "There are no clips to learn from: connect a list of videos, or image batches of one clip each."
         )
-    if captions not in (1, len(clips)):
+    if captions not in (1, clips):
         raise ValueError(
-            f"There are {len(clips)} clips and {captions} captions: give one caption per clip, or a single one for all."
+            f"There are {clips} clips and {captions} captions: give one caption per clip, or a single one for all."
         )
-    for i, clip in enumerate(clips, start=1):
-        if len(clip) < frames:
-            raise ValueError(f"Clip {i} has {len(clip)} frames, {frames} are needed: use longer clips or fewer frames.")
-        if not torch.isfinite(clip).all():
-            raise ValueError(
-                f"Clip {i} holds values that are no numbers (NaN or infinite): check the nodes that made it."
-            )
-    sizes = {tuple(clip.shape[1:3]) for clip in clips}
-    if len(sizes) > 1:
-        found = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
+
+
+def check_length(number: int, length: int, frames: int) -> None:
+    """Raise ValueError where a clip is too short for its training."""
+    if length < frames:
+        raise ValueError(f"Clip {number} has {length} frames, {frames} are needed: use longer clips or fewer frames.")
+
+
+def check_finite(number: int, pictures: Tensor) -> None:
+    """Raise ValueError where pictures of a clip are none."""
+    if not torch.isfinite(pictures).all():
+        raise ValueError(
+            f"Clip {number} holds values that are no numbers (NaN or infinite): check the nodes that made it."
+        )
+
+
+def check_sizes(sizes: Iterable[tuple[int, int]]) -> None:
+    """Raise ValueError where clips (width, height) are not of one size."""
+    if len(different := set(sizes)) > 1:
+        found = ", ".join(f"{width}x{height}" for width, height in sorted(different, key=lambda size: size[::-1]))
         raise ValueError(
             f"The clips have different sizes ({found}): set width and height, and each is scaled and cropped to that "
             "size."
         )
 
 
-def check_masks(masks: list[Tensor], clips: list[Tensor]) -> list[str]:
-    """What is odd about masks `f h w` of clips `f h w c`, a sentence each: they can be learnt from, but hardly mean it.
+def odd_clips(thumbnails: Sequence[Tensor], frames: int) -> list[str]:
+    """What is odd about clips, a sentence each: they can be learnt from, but hardly mean it.
+
+    thumbnails: per clip `f h w`, a few positions of grey, 0 to 1; frames: of a training window.
+    """
+    found = []
+    for number, clip in enumerate(thumbnails, start=1):
+        changes = (clip[1:] - clip[:-1]).abs().mean(dim=(1, 2))
+        usual = float(changes.median()) if len(changes) else 0.0
+        cuts = [i + 2 for i, change in enumerate(changes.tolist()) if change > max(CUT, _SUDDEN * usual)]
+        if len(clip) > 1 and float((clip[1:] - clip[:1]).abs().max()) < STILL:
+            found.append(f"Clip {number} stands still: there is no motion in it to learn.")
+        elif cuts:
+            found.append(
+                f"Clip {number} has a cut at frame {', '.join(map(str, cuts))}: windows of {frames} frames that span "
+                "it teach the cut."
+            )
+        for other, earlier in enumerate(thumbnails[: number - 1], start=1):
+            if earlier.shape == clip.shape and float((earlier - clip).abs().max()) < ALIKE:
+                found.append(f"Clip {number} is the same as clip {other}.")
+    return found
+
+
+def check_masks(masks: list[Tensor], lengths: Sequence[int]) -> list[str]:
+    """What is odd about masks `f h w` of clips of so many frames, a sentence each: they can be learnt from, but hardly
+    mean it.
 
     Raises ValueError, one sentence, where they cannot.
     """
-    if len(masks) != len(clips):
+    if len(masks) != len(lengths):
         raise ValueError(
-            f"There are {len(clips)} clips and {len(masks)} masks: give one batch of masks per clip, in the clips' "
+            f"There are {len(lengths)} clips and {len(masks)} masks: give one batch of masks per clip, in the clips' "
             "order."
         )
     odd = []
-    for i, (mask, clip) in enumerate(zip(masks, clips, strict=True), start=1):
-        if len(mask) != len(clip):
+    for i, (mask, length) in enumerate(zip(masks, lengths, strict=True), start=1):
+        if len(mask) != length:
             raise ValueError(
-                f"Clip {i} has {len(clip)} frames, its masks are {len(mask)}: give one mask per frame of the clip."
+                f"Clip {i} has {length} frames, its masks are {len(mask)}: give one mask per frame of the clip."
             )
         if not torch.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
             raise ValueError(

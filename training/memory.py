@@ -32,17 +32,20 @@ def estimate(
     channels: int,
     itemsize: int,
     checkpointing: bool,
+    cast: int = 0,
 ) -> Estimate:
     """latents: frames in a batch, height and width; channels: the UNet's narrowest width; itemsize: bytes of a number
-    in the forward pass.
+    in the forward pass; cast: bytes of the frozen weights in the dtype they are computed in, where that is not theirs.
 
-    For its backward pass a UNet of SD 1.x's topology keeps about 530 maps of that width at the latent's size, LAMP's
-    layers included; with checkpointing about 55, and one block's worth on top while that is computed again (counted
-    here as much again). tests/comfy/test_training_memory.py counts them.
+    Counted by saved-tensor hooks on a UNet of SD 1.x's topology and width, LAMP's layers in it, at two sizes: for its
+    backward pass it keeps 467 to 477 maps of its narrowest width at the latent's size, and the weights it has cast.
+    With checkpointing it keeps 50 of them, and while a block is computed again 32 more and that block's weights.
     """
     batch, height, width = latents
-    maps = 110 if checkpointing else 530
-    return Estimate(frozen, trained_parameters * 16, batch * height * width * channels * itemsize * maps)
+    copies = cast + (itemsize * trained_parameters if itemsize < 4 else 0)
+    maps, share = (50 + 32, 0.1) if checkpointing else (470, 1.0)
+    activations = batch * height * width * channels * itemsize * maps + int(share * copies)
+    return Estimate(frozen, trained_parameters * 16, activations)
 
 
 def check_memory(needed: Estimate, free: int, device: str) -> None:

@@ -54,10 +54,10 @@ class Classroom:
     def train(self, name: str, seed: int, steps: int, **learning):
         """An adapter, and its losses; `learning`: other settings than TRAINING's, or masks."""
         masks, inputs = learning.pop("masks", []), {**TRAINING, "steps": steps, "seed": seed, **learning}
+        inputs |= {"name": name, "save_every": 50, "resume": True}
         with torch.inference_mode():
             return TrainMotionLoRA.execute(
-                [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions], [name], [50],
-                                           [True],
+                [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions],
                 masks=masks, **{key: [value] for key, value in inputs.items()},
             ).args[:2]  # fmt: skip
 

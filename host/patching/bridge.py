@@ -57,7 +57,7 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patcher = motion_patcher(adapter, sites, model.model.get_dtype_inference())
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
-    _add(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context))
+    add_active(patched, Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context))
     for name, layer in patcher.model.weight_deltas().items():
         change_weight(patched, f"diffusion_model.{name.removesuffix('.weight')}", layer.delta.weight.detach(), strength)
     return patched
@@ -71,11 +71,12 @@ def attend_to(model, key_frames: Rule, start_percent: float = 0.0, end_percent: 
     """
     image_unet(model)
     patched = model.clone()
-    _add(patched, Active(NoLayers(key_frames), joint_norm=False, start_percent=start_percent, end_percent=end_percent))
+    asked = Active(NoLayers(key_frames), joint_norm=False, start_percent=start_percent, end_percent=end_percent)
+    add_active(patched, asked)
     return patched
 
 
-def _add(patched, active: Active) -> None:
+def add_active(patched, active: Active) -> None:
     """One adapter more in the stack of a cloned model."""
     earlier = patched.get_attachment(KEY)
     adapters = earlier.adapters if earlier else ()

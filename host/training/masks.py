@@ -8,7 +8,7 @@ from ...motion_modules.mask_predictor import resize_masks
 from ...training.clips import check_masks
 from ...training.mask_loss import MaskLearner, MaskSettings
 from ..patching.image_model import CELL
-from ..said import say
+from .footage import Footage
 
 _NAMES = tuple(MaskSettings.__dataclass_fields__)
 
@@ -18,11 +18,9 @@ def take_settings(inputs: dict) -> MaskSettings:
     return MaskSettings(**{name: inputs.pop(name)[0] for name in _NAMES if name in inputs})
 
 
-def prepare(
-    masks: list[Tensor], clips: list, pictures: list[Tensor], frame_step: int, settings: MaskSettings
-) -> list[Tensor]:
-    """MASK batches as masks of the clips' latents: the same frames as the clips' pictures `f h w c`, scaled and cropped
-    like them, then small.
+def prepare(masks: list[Tensor], footage: list[Footage], settings: MaskSettings) -> tuple[list[Tensor], list[str]]:
+    """MASK batches as masks of the clips' latents: the same frames as were taken of the clips, scaled and cropped like
+    them, then small. And what is odd about them, a sentence each.
 
     Raises ValueError where they cannot be.
     """
@@ -31,30 +29,28 @@ def prepare(
             "Split layers learn what the subject is from masks: connect masks, one batch per clip, or turn split off."
         )
     if not masks:
-        return []
-    if len(masks) == len(clips):
-        masks = [
-            _like(mask[::frame_step], *sizes)
-            for mask, *sizes in zip(masks, clips, pictures, range(1, len(clips) + 1), strict=True)
-        ]
-    for sentence in check_masks(masks, pictures):
-        say(sentence, warning=True)
-    return [_small(mask) for mask in masks]
+        return [], []
+    if len(masks) == len(footage):
+        masks = [_like(mask, clip) for mask, clip in zip(masks, footage, strict=True)]
+    odd = check_masks(masks, [len(clip.indices) for clip in footage])
+    return [_small(mask) for mask in masks], odd
 
 
-def _like(mask: Tensor, clip, pictures: Tensor, number: int) -> Tensor:
-    width, height = (clip.shape[2], clip.shape[1]) if isinstance(clip, Tensor) else clip.get_dimensions()
+def _like(mask: Tensor, clip: Footage) -> Tensor:
+    (width, height), number = clip.source, clip.number
+    if len(mask) == clip.total:
+        mask = mask[clip.indices]
     if abs(mask.shape[2] * height - mask.shape[1] * width) > max(
         mask.shape[2], width
     ):  # off by more than a pixel's rounding
-        raise ValueError(f"The masks of clip {number} are {mask.shape[2]}x{mask.shape[1]}, the clip is "
-                         f"{width}x{height}: give masks of the clip's "
-                         "own shape, of any size.")  # fmt: skip
-    if mask.shape[1:] == pictures.shape[1:3]:
+        raise ValueError(
+            f"The masks of clip {number} are {mask.shape[2]}x{mask.shape[1]}, the clip is {width}x{height}: give masks "
+            "of the clip's own shape, of any size."
+        )
+    width, height = clip.size if all(clip.size) else clip.source
+    if mask.shape[1:] == (height, width):
         return mask.float()
-    return comfy.utils.common_upscale(mask[:, None].float(), pictures.shape[2], pictures.shape[1], "area", "center")[
-        :, 0
-    ]
+    return comfy.utils.common_upscale(mask[:, None].float(), width, height, "area", "center")[:, 0]
 
 
 def _small(mask: Tensor) -> Tensor:

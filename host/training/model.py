@@ -1,72 +1,46 @@
-"""ComfyUI's models as the training room wants them: clips as latents, a denoiser with a gradient, progress with a
-picture.
-"""
+"""ComfyUI's models as the training room wants them: with layers in training, and as a denoiser with a gradient."""
 
 from collections.abc import Callable
 
 import comfy.model_management
 import comfy.model_patcher
 import comfy.sampler_helpers
-import comfy.samplers
-import comfy.utils
 import torch
 from torch import Tensor
 
+from ...motion_modules.call import KEY
 from ...motion_modules.module import MotionModule
-from ..files.video_file import components_of
+from ..patching.bridge import add_active
 from ..patching.motion_stack import FRAMES, Active, set_stack
+from .conditions import in_one_batch
 
 
-def pictures(clip, frame_step: int, width: int, height: int) -> Tensor:
-    """A VIDEO or IMAGE batch as pictures `f h w 3`, every `frame_step`-th frame, scaled and cropped to a size unless
-    that is 0 x 0.
+def attach(
+    base, module: MotionModule, joint_norm: bool, checkpointing: bool, autocast: torch.dtype | None = None
+) -> dict:
+    """Put layers in training into a model and load it; returns the transformer_options to call it with.
+
+    A model that computes in half precision (fp16, bf16) or in fp64 computes in `autocast`, or in fp32, from now on.
+    Raises AdapterError where self-attention in the model already follows another rule.
     """
-    images = (clip if isinstance(clip, Tensor) else components_of(clip, "A clip").images)[::frame_step, ..., :3]
-    if width and height:
-        images = comfy.utils.common_upscale(images.movedim(-1, 1), width, height, "area", "center").movedim(1, -1)
-    return images
-
-
-def trainable_model(model):
-    """A MODEL of its own to train on: loaded anew from its file, frozen, on the device.
-
-    Call it outside inference mode. Raises ValueError where the model's loader cannot load it twice.
-    """
-    if model.cached_patcher_init is None:
-        raise ValueError(
-            "This model cannot be loaded a second time for training: load it with one of ComfyUI's own loaders, Load "
-            "Checkpoint say."
-        )
-    return model.clone(force_deepcopy=True)
-
-
-def attach(base, module: MotionModule, joint_norm: bool, checkpointing: bool) -> dict:
-    """Put layers in training into a model and load it; returns the transformer_options to call it with."""
-    earlier = base.get_attachment("few_shot_motion")
-    adapters = (*(earlier.adapters if earlier else ()), Active(module, joint_norm=joint_norm))
-    set_stack(base, adapters, checkpointing)
+    computes_in = base.get_model_object("manual_cast_dtype") or base.model.get_dtype()
+    if computes_in not in (torch.float32, autocast):
+        base.set_model_compute_dtype(autocast or torch.float32)
+    add_active(base, Active(module, joint_norm=joint_norm))
+    set_stack(base, base.get_attachment(KEY).adapters, checkpointing)
     for name, layer in module.weight_deltas().items():
         base.add_weight_wrapper(f"diffusion_model.{name}", layer)
     base.model.requires_grad_(False)
-    comfy.model_management.load_models_gpu([base, *base.get_additional_models()], force_full_load=True)
-    base.pre_run()
+    load(base)
     options = comfy.model_patcher.create_model_options_clone(base.model_options)
     comfy.sampler_helpers.prepare_model_patcher(base, {}, options)
     return options["transformer_options"]
 
 
-def model_conditions(base, conditioning: list, latents: Tensor) -> list[dict[str, Tensor]]:
-    """Per caption, what the UNet wants of it for a clip `f c h w`: text, and SDXL's size and pooled text."""
-    conditions = []
-    for caption in conditioning:
-        conds = comfy.sampler_helpers.convert_cond(caption)
-        conds = comfy.samplers.encode_model_conds(base.model.extra_conds, conds, latents, base.load_device, "positive")
-        made = {
-            key: cond.process_cond(batch_size=len(latents), area=None).cond
-            for key, cond in conds[0]["model_conds"].items()
-        }
-        conditions.append({key: value.clone() if isinstance(value, Tensor) else value for key, value in made.items()})
-    return conditions
+def load(base) -> None:
+    """Put a model in training on the device, whole."""
+    comfy.model_management.load_models_gpu([base, *base.get_additional_models()], force_full_load=True)
+    base.pre_run()
 
 
 def denoiser(base, options: dict, conditions: list[dict[str, Tensor]], autocast: torch.dtype | None) -> Callable:
@@ -75,7 +49,7 @@ def denoiser(base, options: dict, conditions: list[dict[str, Tensor]], autocast:
 
     def model(x: Tensor, sigma: Tensor) -> Tensor:
         clips, frames = x.shape[:2]
-        conds = {key: torch.cat([condition[key] for condition in conditions]) for key in conditions[0]}
+        conds = in_one_batch(conditions)
         call = {**options, "cond_or_uncond": [0], FRAMES: frames, "sigmas": sigma}
         with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
             denoised = base.model.apply_model(

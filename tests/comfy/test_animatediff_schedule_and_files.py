@@ -10,6 +10,7 @@ from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete
 from few_shot_motion.host.files import folders
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.training import model as training_host
+from few_shot_motion.host.training.base_model import trainable_model
 from few_shot_motion.motion_modules import animatediff
 from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.animatediff import TemporalTransformers
@@ -121,7 +122,7 @@ def test_a_fresh_module_can_be_trained(base):
     base gets none.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        own = training_host.trainable_model(base)
+        own = trainable_model(base)
         module = TemporalTransformers(bridge.sites_of(own, "animatediff"))
         module.load_state_dict({name: value.clone() for name, value in animatediff_for(own, "v2").tensors.items()})
         options = training_host.attach(own, module, joint_norm=False, checkpointing=True)

@@ -6,21 +6,15 @@ import folder_paths
 import pytest
 import torch
 import unets
+from classroom import CLIPS, run, same
 from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.training import lesson
 from few_shot_motion.host.training import run as training_run
+from few_shot_motion.host.training.settings import METHODS
 from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.released import load_adapter
-from few_shot_motion.nodes import training
 from few_shot_motion.training.loss import lamp_loss, video_loss
 from safetensors import safe_open
-
-
-class MeanVae:
-    """A VAE of 8x8 means, for models whose pictures nobody looks at."""
-
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        means = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 8)
-        return torch.cat([means, means[:, :1]], dim=1) * 5
 
 
 @pytest.fixture(autouse=True)
@@ -45,30 +39,6 @@ def cancel_at(monkeypatch):
 
     yield arrange
     comfy.model_management.interrupt_current_processing(False)
-
-
-CLIPS = [torch.rand(5, 64, 48, 3, generator=torch.Generator().manual_seed(i)) for i in range(2)]
-CAPTIONS = [[[torch.randn(1, 9, 64, generator=torch.Generator().manual_seed(i)), {}]] for i in range(2)]
-SETTINGS = {
-    "method": "LAMP", "frames": 4, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0, "height": 0,
-            "batch_size": 1,
-    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32",
-            "gradient_checkpointing": False,
-    "weighting": "uniform",
-}  # fmt: skip
-
-
-def run(model=None, clips=CLIPS, captions=CAPTIONS, name="run", save_every=0, resume=False, **changes):
-    settings = {key: [value] for key, value in {**SETTINGS, **changes}.items()}
-    model = model or unets.sd_model(unets.TINY)
-    with torch.inference_mode():  # as the executor
-        return training.TrainMotionLoRA.execute(
-            [model], [MeanVae()], clips, captions, [name], [save_every], [resume], **settings
-        ).args[:2]
-
-
-def same(a, b) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +82,7 @@ def test_methods_without_a_first_frame(method, recurrence, convolutions, rank):
     )
     assert ("conv1d" in touched) == convolutions == ("with motion convolutions" in adapter.describe())
     again = load_adapter(
-        save_adapter(adapter, training_run.Keeper("a", "", 0, False).file.with_name("a.safetensors")), None
+        save_adapter(adapter, training_run.Keeper("a", 0, False).file.with_name("a.safetensors")), None
     )
     assert (again.method, again.recurrence) == (adapter.method, adapter.recurrence)
     bridge.apply_adapter(model, again)
@@ -127,7 +97,7 @@ def sampled(model, positive) -> torch.Tensor:
         )
 
 
-@pytest.mark.parametrize("method", training_run.METHODS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", ["SD 2.x", "SDXL"])
 def test_every_family_learns(family, method):
     """Linear projections, heads 64 wide, two blocks in a transformer, v, pooled text: every site learns, and what is
@@ -158,7 +128,7 @@ def test_a_model_of_v_learns_the_error_of_v(monkeypatch):
 
     monkeypatch.setattr(model.model.diffusion_model.__class__, "forward", watched)
     drawn = []
-    monkeypatch.setattr(training_run, "video_loss", lambda *a: drawn.append(a[1:4]) or video_loss(*a))
+    monkeypatch.setattr(lesson, "video_loss", lambda *a: drawn.append(a[1:4]) or video_loss(*a))
     losses = [run(model, captions=[unets.prompt("SD 2.x")], method="Recurrent", steps=1,
                   weighting=weighting)[1]["loss"][0]
               for weighting in ("uniform", "balanced")]  # fmt: skip
@@ -198,8 +168,8 @@ def test_the_first_frame_is_noised_but_for_lamp(monkeypatch):
     """LAMP's frame 0 is a condition and no gradient comes from it; the others learn it like any frame."""
     counted = {}
     for method in ("LAMP", "Recurrent"):
-        monkeypatch.setattr(training_run, "lamp_loss", lambda *a: counted.setdefault("lamp", lamp_loss(*a)))
-        monkeypatch.setattr(training_run, "video_loss", lambda *a: counted.setdefault("video", video_loss(*a)))
+        monkeypatch.setattr(lesson, "lamp_loss", lambda *a: counted.setdefault("lamp", lamp_loss(*a)))
+        monkeypatch.setattr(lesson, "video_loss", lambda *a: counted.setdefault("video", video_loss(*a)))
         run(method=method, steps=1)
     assert set(counted) == {"lamp", "video"} and counted["lamp"].item() != counted["video"].item()
 
@@ -232,9 +202,12 @@ def test_cancel_keeps_what_is_learnt_and_resuming_goes_on_bit_for_bit(output_fol
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         run(name="cut")
     assert sorted(file.name for file in output_folder.iterdir()) == [
+        "cut",
         "cut.resume.safetensors",
         "cut_3_steps.safetensors",
+        "run",
     ]
+    assert sorted(file.name for file in (output_folder / "cut").iterdir()) == ["losses.csv", "settings.json"]
     kept = load_adapter(output_folder / "cut_3_steps.safetensors", None)
     assert kept.metadata["steps"] == "3"
     cancel_at(-1)
@@ -276,7 +249,7 @@ def test_what_cannot_be_learnt_from(wrong, message, output_folder):
 def test_a_folder_that_cannot_be_written_to(output_folder):
     output_folder.parent.mkdir(exist_ok=True)
     output_folder.write_text("a file in the folder's place")
-    with pytest.raises(ValueError, match="kept.resume.safetensors could not be written"):
+    with pytest.raises(ValueError, match="kept.resume.safetensors.check could not be written"):
         run(name="kept", save_every=1)
 
 

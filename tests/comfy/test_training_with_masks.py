@@ -6,19 +6,25 @@ import pytest
 import torch
 import unets
 from few_shot_motion.host.patching import bridge
+from few_shot_motion.host.training import lesson
 from few_shot_motion.host.training import run as training_run
-from few_shot_motion.motion_modules.adapter import AdapterError
+from few_shot_motion.host.training.footage import Footage
+from few_shot_motion.host.training.masks import prepare
+from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.mask_predictor import resize_masks
+from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.motion_modules.released import load_adapter
 from few_shot_motion.nodes import masks, motion, sampling, training
-from few_shot_motion.training.mask_loss import predictor_input
+from few_shot_motion.training.mask_loss import MaskSettings, predictor_input
 
 FRAMES = 4
 
 
 class MeanVae:
     """A VAE of 8x8 means, for models whose pictures nobody looks at."""
+
+    latent_dim, latent_channels = 2, 4
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         means = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 8)
@@ -54,18 +60,15 @@ def output_folder(tmp_path, monkeypatch):
 
 
 def run(clips=CLIPS, given=MASKS, name="run", save_every=0, resume=False, **changes):
-    settings = {key: [value] for key, value in {**SETTINGS, **changes}.items()}
+    settings = {**SETTINGS, "name": name, "save_every": save_every, "resume": resume, **changes}
     with torch.inference_mode():  # as the executor
         return training.TrainMotionLoRA.execute(
             [unets.sd_model(unets.TINY)],
             [MeanVae()],
             clips,
             CAPTIONS,
-            [name],
-            [save_every],
-            [resume],
             masks=given,
-            **settings,
+            **{key: [value] for key, value in settings.items()},
         ).args
 
 
@@ -127,7 +130,7 @@ def test_masks_of_weight_nothing_change_nothing():
 def test_the_masks_error_alone_reaches_motion_layers_and_queries(monkeypatch):
     """With the noise loss taken out, and then with alpha 0 too."""
     monkeypatch.setattr(
-        training_run,
+        lesson,
         "lamp_loss",
         lambda model, x0, eps, sigma, scale, power: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum(),
     )
@@ -182,17 +185,19 @@ def test_masks_follow_their_clips_through_size_step_and_cells():
     """A clip drawn like its own mask: whatever is done to one is done to the other."""
     clip = MASKS[0][..., None].repeat(1, 1, 1, 3)
 
-    def prepared(mask, clip, pictures, step=1):
-        return training.training_masks.prepare([mask], [clip], [pictures], step, training_run.MaskSettings())[0]
+    def prepared(mask, clip, step=1, size=(0, 0)):
+        footage = Footage(clip, 1, step, 0.0, size)
+        pictures = torch.cat(list(footage.chunks()))
+        return prepare([mask], [footage], MaskSettings())[0][0], pictures
 
     for step, width, height in ((1, 0, 0), (2, 40, 40), (1, 24, 48)):
-        pictures = training.training_host.pictures(clip, step, width, height)
+        mask, pictures = prepared(MASKS[0], clip, step, (width, height))
         small = resize_masks(pictures[..., 0], pictures.shape[1] // 8, pictures.shape[2] // 8)
-        assert torch.allclose(prepared(MASKS[0], clip, pictures, step), small, atol=1e-6)
+        assert torch.allclose(mask, small, atol=1e-6)
     half = torch.nn.functional.interpolate(MASKS[0][:, None], scale_factor=0.5)[:, 0]
-    assert torch.equal(prepared(half, clip, clip), prepared(MASKS[0], clip, clip))
+    assert torch.equal(prepared(half, clip)[0], prepared(MASKS[0], clip)[0])
     odd, odd_clip = MASKS[0][:, 3:, :45], clip[:, 3:, :45]  # 61x45, of which a VAE encodes 56x40
-    assert torch.equal(prepared(odd, odd_clip, odd_clip), resize_masks(MASKS[0][:, 5:61, 2:42], 7, 5))
+    assert torch.equal(prepared(odd, odd_clip)[0], resize_masks(MASKS[0][:, 5:61, 2:42], 7, 5))
 
 
 @pytest.mark.parametrize(
@@ -224,8 +229,8 @@ def test_empty_and_full_masks_are_warned_of(caplog):
 def split_adapter(tmp_path_factory):
     """A split adapter with weights that do something."""
     model = unets.sd_model(unets.TINY)
-    module = training_run.MotionModule(bridge.sites_of(model), split=True)
-    return training_run.MotionAdapter("lamp", unets.random_weights(module, 3))
+    module = MotionModule(bridge.sites_of(model), split=True)
+    return MotionAdapter("lamp", unets.random_weights(module, 3))
 
 
 def predicted(adapter, strength=1.0, mask=None, frames=FRAMES, clips=1):
@@ -255,7 +260,7 @@ def test_equal_parts_are_one(split_adapter):
     for name in list(tensors):
         if ".conv1d_background." in name:
             tensors[name] = tensors[name.replace("conv1d_background", "conv1d")]
-    both = training_run.MotionAdapter("lamp", tensors)
+    both = MotionAdapter("lamp", tensors)
     half = torch.full((1, 8, 8), 0.3)
     assert torch.allclose(predicted(both), predicted(both, mask=half), atol=1e-4)  # g_f + g_b = 1 wherever
 

@@ -11,6 +11,8 @@ from einops import rearrange
 from few_shot_motion.host.patching import bridge, image_model
 from few_shot_motion.host.sampling import clip_sampling
 from few_shot_motion.host.training import model as training_host
+from few_shot_motion.host.training.base_model import trainable_model
+from few_shot_motion.host.training.conditions import model_conditions
 from few_shot_motion.motion_modules import layers, released
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.module import MotionModule
@@ -160,7 +162,7 @@ def test_training_steps(golden, tiny, checkpointing):
     recorded = load_file(golden / "lamp/train_tiny.safetensors")
     steps = sum(key.endswith(".loss") for key in recorded)
     adapter = released.load_adapter(golden / "lamp/tiny_unet.safetensors", image_model.base_query(tiny))
-    base = training_host.trainable_model(tiny)
+    base = trainable_model(tiny)
     module = MotionModule(bridge.sites_of(base))
     module.load_state_dict(adapter.tensors)
     for layer in module.layers.values():
@@ -170,7 +172,7 @@ def test_training_steps(golden, tiny, checkpointing):
     options = training_host.attach(base, module, joint_norm=True, checkpointing=checkpointing)
     schedule = base.model.model_sampling
     x0 = frames_first(recorded["latents"])
-    texts = [training_host.model_conditions(base, [[[text[None], {}]]], x0[0])[0] for text in recorded["text"]]
+    texts = [model_conditions(base, [[[text[None], {}]]], x0[0])[0] for text in recorded["text"]]
     predict = training_host.denoiser(base, options, texts, autocast=None)
 
     def loss_at(step: int, _) -> torch.Tensor:

@@ -8,6 +8,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock
 from einops import rearrange
 from few_shot_motion.host.patching import bridge, image_model
 from few_shot_motion.host.training import model as training_host
+from few_shot_motion.host.training.conditions import model_conditions
 from few_shot_motion.motion_modules import released, unet
 from few_shot_motion.motion_modules.call import Call, Places
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
@@ -180,7 +181,7 @@ def test_training_step(golden, checkpointing):
     module.load_state_dict(adapter.tensors)
     options = training_host.attach(model, module, joint_norm=True, checkpointing=checkpointing)
     latents, eps = frames_first(case["latents"]), frames_first(case["noise"])
-    texts = [training_host.model_conditions(model, [[[text[None], {}]]], latents[0])[0] for text in case["ctx"]]
+    texts = [model_conditions(model, [[[text[None], {}]]], latents[0])[0] for text in case["ctx"]]
     schedule = model.model.model_sampling
     sigma = schedule.sigma(case["timestep"].float())
     scale = schedule.calculate_input(sigma, torch.ones(2))

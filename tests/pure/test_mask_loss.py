@@ -215,10 +215,10 @@ MASK[:, 4:9, 4:9] = 1
 )
 def test_masks_that_cannot_be_learnt_from(masks, message):
     with pytest.raises(ValueError, match=message):
-        check_masks(masks, [CLIP, CLIP])
+        check_masks(masks, [len(CLIP)] * 2)
 
 
 def test_empty_and_full_masks_are_named():
-    assert check_masks([MASK, MASK], [CLIP, CLIP]) == []
-    empty, full = check_masks([MASK * 0, MASK * 0 + 1], [CLIP, CLIP])
+    assert check_masks([MASK, MASK], [len(CLIP)] * 2) == []
+    empty, full = check_masks([MASK * 0, MASK * 0 + 1], [len(CLIP)] * 2)
     assert empty == "The masks of clip 1 are empty, there is no subject in them." and "clip 2 are full" in full

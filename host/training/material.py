@@ -1,0 +1,82 @@
+"""What a training learns from, made ready once: clips as latents, their masks, and what is odd about them."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ...training.clips import ClipSet, check_count, check_finite, check_length, check_sizes, odd_clips
+from ...training.mask_loss import MaskSettings
+from ..said import say
+from ..sampling.given_frames import check_vae
+from .advice import of_training
+from .conditions import check_captions
+from .footage import Footage, seconds
+from .identity import captions_fingerprint, digest
+from .masks import prepare
+from .settings import Settings
+
+
+@dataclass
+class Material:
+    """Clips ready to learn from; `size`: (width, height) of their pictures, px; `lines`: what their user should know;
+    `identity`: what tells them from others (identity.py).
+    """
+
+    clips: ClipSet
+    size: tuple[int, int]
+    lines: list[str]
+    identity: dict = field(repr=False)
+
+
+def gather(model, vae, clips: Sequence, positive: list, masks: list[Tensor], captions: Sequence[str],
+           settings: Settings, learning: MaskSettings, show: Callable[[str, int, int], None]) -> Material:  # fmt: skip
+    """Read, scale and encode all clips (VIDEOs or IMAGE batches), a few frames at a time; show(what, done, of).
+
+    Raises ValueError, one sentence, where clips, captions or masks cannot be trained on.
+    """
+    check_count(len(clips), len(positive))
+    check_captions(positive)
+    check_vae(vae, model, "clips are to be learnt from")
+    size, footage, latents, flipped, digests = (settings.width, settings.height), [], [], [], []
+    for number, clip in enumerate(clips, start=1):
+        show("Reading and encoding clips", number - 1, len(clips))
+        footage.append(Footage(clip, number, settings.frame_step, settings.fps, size))
+        plain, mirrored, found = _encoded(footage[-1], vae, settings)
+        check_length(number, len(footage[-1].indices), settings.frames)
+        latents.append(plain)
+        flipped += [mirrored] if mirrored is not None else []
+        digests.append(found)
+        check_sizes(clip.size if all(size) else clip.source for clip in footage)
+    show("Reading and encoding clips", len(clips), len(clips))
+    small, odd = prepare(masks, footage, learning)
+    odd = [*of_training(settings.method, len(clips), captions, len(positive)), *odd]
+    odd += odd_clips([torch.stack(clip.thumbnails) for clip in footage], settings.frames)
+    for line in odd:
+        say(line, warning=True)
+    lines = [seconds(footage[0], settings.frames), *odd]
+    identity = {
+        "clips": digests,
+        "captions": captions_fingerprint(positive),
+        "masks": [digest([mask]) for mask in masks],
+    }
+    clip_set = ClipSet(latents, settings.frames, flipped or None, small or None)
+    return Material(clip_set, size if all(size) else footage[0].source, lines, identity)
+
+
+def _encoded(footage: Footage, vae, settings: Settings) -> tuple[Tensor, Tensor | None, str]:
+    """A clip's latents, those of its mirror image where they are wanted, and the digest of its pictures."""
+    plain, mirrored, found = [], [], hashlib.sha256()
+    for chunk in footage.chunks():
+        check_finite(footage.number, chunk)
+        found.update(chunk.contiguous().numpy().tobytes())
+        plain.append(vae.encode(chunk).clone())
+        mirrored += [vae.encode(chunk.flip(2)).clone()] if settings.flip else []
+        if not torch.isfinite(plain[-1]).all():
+            raise ValueError(
+                f"The VAE makes no numbers (NaN) of clip {footage.number}: load it in fp32, or take another VAE."
+            )
+    empty = torch.zeros(0, 4, 1, 1)
+    return torch.cat(plain or [empty]), torch.cat(mirrored) if mirrored else None, found.hexdigest()[:16]

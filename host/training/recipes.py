@@ -1,0 +1,83 @@
+"""Recipes: named sets of a training's settings, and how they meet what a user has set himself."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ...motion_modules.recurrent import FORMS
+from ...training.mask_loss import MaskSettings
+from ...training.schedule import RATES
+from .settings import Settings
+
+CUSTOM = "custom"
+CONSTANT, RISE_AND_FALL = RATES
+# widgets of 0.1.0 that Train Motion LoRA hides today; a value here is one that nobody has set
+DEFAULTS: dict[str, Any] = {
+    "batch_size": 1, "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "auto",
+    "gradient_checkpointing": True, "save_every": 0, "weighting": "balanced", "lr_schedule": CONSTANT,
+    "recurrence": next(iter(FORMS)), "motion_convolutions": False, **asdict(MaskSettings()),
+}  # fmt: skip
+OPEN: dict[str, Any] = {"frames": 0, "steps": 0, "learning_rate": 0.0, "rank": -1}  # "as the recipe has it"
+THE_RECIPES = "the recipe's"  # in Motion Training Settings
+_LEFT_OPEN = {"batch_size": 0, "query_rate": -1.0}  # there
+_SWITCHES = ("flip", "motion_convolutions")
+_PAPER = {"learning_rate": 3e-5, "rank": 0, "query_rate": 1.0, "weighting": "uniform", "group_norm": "joint"}
+_FAST = {"frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32}
+RECIPES: dict[str, dict[str, Any]] = {
+    "fast": _FAST,
+    "balanced": {"frames": 16, "steps": 6000, "learning_rate": 1e-4, "rank": 64, "lr_schedule": RISE_AND_FALL},
+    "paper: LAMP": {**_PAPER, "method": "LAMP", "frames": 16, "steps": 30000, "flip": True},
+    "paper: recurrent": {**_PAPER, "method": "Recurrent", "frames": 16, "steps": 16000, "lr_schedule": RISE_AND_FALL,
+                         "recurrence": "paper"},
+    "paper: Tune-A-Video": {**_PAPER, "method": "Tune-A-Video", "frames": 24, "steps": 500},
+    CUSTOM: {},
+}  # fmt: skip
+_LIMITS = {"frames": (2, 1024), "steps": (1, 1000000), "learning_rate": (1e-7, 1.0), "rank": (0, 512),
+           "seed": (0, 0xFFFFFFFF), "width": (0, 4096), "height": (0, 4096), "batch_size": (1, 64),
+           "query_rate": (0.0, 10.0), "frame_step": (1, 100), "save_every": (0, 100000), "fps": (0.0, 120.0),
+           "sample_every": (0, 100000)}  # fmt: skip
+
+
+def resolve(recipe: str, widgets: Mapping[str, Any], chosen: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """All settings of a training, and which of them are not the recipe's, in words.
+
+    `widgets`: Train Motion LoRA's own; `chosen`: what Motion Training Settings sets, which counts most. A widget counts
+    before the recipe where it was set: where it is neither OPEN nor of DEFAULTS. Raises ValueError for a number out of
+    its limits, or a recipe that is none.
+    """
+    if recipe not in RECIPES:
+        raise ValueError(f"There is no recipe {recipe!r}: choose {', '.join(RECIPES)}.")
+    recipes = RECIPES[recipe]
+    neutral = {**DEFAULTS, **OPEN}
+    own = {key: value for key, value in widgets.items() if key not in neutral or value != neutral[key]}
+    if "method" in recipes:
+        own.pop("method", None)
+    own |= chosen
+    base = {**DEFAULTS, **_FAST, **recipes}
+    settings = {**base, **own}
+    for key, (low, high) in _LIMITS.items():
+        if key in settings and not low <= settings[key] <= high:
+            raise ValueError(f"{key} is {settings[key]}, it goes from {low} to {high}: choose a number between them.")
+    return settings, [f"{key} {settings[key]}" for key in sorted(base) if settings[key] != base[key]]
+
+
+def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What Motion Training Settings' widgets and inputs set, without those that leave it to the recipe."""
+    switch = {"on": True, "off": False}
+    found = {}
+    for key, value in values.items():
+        is_word = isinstance(value, (str, int, float))  # and no picture
+        if value is not None and not (is_word and value in (THE_RECIPES, _LEFT_OPEN.get(key))):
+            found[key] = switch.get(value, value) if key in _SWITCHES else value
+    return found
+
+
+def described(recipe: str, settings: Settings, said: list[str]) -> str:
+    """What a run trains with, in one line for the node."""
+    size = "whole matrices" if settings.rank == 0 else f"rank {settings.rank}"
+    line = (
+        f"Recipe {recipe}: {settings.method}, {settings.frames} frames, {settings.steps} steps at "
+        f"{settings.learning_rate:g} ({settings.lr_schedule}), {size}, queries at {settings.query_rate:g}, "
+        f"{settings.weighting} loss, norms {settings.group_norm}{', mirrored' if settings.flip else ''}"
+    )
+    return f"{line}; set by hand: {', '.join(said)}." if said and recipe != CUSTOM else f"{line}."

@@ -1,0 +1,38 @@
+"""What decides the outcome of a training, as its nodes give it."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ...motion_modules.recurrent import FORMS
+from ...training.schedule import RATES
+
+METHODS = {"LAMP": "lamp", "Recurrent": "recurrent", "Tune-A-Video": "tune-a-video"}
+PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+LOSS_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5}  # power of 1 + sigma^2 in the loss of noise-predicting models
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the outcome of a run beside its inputs; it is kept in the adapter's metadata."""
+
+    method: str
+    frames: int
+    steps: int
+    learning_rate: float
+    rank: int
+    seed: int
+    width: int
+    height: int
+    batch_size: int
+    query_rate: float
+    frame_step: int
+    flip: bool
+    group_norm: str
+    precision: str
+    gradient_checkpointing: bool
+    weighting: str
+    lr_schedule: str = next(iter(RATES))
+    recurrence: str = next(iter(FORMS))
+    motion_convolutions: bool = False
+    fps: float = 0.0  # 0: the clips' own
