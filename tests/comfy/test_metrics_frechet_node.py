@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import comfy.model_management
 import comfy.model_patcher
+import numpy as np
 import pytest
 import torch
 from comfy_api.latest import InputImpl, Types
@@ -178,7 +179,7 @@ def test_the_real_network_runs_and_warns_of_other_weights(folders):
 
 
 class Decoded(InputImpl.VideoFromComponents):
-    """A VIDEO that makes its frames when asked, as a file does, and remembers which of all frames made are still held."""
+    """A VIDEO that makes its frames when asked, as a file does; `made`: memory of all frames made so far."""
 
     made: ClassVar[list[weakref.ref]] = []
 
@@ -186,22 +187,24 @@ class Decoded(InputImpl.VideoFromComponents):
         self.seed = seed
 
     def get_components(self):
-        images = torch.rand(16, 64, 64, 3, generator=torch.Generator().manual_seed(self.seed))
-        self.made.append(weakref.ref(images))
-        return Types.VideoComponents(images=images, frame_rate=8)
-
-    @classmethod
-    def held(cls) -> int:
-        """How many videos' frames are in memory."""
-        return sum(images() is not None for images in cls.made)
+        frames = np.random.default_rng(self.seed).random((16, 64, 64, 3), np.float32)
+        self.made.append(weakref.ref(frames))  # lives as long as a tensor shares its memory
+        return Types.VideoComponents(images=torch.from_numpy(frames), frame_rate=8)
 
 
 def test_many_videos_stream_through(folders, quick, monkeypatch):
-    """However many videos: when one is seen, its own frames are held and those of no other."""
-    held, see = [], video_features._see
-    monkeypatch.setattr(video_features, "_see", lambda *given: held.append(Decoded.held()) or see(*given))
+    """However many videos: while one is seen, no other one's frames are held, as decoded or as seen."""
+    held, looked_at, see = [], [], video_features._see
+
+    def watched(model, video, *given):
+        held.append([sum(kept() is not None for kept in those) for those in (Decoded.made, looked_at)])
+        looked_at.append(weakref.ref(video))
+        return see(model, video, *given)
+
+    monkeypatch.setattr(video_features, "_see", watched)
     fvd(videos=[Decoded(i) for i in range(20)], reference=set_of(2), frames=9)
-    assert max(held) == 1 and len(Decoded.made) == 20
+    assert len(Decoded.made) == 20 and len(held) == 22
+    assert all(decoded <= 1 and seen <= 1 for decoded, seen in held), held
 
 
 def test_cancel_stops_at_the_next_video(folders, quick, monkeypatch):
