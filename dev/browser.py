@@ -96,6 +96,14 @@ class Page:
         self.tab.wait_for_timeout(1200)
         return self.tab.evaluate(_HELP, width)
 
+    def error(self) -> str:
+        """What the page tells of the last failure, its details opened."""
+        details = self.tab.get_by_text("View details")
+        if details.count():
+            details.first.click()
+            self.tab.wait_for_timeout(1000)
+        return self.tab.evaluate(_TEXTS)
+
     def texts(self, title: str) -> str:
         """What can be read on the page with this node in front, at its full size."""
         self.tab.evaluate(_SHOW, title)
@@ -109,7 +117,11 @@ class Page:
     def run(self, timeout: float) -> str:
         """Press Run and wait for the end: "" or what went wrong. Raises Trouble after `timeout` seconds."""
         self.tab.evaluate(_LISTEN)
-        self.tab.get_by_test_id("queue-button").click()
+        with self.tab.expect_response(lambda answer: answer.url.endswith("/prompt"), timeout=timeout * 1000) as answer:
+            self.tab.get_by_test_id("queue-button").click()
+        if answer.value.status != 200:  # refused before it begins
+            self.tab.wait_for_timeout(1500)
+            return json.dumps(answer.value.json())
         self.tab.wait_for_function("() => window.fsmEnd !== undefined", timeout=timeout * 1000)
         self.tab.wait_for_timeout(1500)
         return self.tab.evaluate("() => window.fsmEnd")

@@ -47,7 +47,7 @@ def damaged(folder: Path, cases: int, seed: int) -> Counter:
         how, text = mutations.outcome(kinds[name], file)
         found[name, how] += 1
         if how == "raw":
-            print(f"raw: {name}, case {seed + i}, {what}: {text}", flush=True)
+            print(f"raw: {name}, case {seed + i}, {what}: {text[:500]}", flush=True)
     return found
 
 

@@ -10,11 +10,13 @@ from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
 
 _LOG = logging.getLogger("few_shot_motion")
+_MIND = "Mind: "  # in front of a warning
 _lines: tuple[object, list[str]] = (None, [])  # the node that runs, and what it has said so far in this run
 
 
 def say(text: str, warning: bool = False) -> ui.PreviewText:
-    """A line more on the node that runs, above what it has said before, and in the log.
+    """A line more on the node that runs, and in the log; the page shows two or three at once, so warnings stay on top
+    and what was said last comes next.
 
     Returns all its lines, as the `ui` of a node's output, for whoever asks through the API. Outside of a run of the
     executor it goes to the log alone.
@@ -27,7 +29,10 @@ def say(text: str, warning: bool = False) -> ui.PreviewText:
     from server import PromptServer  # a module of ComfyUI's main program, which is not loaded everywhere
 
     node = (context.prompt_id, context.node_id)
-    said = [text, *_lines[1]] if _lines[0] == node else [text]  # the page shows two or three lines
+    before = _lines[1] if _lines[0] == node else []
+    warnings = [line for line in before if line.startswith(_MIND)]
+    line = _MIND + text if warning else text
+    said = [*warnings, line, *(other for other in before if other not in warnings)]
     _lines = (node, said)
     if getattr(PromptServer, "instance", None) is not None:
         PromptServer.instance.send_progress_text("\n".join(said), context.node_id)

@@ -66,20 +66,19 @@ def read_own(file: str, weights: Weights) -> MotionAdapter | None:
     metadata = weights.metadata
     if "few_shot_motion" not in metadata:
         return None
-    if metadata["few_shot_motion"] != FORMAT:
+    if (version := metadata["few_shot_motion"]) != FORMAT:
         raise AdapterError(
-            f"{file} is of adapter format {metadata['few_shot_motion']}, this pack reads format {FORMAT}: update the "
-            "pack."
+            f"{file} is of adapter format {_shown(version)}, this pack reads format {FORMAT}: update the pack."
         )
     method, known = metadata.get("method", ""), (*METHODS, MOTION_LORA)
     if method not in known:
         raise AdapterError(
-            f"{file} is an adapter of the method {method!r}, this pack knows {', '.join(known)}: update the pack."
+            f"{file} is an adapter of the method {_shown(method)}, this pack knows {', '.join(known)}: update the pack."
         )
     recurrence, forms = metadata.get("recurrence", ""), FORMS if method == "recurrent" else ("",)
     if recurrence not in forms:
         raise AdapterError(
-            f"{file} has a memory of the form {recurrence!r}, this pack knows {', '.join(map(repr, forms))} for "
+            f"{file} has a memory of the form {_shown(recurrence)}, this pack knows {', '.join(map(repr, forms))} for "
             f"{method}: update the pack."
         )
     masks = {name: value for name, value in weights.tensors.items() if name.startswith((PREDICTOR, CONTEXT))}
@@ -98,16 +97,23 @@ def _joint(file: str, metadata: Mapping[str, str], name: str, otherwise: str) ->
     said = metadata.get(name, otherwise)
     if said not in (_scope(True), _scope(False)):
         raise AdapterError(
-            f"{file} says {said[:20]!r} of its {name}, this pack knows {_scope(True)} and {_scope(False)}: update the "
+            f"{file} says {_shown(said)} of its {name}, this pack knows {_scope(True)} and {_scope(False)}: update the "
             "pack, or save or train it again."
         )
     return said == _scope(True)
 
 
+def _shown(text: str) -> str:
+    """What a file says, as a sentence can quote it."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
 def _rank(file: str, metadata: Mapping[str, str]) -> int:
     text = metadata.get("rank", "0")
     if not (text.isdecimal() and text.isascii() and len(text) < 6):
-        raise AdapterError(f"{file} says that its rank is {text!r}, a whole number is needed: save or train it again.")
+        raise AdapterError(
+            f"{file} says that its rank is {_shown(text)}, a whole number is needed: save or train it again."
+        )
     return int(text)
 
 
@@ -122,7 +128,7 @@ def _schedule(file: str, metadata: Mapping[str, str]) -> dict[str, str | float]:
         good = False
     if not good:
         raise AdapterError(
-            f"{file} has a noise schedule that is none ({text[:60]!r}): save it again from the file it came from, or "
+            f"{file} has a noise schedule that is none ({_shown(text)}): save it again from the file it came from, or "
             "train it again."
         )
     return found
@@ -131,7 +137,7 @@ def _schedule(file: str, metadata: Mapping[str, str]) -> dict[str, str | float]:
 def _check_masks(file: str, metadata: Mapping[str, str], masks: Mapping[str, Tensor]) -> None:
     """Raise AdapterError where what learnt from masks is not whole."""
     learnt = metadata.get("mask_input", "")
-    wrong = f"mask_input is {learnt[:20]!r}" if (learnt or masks) and learnt not in INPUTS else ""
+    wrong = f"mask_input is {_shown(learnt)}" if (learnt or masks) and learnt not in INPUTS else ""
     needed = CONTEXT if learnt == "conditioned" else PREDICTOR if learnt else ""
     for prefix in (PREDICTOR, CONTEXT):
         part = {name: value for name, value in masks.items() if name.startswith(prefix)}

@@ -23,7 +23,8 @@ _MODEL = (
 )
 _WINDOW = "Frames the model sees at once, 2 or more: what it was trained for, 16 for ModelScope and AnimateDiff."
 _CONTEXT = (
-    "Known frames the model sees before the new ones. 0: all the window but the new frames, 15 of 16 in the paper."
+    "Known frames the model sees before the new ones. 0: all the window but the new frames, 15 of 16 in the paper's "
+    "code."
 )
 _NEW = (
     "Frames taken from each slide. 1 is the paper; each more divides the time, but new frames of one slide agree with "

@@ -13,7 +13,8 @@ def matched(clip):
 
 @pytest.mark.parametrize("shape, frames", [((4, 4, 8, 8), 0), ((2, 16, 4, 8, 8), 2)])
 def test_a_latent_takes_the_first_frames_statistics_and_keeps_the_rest(shape, frames):
-    samples = torch.randn(shape) * torch.rand(shape[: frames + 1] + (1, 1, 1, 1)[: len(shape) - frames - 1]) + 1
+    scales = torch.rand(shape[: frames + 1] + (1, 1, 1, 1)[: len(shape) - frames - 1]) + 0.5
+    samples = torch.randn(shape) * scales + 1
     given = {"samples": samples, "batch_index": [1, 2, 3, 4], "type": "video"}
     found = matched(given)
     assert {key: found[key] for key in ("batch_index", "type")} == {"batch_index": [1, 2, 3, 4], "type": "video"}

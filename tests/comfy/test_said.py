@@ -14,6 +14,7 @@ from few_shot_motion.host.training.advice import of_training
 def page(monkeypatch):
     """What a page is sent: (text, node)."""
     sent = []
+    monkeypatch.setattr(said, "_lines", (None, []))
     server = types.ModuleType("server")
     instance = types.SimpleNamespace(send_progress_text=lambda text, node: sent.append((text, node)))
     server.PromptServer = types.SimpleNamespace(instance=instance)
@@ -26,6 +27,15 @@ def test_lines_of_one_run_stay_together(page):
         said.say("first")
         assert said.say("second").as_dict()["text"] == ("second\nfirst",)
     assert page == [("first", "7"), ("second\nfirst", "7")]
+
+
+def test_warnings_stay_on_top(page):
+    with CurrentNodeContext("run", "7"):
+        said.say("begun")
+        said.say("mind this", warning=True)
+        said.say("and this", warning=True)
+        said.say("done")
+    assert page[-1][0].splitlines() == ["Mind: mind this", "Mind: and this", "done", "begun"]
 
 
 @pytest.mark.parametrize("run, node", [("run", "8"), ("next run", "7")])

@@ -77,7 +77,7 @@ def test_other_files_and_folders(adapter, tmp_path):
     (tmp_path / "unet").mkdir()
     refused(tmp_path / "unet", "folder unet holds no diffusion_pytorch_model.safetensors")
     save_file({"x": torch.zeros(2)}, tmp_path / "new.safetensors", {"few_shot_motion": "99"})
-    refused(tmp_path / "new.safetensors", "adapter format 99, this pack reads format 1: update the pack")
+    refused(tmp_path / "new.safetensors", "adapter format '99', this pack reads format 1: update the pack")
 
 
 def test_adapter_for_another_model(adapter):

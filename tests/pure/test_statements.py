@@ -8,15 +8,20 @@ from few_shot_motion.host.sampling.presets import PRESETS
 from few_shot_motion.samplers.slides import plan_slides
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted((ROOT / "web" / "docs").glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+PAGES = [*sorted((ROOT / "web" / "docs").rglob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+
+
+def words_of(page: Path) -> str:
+    """A page without what shows where a long word may be broken."""
+    words = page.read_text(encoding="utf-8")
+    for unseen in ("<wbr>", "<code>", "</code>"):
+        words = words.replace(unseen, "")
+    return words
 
 
 def text(name: str) -> str:
     """A help page in one line."""
-    words = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    for unseen in ("<wbr>", "<code>", "</code>"):  # where a long word may be broken
-        words = words.replace(unseen, "")
-    return " ".join(words.split())
+    return " ".join(words_of(ROOT / "web" / "docs" / f"{name}.md").split())
 
 
 # ------------------------------------------------------- "a longer clip begins like a shorter one": when it does
@@ -69,10 +74,10 @@ def test_all_pages_of_a_first_frame_recommend_the_windows_that_the_study_measure
             assert re.search(said, words), (name, said)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
 def test_commands_and_pages_that_are_named_exist(page):
     """A figure's command is one that there is."""
-    words = page.read_text(encoding="utf-8")
+    words = words_of(page)
     studies = set(re.findall(r"STUDIES = \((.*)\)", (ROOT / "dev" / "__main__.py").read_text(encoding="utf-8"))[0]
                   .replace('"', "").split(", "))  # fmt: skip
     assert set(re.findall(r"python3 dev study (\w+)", words)) <= studies
