@@ -20,7 +20,7 @@ from ..said import say
 from .identity import differences
 
 _LOG = logging.getLogger("few_shot_motion")
-_ROOM = 12 + 2 + 12  # bytes per trained number: the resume file, an adapter, and the resume file's next version
+_RESUME, _USE = 12, 2  # bytes per trained number in the two files
 _GIB = 2**30
 
 
@@ -46,7 +46,8 @@ class Keeper:
         probe = self.file.with_name(f"{self.file.name}.check")
         write_whole(probe, lambda part: Path(part).write_bytes(b""))
         probe.unlink()
-        free, needed = shutil.disk_usage(self.file.parent).free, trained * _ROOM
+        twice = bool(self.every) or self.file.exists()  # a new resume file is written beside the one before
+        free, needed = shutil.disk_usage(self.file.parent).free, trained * (_RESUME * (1 + twice) + _USE)
         if free < needed:
             raise AdapterError(
                 f"Keeping this run takes {needed / _GIB:.2f} GiB, {self.file.parent} has {free / _GIB:.2f} GiB free: "

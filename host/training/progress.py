@@ -32,6 +32,8 @@ class Progress:
     def learning_begins(self, steps: int) -> None:
         """From now on steps count; `steps` were kept from before."""
         self.begun, self.first = time.monotonic(), steps
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def step(self, run: Run, steps: int) -> None:
         """After every step of `steps`."""
