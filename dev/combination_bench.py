@@ -42,6 +42,10 @@ class Bench:
         draw = lambda *shape, seed=0: torch.randn(shape, generator=generator(seed))  # noqa: E731
         self.first = {"samples": 3 * draw(1, 4, 8, 8)}
         self.cond, self.uncond = ([[draw(1, 9, self.width, seed=seed), {}]] for seed in (1, 2))
+        self.other = self.model.clone()  # to merge with: half of every weight
+        halves = {name: ("diff", (-0.5 * weight,)) for name, weight in self.model.model.state_dict().items()
+                  if name.startswith("diffusion_model.")}  # fmt: skip
+        self.other.add_patches(halves)
         self.given = {
             "CLIP": self.clip,
             "VAE": self.vae,

@@ -60,7 +60,7 @@ def call(node, model, bench: Bench):
     values = {}
     for name, (kind, settings) in inputs_of(node).items():
         if kind == "MODEL":
-            values[name] = model if not values or "MODEL" not in _kinds(node, values) else bench.model
+            values[name] = model if not values or "MODEL" not in _kinds(node, values) else bench.other
         elif name == "lora_name":
             values[name] = LORA
         elif isinstance(kind, list | tuple) or kind == "COMBO":

@@ -14,7 +14,9 @@ import unets
 from comfy.ldm.modules.attention import optimized_attention
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfy_extras.nodes_freelunch import FreeU
+from comfy_extras.nodes_hypertile import HyperTile
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
+from comfy_extras.nodes_tomesd import TomePatchModel
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.motion_modules.adapter import AdapterError
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
@@ -77,6 +79,15 @@ def free_u(model, method):
     return {"model": FreeU.execute(model, 1.3, 1.4, 0.9, 0.2).args[0]}
 
 
+def hyper_tile(model, method):
+    """Four tiles of every frame; at its default size the tiles are larger than these latents."""
+    return {"model": HyperTile.execute(model, 32, 1, 0, False)[0]}
+
+
+def token_merging(model, method):
+    return {"model": TomePatchModel.execute(model, 0.3).args[0]}
+
+
 def perturbed_attention(model, method):
     return {"model": PerturbedAttentionGuidance.execute(model, 2.0).args[0]}
 
@@ -106,6 +117,8 @@ BESIDE = (
     control_net,
     ip_adapter,
     free_u,
+    hyper_tile,
+    token_merging,
     perturbed_attention,
     context_windows,
     a_prompt_per_frame,
@@ -115,7 +128,10 @@ BESIDE = (
 
 
 PAIRS = [
-    (beside, method) for beside in BESIDE for method in ADAPTERS if (beside, method) != (second_adapter, "recurrent")
+    (beside, method)
+    for beside in BESIDE
+    for method in ADAPTERS
+    if (beside, method) not in ((second_adapter, "recurrent"), (token_merging, "recurrent"))
 ]
 
 
@@ -128,9 +144,15 @@ def test_two_memories_are_refused(base):
         second_adapter(model, "recurrent")
 
 
+def test_a_memory_of_merged_places_is_refused(base):
+    model = token_merging(bridge.apply_adapter(base, adapter_for(base, "recurrent")), "recurrent")["model"]
+    with pytest.raises(ValueError, match="another node .Token Merging or the like. left 45 of 64 places"):
+        clip(model)
+
+
 @pytest.mark.parametrize("beside, method", PAIRS, ids=[f"{beside.__name__}-{method}" for beside, method in PAIRS])
 def test_an_adapter_and(base, still, beside: Callable, method: str):
-    model = bridge.apply_adapter(base, adapter_for(base, method), 0.7)
+    model = bridge.apply_adapter(base, adapter_for(base, method))
     alone = clip(model)
     together = clip(**{"model": model, **beside(model, method)})
     assert torch.isfinite(together).all()
