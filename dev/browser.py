@@ -16,7 +16,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
 RENDERERS = {"classic": False, "nodes 2.0": True}  # the canvas, and nodes as elements of the page
 _SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Release.Status": "skip", "Comfy.VueNodes.AutoScaleLayout": False,
-             "Comfy.Workflow.ShowMissingModelsWarning": True, "Comfy.EnableTooltips": False}  # fmt: skip
+             "Comfy.Workflow.ShowMissingModelsWarning": True, "Comfy.EnableTooltips": False,
+             "Comfy.Execution.PreviewMethod": "latent2rgb"}  # fmt: skip
 _READY = "() => window.app && window.app.graph && window.app.extensionManager && window.LiteGraph"
 TITLE = 30  # px: a node's title, above its position
 

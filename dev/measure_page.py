@@ -7,7 +7,9 @@ from typing import Any
 from . import base, browser, layout, samples, server, workflows
 from .interpreter import STATE
 
-_RUN = ("text_to_video_zero", "train_motion_lamp")  # whose results make a node grow: a video, the loss curve
+# whose results make a node grow: a video, the loss curve, in one renderer also a sampler's last preview
+_RUN = ("text_to_video_zero", "train_motion_lamp", "animate_image_lamp", "text_to_video_recurrent",
+        "predict_video_ti2v_zero", "edit_video_tune_a_video")  # fmt: skip
 _RUN_WITHIN = 600  # s
 _SAID = "A line that is as long as what our nodes say of themselves, so that it is wrapped once,\nand a remark below it"
 

@@ -63,7 +63,7 @@ class FrameNoise(io.ComfyNode):
         cls, seed: int, strategy: str, alpha: float, keep_unit_variance: bool, move_x: float = 0.0, move_y: float = 0.0
     ) -> io.NodeOutput:
         for remark in of_frame_noise(strategy, move_x, move_y):
-            say(remark, warning=True)
+            say(remark)
         return io.NodeOutput(ClipNoise(seed, strategy, alpha, keep_unit_variance, (move_x / CELL, move_y / CELL)))
 
 
@@ -95,7 +95,7 @@ class SamplerFrameNoise(io.ComfyNode):
         cls, sampler, strategy: str, alpha: float, keep_unit_variance: bool, move_x: float, move_y: float
     ) -> io.NodeOutput:
         for remark in of_frame_noise(strategy, move_x, move_y):
-            say(remark, warning=True)
+            say(remark)
         return io.NodeOutput(
             sharing_sampler(sampler, strategy, alpha, keep_unit_variance, (move_x / CELL, move_y / CELL))
         )

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 
 from ..host.patching.image_model import image_unet
 from ..host.said import say
-from ..host.sampling.advice import of_first_frame_sampler
+from ..host.sampling.advice import of_first_frame_sampler, of_seed
 from ..host.sampling.clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
 from ..host.sampling.frame_noise import ClipNoise
 from ..host.sockets import CATEGORY
@@ -90,8 +90,10 @@ class FirstFrameKSampler(io.ComfyNode):
     def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float,
                 sampler_name: str, scheduler: str, statistics: str, noise=None) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
-        for remark in of_first_frame_sampler(model, noise, sampler_name, seed):
+        for remark in of_first_frame_sampler(model):
             say(remark, warning=True)
+        for remark in of_seed(noise, sampler_name, seed):
+            say(remark)
         latents = first_frame_latents(model, first_frame, length)
         every_step = statistics == _STATISTICS["every step"]
         sampler = (

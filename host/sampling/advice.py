@@ -14,8 +14,8 @@ def draws_noise(sampler_name: str) -> bool:
     return "noise_sampler" in inspect.signature(sampler.sampler_function).parameters
 
 
-def of_first_frame_sampler(model, noise, sampler_name: str, seed: int) -> Iterator[str]:
-    """Sentences about what First-Frame-Conditioned KSampler was given; none where all of it counts."""
+def of_first_frame_sampler(model) -> Iterator[str]:
+    """Warnings about the MODEL that First-Frame-Conditioned KSampler was given."""
     stack = model.get_attachment(KEY)
     if stack is None:
         yield ("There is no motion of this pack in the model: unless another pack's is, every frame is a picture of "
@@ -23,6 +23,10 @@ def of_first_frame_sampler(model, noise, sampler_name: str, seed: int) -> Iterat
     elif all("memory" in adapter.module.key_frames for adapter in stack.adapters):
         yield ("The motion in the model was learnt without a first frame (method Recurrent): it was not trained to go "
                "on from one.")  # fmt: skip
+
+
+def of_seed(noise, sampler_name: str, seed: int) -> Iterator[str]:
+    """A sentence where a seed does nothing: with a NOISE connected, and a sampler that draws none of its own."""
     if noise is not None and not draws_noise(sampler_name):
         yield f"Seed {seed} is not used: the noise is the connected one, and {sampler_name} draws none of its own."
 
