@@ -10,70 +10,18 @@ from few_shot_motion.host.training import lesson
 from few_shot_motion.host.training import run as training_run
 from few_shot_motion.host.training.footage import Footage
 from few_shot_motion.host.training.masks import prepare
-from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.adapter_file import save_adapter
 from few_shot_motion.motion_modules.mask_predictor import resize_masks
-from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.motion_modules.released import load_adapter
-from few_shot_motion.nodes import masks, motion, sampling, training
+from few_shot_motion.nodes import masks
 from few_shot_motion.training.mask_loss import MaskSettings, predictor_input
-
-FRAMES = 4
-
-
-class MeanVae:
-    """A VAE of 8x8 means, for models whose pictures nobody looks at."""
-
-    latent_dim, latent_channels = 2, 4
-
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        means = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 8)
-        return torch.cat([means, means[:, :1]], dim=1) * 5
-
-
-def subject(seed: int) -> torch.Tensor:
-    """A box that wanders, `f h w`."""
-    mask = torch.zeros(5, 64, 48)
-    for i in range(5):
-        mask[i, 8 * seed + 4 * i : 8 * seed + 4 * i + 24, 8:32] = 1
-    return mask
-
-
-MASKS = [subject(i) for i in range(2)]
-CLIPS = [(0.2 + 0.6 * mask[..., None] + 0.05 * torch.rand(5, 64, 48, 3,
-                                                          generator=torch.Generator().manual_seed(i))).clamp(0, 1)
-         for i, mask in enumerate(MASKS)]  # fmt: skip
-CAPTIONS = [[[torch.randn(1, 9, 64, generator=torch.Generator().manual_seed(i)), {}]] for i in range(2)]
-SETTINGS = {
-    "method": "LAMP", "frames": FRAMES, "steps": 6, "learning_rate": 1e-3, "rank": 0, "seed": 1, "width": 0,
-            "height": 0, "batch_size": 1,
-    "query_rate": 0.1, "frame_step": 1, "flip": False, "group_norm": "joint", "precision": "fp32",
-            "gradient_checkpointing": False,
-    "weighting": "uniform",
-}  # fmt: skip
+from masked_training import CLIPS, MASKS, MeanVae, run, same, subject
 
 
 @pytest.fixture(autouse=True)
 def output_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
     return tmp_path / "motion_adapters"
-
-
-def run(clips=CLIPS, given=MASKS, name="run", save_every=0, resume=False, **changes):
-    settings = {**SETTINGS, "name": name, "save_every": save_every, "resume": resume, **changes}
-    with torch.inference_mode():  # as the executor
-        return training.TrainMotionLoRA.execute(
-            [unets.sd_model(unets.TINY)],
-            [MeanVae()],
-            clips,
-            CAPTIONS,
-            masks=given,
-            **{key: [value] for key, value in settings.items()},
-        ).args
-
-
-def same(a, b) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 @pytest.mark.parametrize("prediction", ["EPS", "V_PREDICTION"])
@@ -223,91 +171,3 @@ def test_empty_and_full_masks_are_warned_of(caplog):
 
 
 # ------------------------------------------------------------------------------------------------ at generation
-
-
-@pytest.fixture(scope="module")
-def split_adapter(tmp_path_factory):
-    """A split adapter with weights that do something."""
-    model = unets.sd_model(unets.TINY)
-    module = MotionModule(bridge.sites_of(model), split=True)
-    return MotionAdapter("lamp", unets.random_weights(module, 3))
-
-
-def predicted(adapter, strength=1.0, mask=None, frames=FRAMES, clips=1):
-    model = bridge.apply_adapter(unets.sd_model(unets.TINY), adapter, strength, mask=mask)
-    unets.load(model)
-    latents = torch.randn(clips, frames, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    text = torch.randn(clips, 9, 64, generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        return unets.eps_of(model, latents, torch.full((clips,), 500.0), text)
-
-
-def test_a_users_mask_overrides_the_split(split_adapter):
-    mask = torch.zeros(1, 64, 64)
-    mask[:, :32] = 1
-    free, given, everywhere = (
-        predicted(split_adapter),
-        predicted(split_adapter, mask=mask),
-        predicted(split_adapter, mask=mask * 0 + 1),
-    )
-    assert not torch.allclose(free, given, atol=1e-3) and not torch.allclose(given, everywhere, atol=1e-3)
-    assert torch.allclose(predicted(split_adapter, mask=mask.repeat(FRAMES, 1, 1)), given, atol=1e-5)
-    assert torch.allclose(predicted(split_adapter, mask=mask, clips=2)[0], given[0], atol=1e-4)
-
-
-def test_equal_parts_are_one(split_adapter):
-    tensors = {name: value for name, value in split_adapter.tensors.items()}
-    for name in list(tensors):
-        if ".conv1d_background." in name:
-            tensors[name] = tensors[name.replace("conv1d_background", "conv1d")]
-    both = MotionAdapter("lamp", tensors)
-    half = torch.full((1, 8, 8), 0.3)
-    assert torch.allclose(predicted(both), predicted(both, mask=half), atol=1e-4)  # g_f + g_b = 1 wherever
-
-
-@pytest.mark.parametrize("frames", [2, 3])
-def test_a_mask_of_other_frames_is_refused(split_adapter, frames):
-    with pytest.raises(ValueError, match=f"The mask has {frames} frames, the clip {FRAMES}"):
-        predicted(split_adapter, mask=torch.ones(frames, 8, 8))
-
-
-def test_the_baseline_wants_its_mask_and_keeps_the_raw_first_frame():
-    adapter = run(mask_input="conditioned", steps=2, learning_rate=0.05)[0]
-    model, first = unets.sd_model(unets.TINY), {"samples": torch.randn(1, 4, 8, 8)}
-    with pytest.raises(AdapterError, match="none is given: connect a mask"):
-        motion.ApplyMotionAdapter.execute(model, adapter, 1.0, 0.0, 1.0)
-    clips = []
-    for mask in (torch.zeros(1, 64, 64), torch.ones(1, 64, 64)):
-        patched = motion.ApplyMotionAdapter.execute(model, adapter, 1.0, 0.0, 1.0, mask).args[0]
-        with torch.inference_mode():
-            clip = sampling.FirstFrameKSampler.execute(
-                patched, CAPTIONS[0], CAPTIONS[1], first, FRAMES, 1, 2, 2.0, "euler", "normal", "none"
-            ).args[0]
-        clips.append(clip["samples"])
-    assert all(torch.equal(clip[:1], first["samples"]) for clip in clips)
-    assert not torch.allclose(clips[0][1:], clips[1][1:], atol=1e-3)
-
-
-def test_a_mask_for_an_adapter_that_has_no_use_for_it():
-    adapter = run(steps=1)[0]
-    with pytest.raises(AdapterError, match="does not tell subject from background"):
-        bridge.apply_adapter(unets.sd_model(unets.TINY), adapter, mask=torch.ones(1, 8, 8))
-
-
-@pytest.mark.parametrize("changes", [{"given": []}, {"mask_input": "noise"}, {"mask_input": "conditioned"}])
-def test_no_predictor_no_masks(changes):
-    adapter, _, predictor = run(steps=1, **changes)
-    for source in (adapter, predictor):
-        with pytest.raises(ValueError, match="There is no mask predictor in what is connected"):
-            masks.PredictMask.execute(source, {"samples": torch.zeros(2, 4, 8, 8)}, "latent")
-
-
-def test_latents_of_another_model_are_refused():
-    predictor = run(steps=1)[2]
-    with pytest.raises(ValueError, match=r"The latent has the shape \(2, 16, 8, 8\)"):
-        masks.PredictMask.execute(predictor, {"samples": torch.zeros(2, 16, 8, 8)}, "latent")
-    assert masks.PredictMask.execute(predictor, {"samples": torch.zeros(1, 4, 3, 8, 8)}, "picture").args[0].shape == (
-        3,
-        64,
-        64,
-    )

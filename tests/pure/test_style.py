@@ -19,10 +19,6 @@ SOURCES = [ROOT / "__init__.py"]
 SOURCES += [path for room in (*ROOMS, "tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
 IN_ROOMS = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ROOMS]
 COLUMNS, LINES = 120, 250
-STILL_LONGER = {
-    "tests/comfy/test_training_node.py",
-    "tests/comfy/test_training_with_masks.py",
-}
 CALLED_FROM_OUTSIDE = {"define_schema", "fingerprint_inputs", "validate_inputs", "execute", "forward"}
 NEW_WORDS = 2  # that a docstring has beside those of the name
 
@@ -81,7 +77,7 @@ def test_lines_are_no_wider_than_a_screen(path):
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_files_are_short(path):
     length = len(path.read_text(encoding="utf-8").splitlines())
-    assert length <= LINES or name(path) in STILL_LONGER
+    assert length <= LINES
 
 
 @pytest.mark.parametrize("path", IN_ROOMS, ids=name)
