@@ -10,7 +10,7 @@ from dev import browser, workflows
 WITHIN = 300  # s
 SAID = {  # template -> node -> what is read on it
     "text_to_video_zero": {},
-    "predict_video_ti2v_zero": {"Sampler": "calls of the model", "Motion adapter": "LAMP motion adapter"},
+    "predict_video_ti2v_zero": {"Sampler": "calls of the model", "Motion adapter": "Motion prior of the miniature"},
     "train_motion_lamp": {"Train": "loss 0.", "Save adapter": "saved as motion_0"},
     "animate_image_lamp": {"Sampler": "Seed 0 is not used", "Motion adapter": "LAMP motion adapter"},
     "text_to_video_lamp": {},
