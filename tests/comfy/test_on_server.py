@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import re
 import time
 
 import aiohttp
@@ -148,14 +147,8 @@ def test_workflow_makes_a_video(client, adapter, name):
 # ------------------------------------------------------------------------------------------------ a good guest
 
 
-def test_the_pack_loads_fast_and_says_nothing(server):
-    log = server.log_text()
-    times = {
-        match[2]: float(match[1])
-        for match in re.finditer(r"([\d.]+) seconds(?: \(IMPORT FAILED\))?: .*custom_nodes.(few-shot-motion\S*)", log)
-    }
-    assert times["few-shot-motion"] < 0.2
-    startup = log.split("To see the GUI go to")[0]
+def test_the_pack_says_nothing_at_the_start(server):
+    startup = server.log_text().split("To see the GUI go to")[0]
     ours = [
         line
         for line in startup.splitlines()
