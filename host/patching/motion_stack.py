@@ -6,6 +6,7 @@ No state outlives a call of the UNet, and the UNet's modules are never touched.
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -55,8 +56,9 @@ class MotionStack:
         x_in is a clip `f c h w`, or a window of one; a single noise level for all of it is told for every frame.
         """
         options = idle(model_options.get("transformer_options", {}))
-        if call := self._call(model, options, float(timestep.max()), len(x_in)):
-            options = acting(options, call)
+        if active := self._acting(model, timestep):
+            call, check = self._call(model, active, options, len(x_in)), partial(_check_length, active, len(x_in))
+            options = acting(options, call, check)  # not checked yet: another pack may still cut windows
         model_options = {**model_options, "transformer_options": options}
         return executor(model, conds, x_in, timestep.expand(len(x_in)), model_options)
 
@@ -67,10 +69,11 @@ class MotionStack:
         guidance, regions and tiles stack them.
         """
         options, model = idle(dict(transformer_options or {})), executor.class_obj
-        if self._acting(model, float(t.max())):
+        if active := self._acting(model, t):
             frames = frames_in(x, options)
-            call = self._call(model, options, float(t.max()), frames)
-            for adapter in self._acting(model, float(t.max())):
+            _check_length(active, frames)
+            call = self._call(model, active, options, frames)
+            for adapter in active:
                 if adapter.context is not None:
                     scale = model.model_sampling.calculate_input(t, torch.ones_like(t))
                     x = _with_mask(adapter, x, frames, scale)
@@ -78,15 +81,12 @@ class MotionStack:
                 return executor(x, t, c_concat, c_crossattn, control, acting(options, call), **conds)
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
-    def _acting(self, model, sigma: float) -> list[Active]:
+    def _acting(self, model, sigmas: torch.Tensor) -> list[Active]:
+        sigma = float(sigmas.max())
         return [adapter for adapter in self.adapters if adapter.acts(model.model_sampling, sigma)]
 
-    def _call(self, model, options: dict, sigma: float, frames: int) -> Call | None:
-        """What the layers need to know, None where no adapter acts."""
-        active = self._acting(model, sigma)
-        if not active:
-            return None
-        _check_length(active, frames)
+    def _call(self, model, active: list[Active], options: dict, frames: int) -> Call:
+        """What the layers need to know."""
         diffusion_model = getattr(model.diffusion_model, "_orig_mod", model.diffusion_model)  # what core compiled
         return Call(
             frames=frames,

@@ -2,7 +2,7 @@
 it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from comfy.ldm.modules.attention import SpatialTransformer
 from comfy.ldm.modules.diffusionmodules.openaimodel import Downsample, ResBlock, Upsample, forward_timestep_embed
@@ -14,10 +14,12 @@ from ...motion_modules.call import KEY, Call
 PATCHES = "forward_timestep_embed_patch"  # ComfyUI's name of the seam: (class of a layer, what to call instead)
 
 
-def acting(options: dict, call: Call) -> dict:
-    """The options of a call of the UNet whose layers run with this motion."""
+def acting(options: dict, call: Call, check: Callable | None = None) -> dict:
+    """The options of a call of the UNet whose layers run with this motion; `check` raises where they cannot, and is
+    asked by layers that no call of the model as a whole has led to.
+    """
     patches = options.get("patches", {})
-    return {**options, KEY: call, "patches": {**patches, PATCHES: [(nn.Module, Layers(_of_others(patches)))]}}
+    return {**options, KEY: call, "patches": {**patches, PATCHES: [(nn.Module, Layers(_of_others(patches), check))]}}
 
 
 def idle(options: dict) -> dict:
@@ -40,8 +42,8 @@ class Layers:
     one as ComfyUI and other nodes' handlers (`others`) would, and adds what stands behind it.
     """
 
-    def __init__(self, others: Sequence[tuple[type, object]]):
-        self.others = list(others)
+    def __init__(self, others: Sequence[tuple[type, object]], check: Callable | None = None):
+        self.others, self.check = list(others), check
 
     def __call__(self, layer, x, emb, context, options, *rest) -> Tensor:
         """A handler of `forward_timestep_embed_patch`: a layer's output, `(b f) c h w`.
@@ -54,6 +56,8 @@ class Layers:
                 "Another node runs this model's blocks itself, as DeepCache does, and leaves out the motion's last "
                 "layers: take that node out, or use a motion that has none there (AnimateDiff v2 or v3)."
             )
+        if not call.whole and self.check:
+            self.check()
         ours = id(layer) in call.places.names
         if ours and isinstance(layer, ResBlock) and _is_plain(layer):
             self._check_ours(layer)

@@ -7,6 +7,7 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import ResBlock, Upsample, forward_timestep_embed
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from few_shot_motion.host.patching import bridge
+from few_shot_motion.nodes.sampling import FirstFrameKSampler
 from moving import COND, EVERY, FIRST, FRAMES, SIDE, UNCOND, ZERO, adapter_for, clip, miniature, moving, picture
 
 
@@ -208,3 +209,30 @@ def test_a_single_noise_level_for_a_whole_clip_is_told_to_every_frame(base):
     with torch.inference_mode():
         guider.sample(torch.randn(latents.shape), latents, comfy.samplers.KSAMPLER(sampler), torch.tensor([5.0, 0.0]))
     assert torch.equal(seen["each"], seen["one"])
+
+
+def test_windows_another_pack_cuts_are_clips_of_their_length(base):
+    """AnimateDiff-Evolved's sliding contexts: a wrapper behind ours that hands the sampler's clip on in parts."""
+    import comfy.samplers
+    from comfy.patcher_extension import WrappersMP
+
+    def windows(executor, model, conds, x, timestep, options):
+        parts = [executor(model, conds, x[i : i + 20], timestep[i : i + 20], options) for i in (0, 20)]
+        return [torch.cat(out) for out in zip(*parts, strict=True)]
+
+    model = moving(base, "animatediff").clone()
+    model.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, "theirs", windows)
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(COND, UNCOND)
+    guider.set_cfg(2.0)
+    latents, sampler = FIRST["samples"].repeat(40, 1, 1, 1), comfy.samplers.sampler_object("euler")
+    with torch.inference_mode():
+        made = guider.sample(torch.randn(latents.shape), latents, sampler, torch.tensor([5.0, 0.0]))
+    assert made.shape == latents.shape and torch.isfinite(made).all()
+
+
+def test_a_clip_too_long_gets_its_sentence_also_where_another_node_runs_the_blocks(base):
+    v2 = replace(adapter_for(base, "animatediff"), joint_norm=False)
+    model = run_by_another_node(bridge.apply_adapter(base, v2))
+    with torch.inference_mode(), pytest.raises(ValueError, match="A clip of 33 frames is longer than the 32"):
+        FirstFrameKSampler.execute(model, COND, UNCOND, FIRST, 33, 7, 1, 1.0, "euler", "normal", "none")
