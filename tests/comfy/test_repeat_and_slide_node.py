@@ -40,7 +40,9 @@ def test_a_picture_is_animated(moving):
     assert {shape[0] for shape, _ in calls} == {8} and {tuple(sorted(parts)) for _, parts in calls} == {
         (0, 1)
     }  # cond and uncond in one call
-    assert said.startswith("16 calls of the model, 4 per new frame, from sigma")
+    assert said.startswith(
+        "16 calls of the model, 4 per new frame; custom: steps 2, resample 1 until 1, new_frames 1; from sigma 1.62"
+    )
     assert isinstance(pictures, ExecutionBlocker)
     assert torch.equal(run(moving, first)[0], clip) and not torch.equal(run(moving, first, seed=2)[0], clip)
 
