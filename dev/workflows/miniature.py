@@ -33,7 +33,7 @@ _EDIT = {"Caption": {"text": _CAPTION}, "Prompt": {"text": _NEW_CAPTION}, "Frame
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "text_to_video_zero": {
         "Prompt": {"text": "a blue box on sand"},
-        "Motion": {"move_x": 8.0, "t0": 300, "t1": 400},
+        "Motion": {"move_x": 8.0},
         "Size": {**_SIZE, "batch_size": 8},
         "Sampler": {"seed": 3, "steps": 10, "cfg": 3.0, "sampler_name": "dpmpp_2m", "scheduler": "karras"},
     },

@@ -22,7 +22,7 @@ def base():
 
 
 def moving(model, move=(16.0, 0.0), **inputs):
-    settings = {"t0": 881, "t1": 941, "background_smoothing": 0.6, **inputs}
+    settings = {"t0": 881, "t1": 941, "background_smoothing": 0.6, "by_size": False, **inputs}
     return TextToVideoZero.execute(model, *move, **settings).args[0]
 
 
@@ -81,6 +81,21 @@ def test_frame_zero_is_the_picture_of_the_same_seed(base):
     alone = sample(base, steps=20, scheduler="ddim_uniform", frames=1)
     clip = sample(moving(base, t0=851, t1=901), steps=20, scheduler="ddim_uniform", frames=2)
     assert torch.allclose(clip[:1], alone, atol=1e-4 * float(alone.abs().max()))
+
+
+def test_small_pictures_are_moved_at_less_noise(base):
+    """8 of 64 cells a side: the levels at an eighth of the sigma, and by default."""
+    sampling = base.get_model_object("model_sampling")
+    levels = [float(sampling.percent_to_sigma(1 - t / 999)) / 8 for t in (881, 941)]
+    steps = []
+
+    def spy(model, x, sigmas, **_):
+        steps.append(sigmas.tolist())
+        return x
+
+    clip = TextToVideoZero.execute(base, 16.0, 0.0, 881, 941, 0.6).args[0]
+    sample(clip, comfy.samplers.KSAMPLER(spy))
+    assert len(steps) == 3 and [steps[1][-1], steps[2][0]] == pytest.approx(levels, rel=1e-4)
 
 
 def test_one_frame_is_left_alone(base):
