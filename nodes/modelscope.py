@@ -6,7 +6,7 @@ import folder_paths
 from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from ..host.files.weights_file import stamp
+from ..host.files.weights_file import model_file, stamp
 from ..host.patching.modelscope_model import load_modelscope, load_vae
 from ..host.said import say
 from ..host.sockets import CATEGORY
@@ -52,12 +52,8 @@ class LoadModelScope(io.ComfyNode):
 
     @classmethod
     def execute(cls, unet: str, vae: str = _NO_VAE) -> io.NodeOutput:
-        model, said = load_modelscope(Path(folder_paths.get_full_path_or_raise(_UNETS, unet)))
-        loaded = (
-            ExecutionBlocker(_BLOCKED)
-            if vae == _NO_VAE
-            else load_vae(Path(folder_paths.get_full_path_or_raise(_VAES, vae)))
-        )
+        model, said = load_modelscope(model_file(unet, _UNETS))
+        loaded = ExecutionBlocker(_BLOCKED) if vae == _NO_VAE else load_vae(model_file(vae, _VAES))
         return io.NodeOutput(model, loaded, ui=say(said))
 
 

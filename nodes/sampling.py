@@ -3,6 +3,7 @@
 import comfy.samplers
 from comfy_api.latest import io
 
+from ..host.inputs.models import noise_of
 from ..host.patching.image_model import image_unet
 from ..host.said import say
 from ..host.sampling.advice import of_first_frame_sampler, of_seed
@@ -51,7 +52,7 @@ class FirstFrameConditioning(io.ComfyNode):
     @classmethod
     def execute(cls, model, first_frame: dict, length: int) -> io.NodeOutput:
         image_unet(model)
-        return io.NodeOutput(condition_model(model), {"samples": first_frame_latents(model, first_frame, length)})
+        return io.NodeOutput(condition_model(model), {"samples": first_frame_latents(first_frame, length)})
 
 
 class FirstFrameKSampler(io.ComfyNode):
@@ -94,12 +95,12 @@ class FirstFrameKSampler(io.ComfyNode):
             say(remark, warning=True)
         for remark in of_seed(noise, sampler_name, seed):
             say(remark)
-        latents = first_frame_latents(model, first_frame, length)
+        latents = first_frame_latents(first_frame, length)
         every_step = statistics == _STATISTICS["every step"]
         sampler = (
             stepwise_sampler(sampler_name, seed, steps) if every_step else comfy.samplers.sampler_object(sampler_name)
         )
-        noise = (noise or ClipNoise(seed)).generate_noise({"samples": latents})
+        noise = noise_of(noise or ClipNoise(seed), latents)
         clip = sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler)
         return io.NodeOutput({"samples": match_statistics(clip) if statistics == _STATISTICS["end"] else clip})
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.weights import check_numbers
-from ..files.weights_file import check_shapes, fingerprint, read_tensors
+from ..files.weights_file import check_shapes, fingerprint, model_file, read_tensors
 from .clip_pair import BATCH, TOKENS, ClipPair, preprocess, token_ids
 
 FOLDERS = ("clip_vision", "text_encoders")
@@ -35,14 +35,8 @@ def files() -> list[str]:
 
 
 def path_of(name: str) -> Path:
-    """Raises ValueError where there is no such file."""
-    found = next((path for folder in FOLDERS if (path := folder_paths.get_full_path(folder, name))), None)
-    if found is None:
-        raise ValueError(
-            f"There is no CLIP file {name!r} in models/{' or models/'.join(FOLDERS)}: put it there and refresh, or "
-            "choose another."
-        )
-    return Path(found)
+    """The file of CLIP that the node lists under this name. Raises ValueError where there is none."""
+    return model_file(name, *FOLDERS)
 
 
 class _Towers(torch.nn.Module):

@@ -16,6 +16,7 @@ from ...motion_modules.call import GATES, KEY, Call, Places, places_of
 from ...motion_modules.key_frames import NoLayers
 from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
 from ...motion_modules.methods import Layers
+from ..inputs.frames import check_shape_of_masks
 from .unet_layers import acting, idle
 
 FRAMES = "few_shot_motion_frames"  # transformer_options: frames of a clip, where the caller is no sampler of ComfyUI
@@ -57,6 +58,7 @@ class MotionStack:
         """
         options = idle(model_options.get("transformer_options", {}))
         if active := self._acting(model, timestep):
+            _check_masks(active, x_in)
             call, check = self._call(model, active, options, len(x_in)), partial(_check_length, active, len(x_in))
             options = acting(options, call, check)  # not checked yet: another pack may still cut windows
         model_options = {**model_options, "transformer_options": options}
@@ -166,6 +168,13 @@ def _check_length(active: list[Active], frames: int) -> None:
                 f"The mask has {len(adapter.mask)} frames, the clip {frames}: give one mask per frame, or a single "
                 "one for all."
             )
+
+
+def _check_masks(active: list[Active], x: torch.Tensor) -> None:
+    for adapter in active:
+        if adapter.mask is not None:
+            height, width = adapter.mask.shape[1:]
+            check_shape_of_masks((width, height), (x.shape[-1], x.shape[-2]), "The masks")
 
 
 def _with_mask(adapter: Active, x: torch.Tensor, frames: int, input_scale: torch.Tensor) -> torch.Tensor:

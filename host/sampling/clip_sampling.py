@@ -8,6 +8,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
+from ..inputs.frames import check_dimensions
 from .preview import clip_callback
 
 FIRST_FRAME = "few_shot_motion_first_frame"  # in a run's model_options: the first frame as the UNet sees it
@@ -47,16 +48,13 @@ def _predict_with_first_frame(executor, x, timestep, model_options=None, seed=No
     return condition_on_first_frame(lambda noised: executor(noised, timestep, model_options, seed), x, z0, scale)
 
 
-def first_frame_latents(model, first_frame: dict, length: int) -> torch.Tensor:
+def first_frame_latents(first_frame: dict, length: int) -> torch.Tensor:
     """A clip's latents `f c h w` with the given frame first and nothing after it.
 
-    Raises ValueError where the latent is not one frame of this model.
+    Raises ValueError where the latent is not one frame.
     """
-    samples, channels = first_frame["samples"], model.get_model_object("latent_format").latent_channels
-    if samples.ndim != 4 or samples.shape[1] != channels:
-        raise ValueError(f"The first frame's latent has the shape {tuple(samples.shape)}, this model's latents are (1, "
-                         f"{channels}, height, width): "
-                         "encode the picture with the VAE of this model.")  # fmt: skip
+    samples = first_frame["samples"]
+    check_dimensions(samples, 4, "What comes in at first_frame")
     if samples.shape[0] != 1:
         raise ValueError(
             f"One first frame is wanted, the latent holds {samples.shape[0]}: choose one of them with Get Latent From "

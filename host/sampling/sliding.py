@@ -36,18 +36,6 @@ def noising_of(sampling) -> Noising:
     )
 
 
-def stepwise(name: str):
-    """A ComfyUI sampler to take single steps with.
-
-    Raises ValueError for those that cannot be stopped and turned back between steps.
-    """
-    if name not in STEPWISE:
-        raise ValueError(f"Repeat-and-slide changes frames between steps and goes back, {name} remembers earlier steps "
-                         "or looks between them: choose "
-                         f"{', '.join(STEPWISE)}.")  # fmt: skip
-    return comfy.samplers.sampler_object(name)
-
-
 def is_video(model) -> bool:
     """Whether a MODEL's latents are clips `b c f h w`; otherwise frames ride in the batch."""
     return model.get_model_object("latent_format").latent_dimensions == 3

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...samplers.text_to_video_zero import branch, for_size, foregrounds, smooth_background, split_schedule
 from ...samplers.warp import deltas
+from ..inputs.frames import check_shape_of_masks
 from ..patching.bridge import attend_to
 from .sliding import noising_of
 
@@ -96,11 +97,7 @@ class Motion:
                 f"The clip has {frames} frames, {count} masks were given: give one per frame, or the first frame's "
                 "alone."
             )
-        if abs(height * size[1] - width * size[0]) > max(height, width):
-            raise ValueError(
-                f"The masks are {width}x{height} px, which is not the shape of a clip of {size[1]}x{size[0]} cells: "
-                "draw them on its frames."
-            )
+        check_shape_of_masks((width, height), (size[1], size[0]), "The masks")
         return foregrounds(self.masks, by, size)
 
 

@@ -5,7 +5,7 @@ import comfy.samplers
 import pytest
 import torch
 import unets
-from few_shot_motion.host.sampling import clip_sampling
+from few_shot_motion.nodes.sampling import FirstFrameConditioning
 from moving import FRAMES, moving
 
 
@@ -18,18 +18,18 @@ def base():
     "shape, message",
     [
         ((2, 4, 8, 8), "One first frame is wanted, the latent holds 2"),
-        ((1, 16, 8, 8), r"shape \(1, 16, 8, 8\), this model's latents are \(1, 4"),
+        ((1, 16, 8, 8), r"shape \(1, 16, 8, 8\), this model's have 4 channels"),
+        ((1, 4, 1, 8, 8), "has latents of 5 dimensions, this model's have 4"),
     ],
 )
 def test_latents_that_are_no_first_frame(base, shape, message):
     with pytest.raises(ValueError, match=message):
-        clip_sampling.first_frame_latents(base, {"samples": torch.zeros(shape)}, 8)
+        FirstFrameConditioning.execute(base, {"samples": torch.zeros(shape)}, 8)
 
 
 def test_first_frame_conditioning_serves_sampler_custom_advanced(base):
     from comfy_extras.nodes_custom_sampler import CFGGuider, SamplerCustomAdvanced
     from few_shot_motion.nodes.frame_noise import FrameNoise
-    from few_shot_motion.nodes.sampling import FirstFrameConditioning
 
     first = torch.randn(1, 4, 8, 8) * 5
     cond = [[torch.randn(1, 9, 64), {}]]

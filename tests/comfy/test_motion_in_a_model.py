@@ -160,7 +160,7 @@ def sampled(model, sampler: str, seen: list | None = None, sampler_object=None) 
     """A short clip with guidance; returns the given first latent and the sampled clip."""
     generator = torch.Generator().manual_seed(3)
     first = torch.randn(1, 4, 8, 8, generator=generator) * 5
-    latents = clip_sampling.first_frame_latents(model, {"samples": first}, FRAMES)
+    latents = clip_sampling.first_frame_latents({"samples": first}, FRAMES)
     cond, uncond = ([[torch.randn(1, 9, 64, generator=generator), {}]] for _ in range(2))
     if seen is not None:
         model = model.clone()

@@ -9,6 +9,7 @@ import torch
 import unets
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.sampling.clip_sampling import condition_model
+from few_shot_motion.host.sampling.text_to_video_zero import apply_motion
 from few_shot_motion.motion_modules.adapter import AdapterError
 from few_shot_motion.nodes.text_to_video_zero import TextToVideoZero
 
@@ -195,7 +196,7 @@ def test_masks_smooth_what_they_do_not_cover(base):
         ((2, 64, 64), "The clip has 3 frames, 2 masks were given: give one per frame, or the first frame's alone."),
         (
             (3, 64, 40),
-            "The masks are 40x64 px, which is not the shape of a clip of 8x8 cells: draw them on its frames.",
+            "The masks are 40x64, which is not the shape of a clip of 8x8: give masks of the clip's own shape",
         ),
     ],
 )
@@ -227,7 +228,7 @@ def test_other_models_are_refused():
         diffusion_model = torch.nn.Linear(1, 1)
 
     with pytest.raises(AdapterError, match="this model is Flux with a Linear"):
-        moving(type("Model", (), {"model": Flux}))
+        apply_motion(type("Model", (), {"model": Flux}), None)
 
 
 def test_a_rule_of_its_own_is_told_from_other_rules(base):
