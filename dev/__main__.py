@@ -132,6 +132,11 @@ def faults(options: argparse.Namespace, comfyui: Path) -> None:
     inside(comfyui, "dev.faults", *options.rest)
 
 
+def fuzz(options: argparse.Namespace, comfyui: Path) -> None:
+    """every node with one input at a time gone wrong, through links too: [--cases N] [--seed S] [--write]"""
+    inside(comfyui, "dev.fuzz", *options.rest)
+
+
 def combinations(options: argparse.Namespace, comfyui: Path) -> None:
     """every method of motion beside every node of core that takes and gives a MODEL; writes docs/combinations.md"""
     inside(comfyui, "dev.combinations")
@@ -139,11 +144,11 @@ def combinations(options: argparse.Namespace, comfyui: Path) -> None:
 
 STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
-            "compat": compat, "combinations": combinations, "faults": faults,
+            "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz,
             "train-miniature": train_miniature,
             "workflows": workflows, "measure-page": measure_page, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "faults", "train-miniature", "measure-page"}
+WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "train-miniature", "measure-page"}
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -19,7 +19,7 @@ def is_model(value) -> bool:
 
 def is_vae(value) -> bool:
     """A VAE of pictures or videos, core's own or one that acts like it."""
-    return all(hasattr(value, name) for name in ("encode", "decode", "latent_dim", "latent_channels"))
+    return all(hasattr(value, name) for name in ("encode", "latent_dim", "latent_channels"))
 
 
 def check_vae(vae, model, what: str) -> None:
@@ -55,7 +55,7 @@ def conditioning(value, what: str) -> list:
 
 def _is_prompt(entry) -> bool:
     is_pair = isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[1], dict)
-    return is_pair and is_plain(entry[0]) and entry[0].is_floating_point() and entry[0].ndim >= 2
+    return is_pair and is_plain(entry[0]) and entry[0].is_floating_point() and entry[0].ndim == 3
 
 
 def check_words(prompts: list, model, what: str) -> None:
@@ -64,7 +64,7 @@ def check_words(prompts: list, model, what: str) -> None:
         return
     wanted = getattr(model.model.model_config, "unet_config", {}).get("context_dim")
     for words, options in prompts:
-        if isinstance(wanted, int) and (words.ndim != 3 or words.shape[-1] != wanted):
+        if isinstance(wanted, int) and words.shape[-1] != wanted:
             raise ValueError(
                 f"{what} was encoded for another model: its prompts have {words.shape[-1]} channels, this model reads "
                 f"{wanted}; connect the CLIP of this model."
