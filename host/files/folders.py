@@ -13,6 +13,7 @@ import folder_paths
 
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.diffusers_folder import is_part, weights_in
+from ...motion_modules.writing import refuse_to_write
 
 NAME = "motion_adapters"
 _ANIMATEDIFF = ("animatediff_models", "animatediff_motion_lora")
@@ -117,7 +118,5 @@ def new_files(prefix: str) -> Iterator[Path]:
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(saved_folder()))
     except OSError as error:
-        raise AdapterError(
-            f"{prefix} could not be written to {saved_folder()} ({error}): choose a folder you may write to."
-        ) from error
+        refuse_to_write(saved_folder() / prefix, error)
     return (Path(folder) / f"{name}_{number:05}_.safetensors" for number in range(counter, 100_000))

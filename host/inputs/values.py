@@ -1,5 +1,7 @@
 """What every kind of input has in common: how a wrong value is named, and tensors of numbers."""
 
+from typing import NoReturn
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ def named(value) -> str:
     return f"of the type {type(value).__name__}"
 
 
-def refuse(value, what: str, kind: str):
+def refuse(value, what: str, kind: str) -> NoReturn:
     """Raises ValueError: what comes in is of another kind."""
     raise ValueError(f"{what} is {named(value)} and no {kind}: connect a node that makes one.")
 
