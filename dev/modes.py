@@ -15,7 +15,7 @@ from . import markdown, reliability, server, small_runs
 from .client import Client, PromptFailed
 from .trouble import Trouble
 
-# options that say where, to whom or with which device, not how; and those that end the program
+# options that say where, to whom or with which device, not how; those for devices of one maker; those that end it
 OTHERS = {
     "help", "listen", "port", "tls_keyfile", "tls_certfile", "enable_cors_header", "max_upload_size", "base_directory",
     "extra_model_paths_config", "output_directory", "temp_directory", "input_directory", "auto_launch",
@@ -24,6 +24,8 @@ OTHERS = {
     "dont_print_server", "quick_test_for_ci", "windows_standalone_build", "disable_metadata",
     "disable_all_custom_nodes", "whitelist_custom_nodes", "disable_api_nodes", "multi_user", "verbose", "log_stdout",
     "front_end_version", "front_end_root", "user_directory", "models_directory", "enable_compress_response_body",
+    "cuda_malloc", "disable_cuda_malloc", "disable_nvml_pressure", "enable_triton_backend", "disable_triton_backend",
+    "disable_xformers",
     "comfy_api_base", "database_url", "enable_assets", "enable_asset_hashing", "feature_flag", "list_feature_flags",
 }  # fmt: skip
 VALUES = {"cache_lru": "10", "reserve_vram": "1", "vram_headroom": "1", "preview_method": "latent2rgb"}
@@ -101,12 +103,12 @@ def run(comfyui: Path, words: list[str]) -> None:
     parser.add_argument("modes", nargs="*", help="only these, without their dashes; the page is left as it is")
     only = parser.parse_args(words).modes
     found, idle = {}, {}
-    for mode in modes(comfyui):
-        name = " ".join(mode)
-        if only and name.removeprefix("--").partition(" ")[0] not in only:
-            continue
-        with tempfile.TemporaryDirectory() as place:
-            small_runs.prepare(Path(place))
+    with tempfile.TemporaryDirectory() as place:
+        small_runs.prepare(Path(place))
+        for mode in modes(comfyui):
+            name = " ".join(mode)
+            if only and name.removeprefix("--").partition(" ")[0] not in only:
+                continue
             try:
                 with server.running(comfyui, Path(place), 1, flags=mode) as running:
                     found[name] = tried(running.client)
@@ -114,7 +116,7 @@ def run(comfyui: Path, words: list[str]) -> None:
                 if "while starting" not in str(trouble):
                     raise
                 idle[name] = str(trouble)
-        print(f"{name or 'none'}: {found.get(name) or 'does not start'}", flush=True)
+            print(f"{name or 'none'}: {found.get(name) or 'does not start'}", flush=True)
     text = page(found, idle)
     print(text)
     wrong = [f"{mode}, {column}: {verdict} {text}" for mode, cells in found.items()

@@ -23,7 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "FSM_FirstFrameKSampler": {"steps": 2, "length": _FRAMES},
     "FSM_RepeatAndSlideSampler": {"length": 5, "window": _FRAMES, "preset": "custom", "steps": 2, "resample": 2},
     "FSM_TrainMotionLoRA": {"width": _SIDE, "height": _SIDE, "frames": _FRAMES, "steps": 3, "rank": 2,
-                            "save_every": 2, "sample_every": 3, "precision": "auto"},
+                            "save_every": 2, "sample_every": 0, "precision": "auto"},
     "ImageFromBatch": {"length": _FRAMES},
     "RepeatImageBatch": {"amount": _FRAMES},
 }  # fmt: skip
@@ -49,7 +49,7 @@ RUNS = {
     "Text2Video-Zero": Small("text_to_video_zero", "Checkpoint", _FRAMES_MADE,
                              {"Size": {"batch_size": _FRAMES}, "Sampler": {"steps": 4}}),
     "training": Small("train_motion_lamp", "Checkpoint", (("Train", 0),)),
-    "training with masks": Small("train_motion_masks", "Checkpoint", (("Train", 0),)),
+    "training with masks": Small("train_motion_masks", "Checkpoint", (("Train", 0),), {"Train": {"sample_every": 3}}),
     "training on one clip": Small("edit_video_tune_a_video", "Checkpoint", (("Train", 0), ("Decode", 0)),
                                   {"Train": {"steps": 2}}),
     "masks": Small("animate_over_background", "Checkpoint", (("Lay over", 0),)),
