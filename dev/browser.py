@@ -137,8 +137,14 @@ class Page:
         return self.tab.evaluate("() => window.fsmEnd")
 
 
-_IDLE = """() => new Promise(idle => requestIdleCallback(() => requestAnimationFrame(
-    () => requestIdleCallback(() => idle(document.body.innerText)))))"""
+_IDLE = """async () => {
+    const idle = () => new Promise(done => requestIdleCallback(done, { timeout: 60000 }));
+    await idle();
+    const loading = [...document.images].filter(image => !image.complete && image.loading !== 'lazy');
+    await Promise.all(loading.map(image => image.decode().catch(() => 0)));
+    await idle();
+    return document.body.innerText;
+}"""
 _DROP = """([text, name]) => {
     const files = new DataTransfer();
     files.items.add(new File([text], name, { type: 'application/json' }));

@@ -14,7 +14,7 @@ from .client import Client
 from .interpreter import PYTHON
 from .trouble import Trouble
 
-READY_WITHIN = 300  # s; about 20 on an idle machine
+READY_WITHIN = 1200  # s; about 20 on an idle machine
 END_WITHIN = 10  # s
 
 
