@@ -29,8 +29,7 @@ OTHERS = {
     "comfy_api_base", "database_url", "enable_assets", "enable_asset_hashing", "feature_flag", "list_feature_flags",
 }  # fmt: skip
 VALUES = {"cache_lru": "10", "reserve_vram": "1", "vram_headroom": "1", "preview_method": "latent2rgb"}
-NAMES = ("LAMP", "Repeat-and-Slide", "Text2Video-Zero", "training", "training with masks", "training on one clip",
-         "metrics")  # fmt: skip
+NAMES = ("LAMP", "Repeat-and-Slide", "Text2Video-Zero", "training with masks", "training on one clip", "metrics")
 IMAGE, AFTERWARDS = "core's image", "the image again"
 RUNS, SAYS, CORE, SAME = "runs", "says why not", "core cannot", "the same"
 RAW, NAN, CHANGED = "RAW ERROR", "NOT FINITE", "ANOTHER"
