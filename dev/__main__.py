@@ -126,8 +126,8 @@ def compat(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def faults(options: argparse.Namespace, comfyui: Path) -> None:
-    """damage files, kill saves, crowd and fill the disk: [--cases N] [--kills N] [--rounds N] [--seed S]; figures go
-    into docs/reliability.md
+    """damage files, kill saves, crowd and fill the disk, end trainings: [--cases N] [--kills N] [--rounds N] [--seed
+    S]; figures go into docs/reliability.md
     """
     inside(comfyui, "dev.faults", *options.rest)
 
@@ -137,6 +137,24 @@ def fuzz(options: argparse.Namespace, comfyui: Path) -> None:
     inside(comfyui, "dev.fuzz", *options.rest)
 
 
+def soak(options: argparse.Namespace, comfyui: Path) -> None:
+    """hundreds of mixed prompts on one server, cancels and errors inside the UNet among them: [--prompts N] [--cancels
+    N] [--exceptions N] [--seed S]; figures go into docs/reliability.md
+    """
+    from dev import soak  # needs .venv
+
+    soak.run(comfyui, options.rest)
+
+
+def modes(options: argparse.Namespace, comfyui: Path) -> None:
+    """our workflows in every start mode of ComfyUI: [names of modes, without dashes]; the table goes into
+    docs/reliability.md
+    """
+    from dev import modes  # needs .venv
+
+    modes.run(comfyui, options.rest)
+
+
 def combinations(options: argparse.Namespace, comfyui: Path) -> None:
     """every method of motion beside every node of core that takes and gives a MODEL; writes docs/combinations.md"""
     inside(comfyui, "dev.combinations")
@@ -144,11 +162,11 @@ def combinations(options: argparse.Namespace, comfyui: Path) -> None:
 
 STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
-            "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz,
+            "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak, "modes": modes,
             "train-miniature": train_miniature,
             "workflows": workflows, "measure-page": measure_page, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "train-miniature", "measure-page"}
+WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "train-miniature", "measure-page"}
 
 
 def parse(words: list[str]) -> argparse.Namespace:

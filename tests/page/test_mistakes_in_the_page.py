@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from dev import browser, workflows
 
-WITHIN = 300  # s
+WITHIN = 1800  # s
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from page_faults import faults
 
 from dev import browser, workflows
 
-WITHIN = 300  # s
+WITHIN = 1800  # s
 SAID = {  # template -> node -> what is read on it
     "text_to_video_zero": {},
     "predict_video_ti2v_zero": {"Sampler": "calls of the model", "Motion adapter": "Motion prior of the miniature"},
