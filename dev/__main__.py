@@ -162,8 +162,8 @@ def combinations(options: argparse.Namespace, comfyui: Path) -> None:
 
 STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
-            "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak, "modes": modes,
-            "train-miniature": train_miniature,
+            "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak,
+            "modes": modes, "train-miniature": train_miniature,
             "workflows": workflows, "measure-page": measure_page, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
 WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "train-miniature", "measure-page"}

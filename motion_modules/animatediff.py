@@ -34,7 +34,7 @@ def frame_positions(frames: int, channels: int) -> Tensor:
 
 
 class FramePositions(nn.Module):
-    """x + pe. The positions stay in single precision whatever the weights are in."""
+    """x + pe, written into x. The positions stay in single precision whatever the weights are in."""
 
     pe: Tensor
 
@@ -43,7 +43,7 @@ class FramePositions(nn.Module):
         self.register_buffer("pe", frame_positions(frames, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x + self.pe[:, : x.shape[1]].to(x.device)).to(x.dtype)
+        return x.add_(self.pe[:, : x.shape[1]].to(x.device))
 
 
 class FrameAttention(TemporalAttention):
@@ -117,13 +117,15 @@ class TemporalTransformer(nn.Module):
         self.proj_out = operations.Linear(width, channels)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """What to add to a row's features, `(b f) c h w` -> `(b f) c h w`."""
+        """What to add to a row's features, `(b f) c h w` -> `b f c h w`."""
         height, width = x.shape[-2:]
-        normed = joint_group_norm(self.norm, x, frames) if self.joint_norm else self.norm(x)
-        columns = self.proj_in(rearrange(normed, "(b f) c h w -> (b h w) f c", f=frames))
+        is_joint = self.joint_norm
+        normed = joint_group_norm(self.norm, x, frames) if is_joint else self.norm(x).unflatten(0, (-1, frames))
+        # contiguous: a projection of another layout would be a product of its own for each position
+        columns = self.proj_in(rearrange(normed, "b f c h w -> (b h w) f c").contiguous())
         for block in self.transformer_blocks:
             columns = block(columns)
-        return rearrange(self.proj_out(columns), "(b h w) f c -> (b f) c h w", h=height, w=width)
+        return rearrange(self.proj_out(columns), "(b h w) f c -> b f c h w", h=height, w=width)
 
 
 class TemporalTransformers(nn.Module):

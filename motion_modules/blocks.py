@@ -4,7 +4,6 @@ attention a memory.
 
 from typing import Any
 
-from einops import rearrange
 from torch import Tensor, nn
 
 from .layers import QueryDelta, TemporalAttention
@@ -57,7 +56,5 @@ class MotionBlock(nn.Module):
         return self.attn1 if isinstance(self.attn1, Memory) else None
 
     def forward(self, x: Tensor, frames: int, heads: int) -> Tensor:
-        """What to add to the block's tokens, `(b f) l c` -> `(b f) l c`."""
-        tokens = x.shape[1]
-        columns = rearrange(self.norm_temp(x), "(b f) l c -> (b l) f c", f=frames)
-        return rearrange(self.attn_temp(columns, heads), "(b l) f c -> (b f) l c", l=tokens)
+        """What to add to the block's tokens, `(b f) l c` -> `b f l c`."""
+        return self.attn_temp.of_tokens(self.norm_temp(x), frames, heads)

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .key_frames import NoLayers, Rule
-from .layers import MotionConv, joint_group_norm
+from .layers import MotionConv, joint_group_norm, silu_in_order
 from .methods import Layers
 from .recurrent import Memory
 
+Residual = Tensor | tuple[Tensor, Tensor]  # what a layer adds to features, `b f …`, or a gate and what it lets through
 KEY = "few_shot_motion"  # our place in ComfyUI's transformer_options
 GATES = "few_shot_motion_gates"  # there, in training: a list for what split layers take for the subject
 
@@ -94,7 +95,7 @@ class Call:
         """Follow the 2-D convolution, or the whole ResBlock, at `path` with its motion layers, `(b f) c h w`."""
         return _plus(y, [(self._motion(m, m.layers[path], y), s) for m, s in self.adapters if path in m.layers])
 
-    def _motion(self, module: Layers | NoLayers, layer: nn.Module, y: Tensor) -> Tensor:
+    def _motion(self, module: Layers | NoLayers, layer: nn.Module, y: Tensor) -> Residual:
         if isinstance(layer, MotionConv):
             return layer(y, self.frames, self.masks.get(id(module)), self.gates)
         return layer(y, self.frames)
@@ -108,12 +109,17 @@ class Call:
         found = ((getattr(m.layers.get(path), "memory", None), strength) for m, strength in self.adapters)
         return next(((memory, strength) for memory, strength in found if memory is not None), None)
 
-    def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
-        """A group norm, as far over all frames of a clip as the call says; x `(b f) c h w`."""
+    def norm_and_silu(self, layers: Any, x: Tensor) -> Tensor:
+        """The first two of `layers`: a group norm, as far over all frames of a clip as the call says, and SiLU; x `(b
+        f) c h w`.
+        """
+        norm, silu = layers[:2]
         if self.joint_norm == 0:
-            return norm(x)
+            return silu(norm(x))
         joint = joint_group_norm(norm, x, self.frames)
-        return joint if self.joint_norm == 1 else torch.lerp(norm(x), joint, self.joint_norm)
+        if self.joint_norm == 1:
+            return silu_in_order(joint)
+        return silu(torch.lerp(norm(x), joint.flatten(0, 1), self.joint_norm))
 
     def run(self, block, *inputs: Tensor | None) -> Tensor:
         """A block; with checkpointing nothing but its output is kept of it."""
@@ -121,7 +127,14 @@ class Call:
         return out
 
 
-def _plus(x: Tensor, residuals: Iterable[tuple[Tensor, float]]) -> Tensor:
+def _plus(x: Tensor, residuals: Iterable[tuple[Residual, float]]) -> Tensor:
+    """x `(b f) …` plus every residual `b f …` times its strength."""
     for residual, strength in residuals:
-        x = x + (residual if strength == 1 else strength * residual).to(x)
+        gate, motion = residual if isinstance(residual, tuple) else (None, residual)
+        clips = x.unflatten(0, motion.shape[:2])
+        if gate is None:
+            clips = torch.add(clips, motion.to(x), alpha=strength)
+        else:
+            clips = torch.addcmul(clips, gate.to(x), motion.to(x), value=strength)
+        x = clips.flatten(0, 1)
     return x

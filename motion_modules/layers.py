@@ -13,6 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .frame_conv import frame_conv
 from .mask_predictor import resize_masks
 
 _ATTENTION_BATCH = 2**15  # CUDA's attention kernels take fewer than 65,536 sequences in one call
@@ -30,35 +31,32 @@ class MotionConv(nn.Module):
     def __init__(self, channels: int, operations: Any = nn, split: bool = False):
         super().__init__()
         self.conv_gate = operations.Conv2d(channels, 2 if split else 1, 3, padding=1)
-        self.conv1d = operations.Conv1d(channels, channels, 3)
-        self.conv1d_background = operations.Conv1d(channels, channels, 3) if split else None
+        self.conv1d = frame_conv(operations, channels, channels, 3)
+        self.conv1d_background = frame_conv(operations, channels, channels, 3) if split else None
 
-    def forward(self, y: Tensor, frames: int, mask: Tensor | None = None, gates: list[Tensor] | None = None) -> Tensor:
-        """What to add to a 2-D convolution's output y, `(b f) c h w` -> `(b f) c h w`.
+    def forward(
+        self, y: Tensor, frames: int, mask: Tensor | None = None, gates: list[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """A gate `b f 1 h w` and a motion `b f c h w`, whose product is to be added to a 2-D convolution's output y,
+        `(b f) c h w`.
 
         Split layers only: `mask`, `f h w` or `1 h w` of any size, is the subject's share instead; a layer in training
         adds the logits of that share, `b f h w`, to `gates`.
         """
-        height, width = y.shape[-2:]
-        columns = F.pad(
-            rearrange(y, "(b f) c h w -> (b h w) c f", f=frames), (2, 0)
-        )  # causal: frames before the first count as zero
-
-        def motion(conv1d: Any) -> Tensor:
-            return rearrange(conv1d(columns), "(b h w) c f -> (b f) c h w", h=height, w=width)
-
-        logits = self.conv_gate(y)
-        gate = torch.sigmoid(logits[:, :1])
+        size = y.shape[-2:]
+        clips = y.unflatten(0, (-1, frames))
+        before = F.pad(clips.flatten(3), (0, 0, 0, 0, 2, 0))  # causal: frames before the first count as zero
+        logits = self.conv_gate(y).unflatten(0, (-1, frames))
+        gate, motion = torch.sigmoid(logits[:, :, :1]), self.conv1d(before).unflatten(-1, size)
         if self.conv1d_background is None:
-            return gate * motion(self.conv1d)
+            return gate, motion
         if mask is None:
-            subject = torch.sigmoid(logits[:, 1:])
+            subject = torch.sigmoid(logits[:, :, 1:])
         else:
-            subject = resize_masks(mask.to(y.device).expand(frames, -1, -1), height, width).to(y)
-            subject = subject[:, None].repeat(len(y) // frames, 1, 1, 1)
+            subject = resize_masks(mask.to(y.device).expand(frames, -1, -1), *size).to(y)[:, None]
         if gates is not None and self.training:
-            gates.append(rearrange(logits[:, 1:], "(b f) 1 h w -> b f h w", f=frames))
-        return gate * (subject * motion(self.conv1d) + (1 - subject) * motion(self.conv1d_background))
+            gates.append(logits[:, :, 1])
+        return gate, subject * motion + (1 - subject) * self.conv1d_background(before).unflatten(-1, size)
 
 
 class TemporalAttention(nn.Module):
@@ -76,9 +74,25 @@ class TemporalAttention(nn.Module):
     def forward(self, x: Tensor, heads: int) -> Tensor:
         """x `(b l) f c` -> `(b l) f c`."""
         q, k, v = (rearrange(to(x), "b f (n d) -> b n f d", n=heads) for to in (self.to_q, self.to_k, self.to_v))
-        parts = zip(*(part.split(_ATTENTION_BATCH // heads) for part in (q, k, v)), strict=True)
-        out = torch.cat([_attention(*part) for part in parts])
-        return self.to_out[0](rearrange(out, "b n f d -> b f (n d)"))
+        return self.to_out[0](rearrange(_in_parts(q, k, v), "b n f d -> b f (n d)"))
+
+    def of_tokens(self, x: Tensor, frames: int, heads: int) -> Tensor:
+        """x `(b f) l c` -> `b f l c`, each position by itself. Projected as it lies in memory: of the positions'
+        columns, which do not, every projection would be a product of its own for each of them.
+        """
+        q, k, v = (
+            rearrange(to(x), "(b f) l (n d) -> b l n f d", f=frames, n=heads)
+            for to in (self.to_q, self.to_k, self.to_v)
+        )
+        clips = [rearrange(_in_parts(*clip), "l n f d -> l f (n d)") for clip in zip(q, k, v, strict=True)]
+        out = self.to_out[0](clips[0][None] if len(clips) == 1 else torch.stack(clips))
+        return rearrange(out, "b l f c -> b f l c")
+
+
+def _in_parts(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(q k^T) v, `b n f d`, of not too many sequences at a time."""
+    parts = list(zip(*(part.split(_ATTENTION_BATCH // q.shape[1]) for part in (q, k, v)), strict=True))
+    return _attention(*parts[0]) if len(parts) == 1 else torch.cat([_attention(*part) for part in parts])
 
 
 def _attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -109,8 +123,17 @@ class QueryDelta(WeightDelta):
 
 def joint_group_norm(norm: nn.Module, x: Tensor, frames: int) -> Tensor:
     """Group norm with its statistics over all frames of a clip (LAMP's released code norms the 5-D tensor), `(b f) c h
-    w`.
+    w` -> `b f c h w`.
     """
     height = x.shape[-2]
     joint = norm(rearrange(x, "(b f) c h w -> b c (f h) w", f=frames))
-    return rearrange(joint, "b c (f h) w -> (b f) c h w", h=height)
+    return rearrange(joint, "b c (f h) w -> b f c h w", h=height)
+
+
+def silu_in_order(x: Tensor) -> Tensor:
+    """SiLU of features `b f c h w` that lie in memory in another order -> `(b f) c h w` in this one, without a copy."""
+    if torch.is_grad_enabled():
+        return F.silu(x.flatten(0, 1))
+    out = x.new_empty(x.shape)
+    torch.ops.aten.silu.out(x, out=out)
+    return out.flatten(0, 1)

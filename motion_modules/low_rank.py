@@ -39,8 +39,3 @@ class LowRankOperations:
         """`… inputs` -> `… outputs` through `rank` numbers; the bias is the second factor's."""
         make = self.operations.Linear
         return LowRank(make(inputs, self.rank, bias=False), make(self.rank, outputs, bias=bias))
-
-    def Conv1d(self, inputs: int, outputs: int, taps: int) -> LowRank:  # noqa: N802
-        """`b inputs l` -> `b outputs l-taps+1`: the first factor has the taps, the second mixes channels alone."""
-        make = self.operations.Conv1d
-        return LowRank(make(inputs, self.rank, taps, bias=False), make(self.rank, outputs, 1))

@@ -19,6 +19,7 @@ from torch import nn
 from . import modelscope
 from .adapter import AdapterError, MotionAdapter
 from .animatediff import TemporalTransformers, animatediff_sites, extent, row_of
+from .frame_conv import lay_out
 from .module import MotionModule, site_of
 from .sites import Site, block_sites, lamp_sites
 
@@ -83,6 +84,7 @@ def place(adapter: MotionAdapter, sites: Iterable[Site], dtype: torch.dtype, ope
         name: tensor.to(torch.float32 if name.endswith(".pe") else dtype) for name, tensor in adapter.tensors.items()
     }
     module.load_state_dict(tensors, assign=True)
+    lay_out(module)
     return module.requires_grad_(False).eval()
 
 

@@ -41,12 +41,12 @@ class TemporalConv(nn.ModuleList):
         super().__init__(nn.ModuleDict(layer) for layer in layers)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """What to add to a ResBlock's output, `(b f) c h w` -> `(b f) c h w`."""
+        """What to add to a ResBlock's output, `(b f) c h w` -> `b f c h w`."""
         height = x.shape[-2]
         y = rearrange(x, "(b f) c h w -> b c f (h w)", f=frames)
         for layer in self:
             y = layer["conv"](F.silu(layer["norm"](y)))  # pyright: ignore[reportIndexIssue]
-        return rearrange(y, "b c f (h w) -> (b f) c h w", h=height)
+        return rearrange(y, "b c f (h w) -> b f c h w", h=height)
 
 
 class ModelScopeLayers(nn.Module):

@@ -125,7 +125,7 @@ class Memory(nn.Module):
         tokens = self.memory_readout(memory) if self.form.readout else memory
         read, read_lse = self._attend(q, *project(tokens), heads=sparse.shape[1])
         if not self.form.joint:
-            return sparse + strength * read
+            return torch.add(sparse, read, alpha=strength)
         share = torch.sigmoid(read_lse - lse)  # of the memory in one softmax over both
         return sparse + strength * share.to(sparse) * (read - sparse)
 

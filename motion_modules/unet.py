@@ -17,11 +17,11 @@ def res_block(layer: Any, x: Tensor, emb: Tensor, call: Call) -> Tensor:
     path = call.name(layer)
 
     def run(x: Tensor, emb: Tensor) -> Tensor:
-        h = call.norm(layer.in_layers[0], x)
-        h = call.conv(f"{path}.in_layers.2", layer.in_layers[1:](h))
+        h = call.norm_and_silu(layer.in_layers, x)
+        h = call.conv(f"{path}.in_layers.2", layer.in_layers[2:](h))
         h = h + layer.emb_layers(emb).type(h.dtype)[..., None, None]
-        h = call.norm(layer.out_layers[0], h)
-        h = call.conv(f"{path}.out_layers.3", layer.out_layers[1:](h))
+        h = call.norm_and_silu(layer.out_layers, h)
+        h = call.conv(f"{path}.out_layers.3", layer.out_layers[2:](h))
         h = call.conv(path, call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h)
         return call.row_end(layer, h)
 
@@ -76,5 +76,5 @@ def conv_out(out: Any, y: Tensor, call: Call) -> Tensor:
     """
     if call.joint_norm:
         assert call.last is not None
-        y = out[1:](call.norm(out[0], call.last.type(y.dtype)))
+        y = out[2:](call.norm_and_silu(out, call.last.type(y.dtype)))
     return call.conv("out.2", y)

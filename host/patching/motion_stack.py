@@ -5,8 +5,9 @@ No state outlives a call of the UNet, and the UNet's modules are never touched.
 """
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -19,6 +20,7 @@ from ...motion_modules.methods import Layers
 from ..inputs.frames import check_shape_of_masks
 from .unet_layers import acting, idle
 
+LEVEL = "few_shot_motion_level"  # there: gives the noise level of a step, read from the device once at most
 FRAMES = "few_shot_motion_frames"  # transformer_options: frames of a clip, where the caller is no sampler of ComfyUI
 
 
@@ -34,12 +36,15 @@ class Active:
     mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
 
-    def acts(self, sampling, sigma: float) -> bool:
-        """At this noise level of the schedule `sampling`?
+    def acts(self, sampling, sigma: Callable[[], float]) -> bool:
+        """At this noise level of the schedule `sampling`? It is not asked for where the adapter acts at every one.
 
-        That may be set behind the adapter, so it is asked at every call.
+        The schedule may be set behind the adapter, so it is asked at every call.
         """
-        return sampling.percent_to_sigma(self.end_percent) <= sigma <= sampling.percent_to_sigma(self.start_percent)
+        if self.start_percent <= 0 and self.end_percent >= 1:
+            return True
+        low, high = sampling.percent_to_sigma(self.end_percent), sampling.percent_to_sigma(self.start_percent)
+        return low <= sigma() <= high
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ class MotionStack:
 
         x_in is a clip `f c h w`, or a window of one; a single noise level for all of it is told for every frame.
         """
-        options = idle(model_options.get("transformer_options", {}))
-        if active := self._acting(model, timestep):
+        level = cache(lambda: float(timestep.max()))
+        options = {**idle(model_options.get("transformer_options", {})), LEVEL: level}
+        if active := self._acting(model, level):
             _check_masks(active, x_in)
             call, check = self._call(model, active, options, len(x_in)), partial(_check_length, active, len(x_in))
             options = acting(options, call, check)  # not checked yet: another pack may still cut windows
@@ -71,7 +77,8 @@ class MotionStack:
         guidance, regions and tiles stack them.
         """
         options, model = idle(dict(transformer_options or {})), executor.class_obj
-        if active := self._acting(model, t):
+        level = options.pop(LEVEL, None) or (lambda: float(t.max()))
+        if active := self._acting(model, level):
             frames = frames_in(x, options)
             _check_length(active, frames)
             call = self._call(model, active, options, frames)
@@ -83,9 +90,8 @@ class MotionStack:
                 return executor(x, t, c_concat, c_crossattn, control, acting(options, call), **conds)
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
-    def _acting(self, model, sigmas: torch.Tensor) -> list[Active]:
-        sigma = float(sigmas.max())
-        return [adapter for adapter in self.adapters if adapter.acts(model.model_sampling, sigma)]
+    def _acting(self, model, level: Callable[[], float]) -> list[Active]:
+        return [adapter for adapter in self.adapters if adapter.acts(model.model_sampling, level)]
 
     def _call(self, model, active: list[Active], options: dict, frames: int) -> Call:
         """What the layers need to know."""

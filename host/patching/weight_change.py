@@ -7,16 +7,16 @@ class WeightChange:
     """A weight wrapper of ComfyUI's patchers, W -> W + strength * delta."""
 
     def __init__(self, delta: Tensor, strength: float):
-        self.delta, self.strength = delta, strength
+        self.change = delta if strength == 1 else strength * delta
 
     def __call__(self, weight: Tensor) -> Tensor:
         """A projection's weight as it came, in the dtype it is used in -> with the change added."""
-        return weight + (self.strength * self.delta.to(weight.device)).to(weight)
+        return weight + self.change.to(weight)
 
     def move_to(self, device) -> int:
         """Called where the projection is loaded or unloaded; returns the bytes that moved along."""
-        self.delta = self.delta.to(device)
-        return self.delta.nbytes
+        self.change = self.change.to(device)
+        return self.change.nbytes
 
 
 def change_weight(patched, projection: str, delta: Tensor, strength: float) -> None:

@@ -98,7 +98,7 @@ def test_module(golden, case, joint):
         layer = animatediff.TemporalTransformer(x.shape[1], joint_norm=joint_norm, max_frames=int(case[-2:]))
         layer.load_state_dict(weights)
         frames = rearrange(x, "b c f h w -> (b f) c h w")
-        out = rearrange(frames + layer(frames, x.shape[2]), "(b f) c h w -> b c f h w", b=clips)
+        out = rearrange(frames + layer(frames, x.shape[2]).flatten(0, 1), "(b f) c h w -> b c f h w", b=clips)
         assert off(out, expected) < 1e-5
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from einops import rearrange
 from few_shot_motion.motion_modules import layers
+from few_shot_motion.motion_modules.frame_conv import frame_conv
 from few_shot_motion.motion_modules.low_rank import LowRankOperations
 from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.motion_modules.sites import Site, lamp_sites
@@ -15,6 +16,12 @@ SITES = [
 ]
 
 
+def added(layer: layers.MotionConv, y: torch.Tensor, frames: int) -> torch.Tensor:
+    """What a motion convolution adds, `b f c h w`."""
+    gate, motion = layer(y, frames)
+    return gate * motion
+
+
 def test_motion_conv_is_the_gated_causal_convolution():
     torch.manual_seed(0)
     layer, y = layers.MotionConv(6), torch.randn(2 * 5, 6, 3, 4)
@@ -24,14 +31,16 @@ def test_motion_conv_is_the_gated_causal_convolution():
         taps = [clips[:, f - 2 + k] if f - 2 + k >= 0 else torch.zeros_like(clips[:, 0]) for k in range(3)]
         moved = sum(torch.einsum("oc,bchw->bohw", layer.conv1d.weight[:, :, k], tap) for k, tap in enumerate(taps))
         expected[:, f] = torch.sigmoid(layer.conv_gate(clips[:, f])) * (moved + layer.conv1d.bias.view(1, -1, 1, 1))
-    assert torch.allclose(layer(y, 5), expected.flatten(0, 1), atol=1e-6)
+    assert torch.allclose(added(layer, y, 5), expected, atol=1e-6)
+    with torch.no_grad():  # by products instead of a convolution
+        assert torch.allclose(added(layer, y, 5), expected, atol=1e-6)
 
 
 def test_motion_conv_never_looks_ahead():
     layer, y = layers.MotionConv(4), torch.randn(6, 4, 2, 2)
     changed = y.clone()
     changed[4:] += 1
-    assert torch.equal(layer(y, 6)[:4], layer(changed, 6)[:4])
+    assert torch.equal(added(layer, y, 6)[:, :4], added(layer, changed, 6)[:, :4])
 
 
 def test_temporal_attention_is_softmax_over_the_frames_of_a_position():
@@ -53,10 +62,29 @@ def test_attention_over_many_positions_is_split_and_joined():
     assert torch.allclose(attention(x, heads=2)[-3:], attention(x[-3:], heads=2), atol=1e-6)
 
 
+@pytest.mark.parametrize("clips", [1, 2])
+def test_tokens_are_attended_to_as_the_columns_of_their_positions(clips):
+    """To the bit: what is projected, and how positions share a call of attention, changes no number."""
+    torch.manual_seed(0)
+    attention, tokens = layers.TemporalAttention(64), torch.randn(clips * 6, 20, 64)
+    columns = rearrange(tokens, "(b f) l c -> (b l) f c", f=6).contiguous()
+    expected = rearrange(attention(columns, 8), "(b l) f c -> b f l c", l=20)
+    assert torch.equal(attention.of_tokens(tokens, 6, 8), expected)
+
+
+def test_silu_behind_a_joint_norm_brings_features_back_in_order():
+    norm, x = nn.GroupNorm(4, 8), torch.randn(2 * 3, 8, 5, 4)
+    expected = nn.functional.silu(layers.joint_group_norm(norm, x, 3).flatten(0, 1))
+    with torch.no_grad():
+        found = layers.silu_in_order(layers.joint_group_norm(norm, x, 3))
+    assert torch.allclose(found, expected, atol=1e-6) and found.is_contiguous()
+    assert torch.equal(layers.silu_in_order(layers.joint_group_norm(norm, x, 3)), expected)
+
+
 def test_joint_group_norm_takes_statistics_over_all_frames():
     norm, x = nn.GroupNorm(4, 8), torch.randn(2 * 3, 8, 5, 4)
     clips = rearrange(x, "(b f) c h w -> b c f h w", f=3)
-    expected = rearrange(norm(clips), "b c f h w -> (b f) c h w")
+    expected = rearrange(norm(clips), "b c f h w -> b f c h w")
     assert torch.allclose(layers.joint_group_norm(norm, x, 3), expected, atol=1e-6)
 
 
@@ -66,9 +94,7 @@ def test_fresh_layers_add_nothing_and_all_of_them_learn(rank):
     module = initialise(MotionModule(SITES, rank))
     conv, block = (module.layers[site.path] for site in SITES)
     y, tokens = torch.randn(6, 8, 4, 4), torch.randn(6, 16, 8)
-    assert torch.equal(conv(y, 3), torch.zeros_like(y)) and torch.equal(
-        block(tokens, 3, heads=2), torch.zeros_like(tokens)
-    )
+    assert not added(conv, y, 3).any() and not block(tokens, 3, heads=2).any()
     query = torch.randn(8, 8)
     assert torch.equal(block.attn1.to_q(query), query)
 
@@ -77,8 +103,8 @@ def test_fresh_layers_add_nothing_and_all_of_them_learn(rank):
     for _ in range(4):
         optimizer.zero_grad()
         loss = (
-            (conv(y, 3) - y).square().mean()
-            + (block(tokens, 3, heads=2) - tokens).square().mean()
+            (added(conv, y, 3) - y.unflatten(0, (-1, 3))).square().mean()
+            + (block(tokens, 3, heads=2) - tokens.unflatten(0, (-1, 3))).square().mean()
             + block.attn1.to_q(query).square().mean()
         )
         loss.backward()
@@ -92,7 +118,7 @@ def test_low_rank_matrix_is_the_product_it_stands_for():
     linear = make.Linear(8, 6)
     x = torch.randn(5, 8)
     assert torch.allclose(linear(x), x @ linear.weight.T + linear.up.bias, atol=1e-6)
-    assert make.Conv1d(8, 8, 3)(torch.randn(2, 8, 7)).shape == (2, 8, 5)
+    assert frame_conv(make, 8, 8, 3)(torch.randn(2, 7, 8, 4)).shape == (2, 5, 8, 4)
 
 
 def test_modules_come_back_from_their_own_tensors():

@@ -1,0 +1,66 @@
+"""A convolution along the frames of a clip, as one matrix product per frame. Axes as in layers.py; l: positions."""
+
+from functools import cache
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from .low_rank import LowRank, LowRankOperations
+
+
+def frame_conv(operations: Any, inputs: int, outputs: int, taps: int, bias: bool = True) -> Any:
+    """A layer `b f inputs l` -> `b f-taps+1 outputs l`, its parameters a Conv1d's. Low rank: the first factor has the
+    taps, the second mixes channels alone.
+    """
+    if isinstance(operations, LowRankOperations):
+        whole, rank = operations.operations, operations.rank
+        return LowRank(frame_conv(whole, inputs, rank, taps, bias=False), frame_conv(whole, rank, outputs, 1, bias))
+    return _over_frames(operations.Conv1d)(inputs, outputs, taps, bias=bias)
+
+
+@cache
+def _over_frames(conv1d: type) -> type:
+    """The class of layers `conv1d`, torch's or the host's, with frames where it has positions."""
+
+    class FrameConv(conv1d):
+        def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            """What both torch's and the host's forward call with the weights as they are to be used."""
+            if _is_slow_as_product(input, weight):
+                columns = super()._conv_forward(rearrange(input, "b f c l -> (b l) c f"), weight, bias)
+                return rearrange(columns, "(b l) c f -> b f c l", b=len(input))
+            return _product(input, weight, bias)
+
+        def lay_out(self) -> None:
+            """Lay the weight out in memory as the product reads it; its shape stays."""
+            self.weight.data = self.weight.data.transpose(1, 2).contiguous().transpose(1, 2)
+
+    return FrameConv
+
+
+def _is_slow_as_product(x: Tensor, weight: Tensor) -> bool:
+    """A product's gradient holds a weight per frame, and PyTorch's half-precision products on a CPU take up to four
+    times longer than its convolutions.
+    """
+    learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    return learns or (x.device.type == "cpu" and x.dtype != torch.float32)
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Frames that follow each other lie behind each other in memory: those under a kernel's taps are one matrix
+    `(taps c) l`, without a copy. So are those of which some are the next clip's; what comes of them is left out.
+    """
+    clips, frames, taps = *x.shape[:2], weight.shape[-1]
+    windows = x.flatten(0, 1).unfold(0, taps, 1).permute(0, 3, 1, 2).flatten(1, 2)
+    matrix = weight.transpose(1, 2).flatten(1).expand(len(windows), -1, -1)  # outputs (taps inputs)
+    y = torch.bmm(matrix, windows) if bias is None else torch.baddbmm(bias[:, None], matrix, windows)
+    size = (clips, frames - taps + 1, *y.shape[1:])
+    return y.as_strided(size, (frames * y.stride(0), *y.stride()))
+
+
+def lay_out(module: torch.nn.Module) -> None:
+    """Lay out every such layer of a module that is to run and not to learn."""
+    for layer in module.modules():
+        if hasattr(layer, "lay_out"):
+            layer.lay_out()
