@@ -4,12 +4,23 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import folder_paths
 import torch
 from torch import Tensor
 
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.diffusers_folder import files_of
 from ...motion_modules.weights import read_weights
+
+
+def in_models(folder: str, name: str, what: str) -> Path:
+    """The file of this name in models/`folder`. Raises AdapterError where there is none; `what` would be put there."""
+    path = folder_paths.get_full_path(folder, name)
+    if path is None:
+        raise AdapterError(
+            f"There is no file {name!r} in models/{folder}: put {what} there and refresh, or choose another."
+        )
+    return Path(path)
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
