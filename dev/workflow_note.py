@@ -8,7 +8,8 @@ from typing import Any
 from .chinese_notes import CHINESE
 from .layout import size_of
 
-_PER_LINE = 50  # letters in a line of the note's width; a Chinese one counts twice
+_PER_LINE = 60  # letters in a line of the note's width; a Chinese one counts twice
+_LINE, _EDGES = 16, 40  # px; the page draws 14 a line and less, blank ones counted
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class Note:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in px, by a generous count of its lines."""
+        """Width and height in px, by a count of its lines."""
         widths = [sum(2 if letter > "⺀" else 1 for letter in line) for line in self.text.splitlines()]
-        return size_of("MarkdownNote")[0], 60 + 20 * sum(max(1, math.ceil(width / _PER_LINE)) for width in widths)
+        return size_of("MarkdownNote")[0], _EDGES + _LINE * sum(
+            max(1, math.ceil(width / _PER_LINE)) for width in widths
+        )
 
     def browser_form(self, order: int, box: tuple[int, int, int, int]) -> dict[str, Any]:
         """The node that shows it; `box`: x, y, width, height."""
