@@ -16,7 +16,6 @@ from ...motion_modules.call import GATES, KEY, Call, Places, places_of
 from ...motion_modules.key_frames import NoLayers
 from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
 from ...motion_modules.methods import Layers
-from ...motion_modules.module import MotionModule
 from ..said import say
 from .unet_layers import acting, idle
 
@@ -35,6 +34,7 @@ class Active:
     end_percent: float = 1.0
     mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
+    from_first_frame: bool = False  # was it learnt to go on from a clean first frame?
 
     def acts(self, sampling, sigma: float) -> bool:
         """At this noise level of the schedule `sampling`?
@@ -54,8 +54,8 @@ class MotionStack:
 
     @property
     def from_first_frame(self) -> bool:
-        """Whether any of it was learnt as LAMP learns: the other frames from a clean first one."""
-        return any(isinstance(a.module, MotionModule) and a.module.key_frames == ("first",) for a in self.adapters)
+        """Whether any of it was learnt to go on from a clean first frame."""
+        return any(adapter.from_first_frame for adapter in self.adapters)
 
     def begin_run(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
         """An OUTER_SAMPLE wrapper, around a run of any sampler: says where motion wants a first frame and gets none.

@@ -1,12 +1,16 @@
 """First-Frame Conditioning: latents it takes, and samplers it serves."""
 
+from dataclasses import replace
+
 import comfy.model_management
 import comfy.samplers
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.sampling import clip_sampling
-from moving import FRAMES, moving
+from few_shot_motion.host.sampling.advice import of_first_frame_sampler
+from moving import FRAMES, adapter_for, moving
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,15 @@ def test_motion_that_wants_a_first_frame_says_where_it_gets_none(base, caplog, m
     model = clip_sampling.condition_model(model) if conditioned else model
     sampled(model, torch.randn(frames, 4, 8, 8), torch.tensor([2.0, 1.0, 0.0]))
     assert (NO_FIRST_FRAME in caplog.text) == told
+
+
+def test_motion_of_another_kind_wants_none(base, caplog):
+    """Layers as LAMP's, learnt without a first frame, as the miniature's prior."""
+    prior = replace(adapter_for(base, "lamp"), metadata={"kind": "Motion prior"})
+    model = bridge.apply_adapter(base, prior)
+    sampled(model, torch.randn(FRAMES, 4, 8, 8), torch.tensor([2.0, 1.0, 0.0]))
+    assert caplog.text == ""
+    assert [line[:44] for line in of_first_frame_sampler(model)] == ["The motion in the model was learnt without a"]
 
 
 def test_an_inversion_may_do_without_one(base, caplog):

@@ -6,11 +6,13 @@ import pytest
 import torch
 from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.adapter_file import save_adapter
+from few_shot_motion.motion_modules.animatediff import TemporalTransformers, animatediff_sites
 from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.motion_modules.sites import Site
+from safetensors import safe_open
 from safetensors.torch import save_file
 
-from dev import browser, workflows
+from dev import base, browser, workflows
 
 WITHIN = 300  # s
 RECURRENT, PRIOR, LAMP = (f"miniature_{name}.safetensors" for name in ("recurrent", "motion", "moves_right"))
@@ -32,8 +34,19 @@ def page(site):
     save_file({"nothing": torch.zeros(2)}, other / "no_adapter.safetensors")
     wide = MotionModule([Site("input_blocks.1.0.in_layers.2", 320, is_block=False)])
     save_adapter(MotionAdapter("lamp", dict(wide.state_dict()), metadata={"base": "SDXL"}), other / "sdxl.safetensors")
+    save_adapter(_module_of_16_frames(), other / "module.safetensors")
     with browser.opened(site.client.url) as opened:
         yield opened
+
+
+def _module_of_16_frames() -> MotionAdapter:
+    """What an AnimateDiff module is to the miniature: it tells 16 frames apart."""
+    prefix = "model.diffusion_model."
+    with safe_open(base.WEIGHTS, "pt") as file:
+        shapes = {name.removeprefix(prefix): torch.Size(file.get_slice(name).get_shape())
+                  for name in file.keys() if name.startswith(prefix)}  # fmt: skip
+    module = TemporalTransformers(animatediff_sites(shapes), 16)
+    return MotionAdapter("animatediff", dict(module.state_dict()), metadata={"base": "Miniature"})
 
 
 def changed(name: str, **values: dict) -> dict:
@@ -79,8 +92,8 @@ MISTAKES: dict[str, tuple[Callable[[], dict], str]] = {
         lambda: changed("infill_video_ti2v_zero", Scale_last_picture={"width": 64, "height": 64}),
         "scale them to one size"),
     "too long for the module": (
-        lambda: changed("text_to_video_recurrent", Motion_adapter={"adapter": PRIOR},
-                        Length_and_size={"batch_size": 40}),
+        lambda: changed("text_to_video_recurrent", Motion_adapter={"adapter": "module.safetensors"},
+                        Length_and_size={"batch_size": 17}),
         "put Context Windows (Manual) behind the motion"),
     "fewer masks than clips": (lambda: changed("train_motion_masks", Masks={"folder": "two"}),
                                "There are 8 clips and 2 masks: give one batch of masks per clip"),
