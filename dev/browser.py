@@ -124,6 +124,10 @@ class Page:
         """How many different preview pictures the last run has shown."""
         return self.tab.evaluate("() => new Set(window.fsmPreviews).size")
 
+    def api_form(self) -> dict[str, Any]:
+        """What the page exports for the API."""
+        return self.tab.evaluate("async () => (await app.graphToPrompt()).output")
+
     def run(self, timeout: float) -> str:
         """Press Run and wait for the end: "" or what went wrong. Raises Trouble after `timeout` seconds."""
         self.tab.evaluate(_LISTEN)

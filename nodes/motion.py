@@ -8,7 +8,7 @@ from ..host.files.weights_file import stamp
 from ..host.patching.bridge import apply_adapter
 from ..host.patching.image_model import base_query, family, image_unet
 from ..host.said import say
-from ..host.sockets import CATEGORY, Adapter
+from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN, Adapter, options
 from ..motion_modules.adapter_file import content
 from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
 from ..motion_modules.recurrent import FIRST_AND_MEMORY
@@ -62,7 +62,8 @@ class LoadMotionAdapter(io.ComfyNode):
                             "animate", "load motion", "few-shot", "motion adapter", "加载动作", "运动模块"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
-                io.Combo.Input("adapter", options=folders.adapter_names(), tooltip=_ADAPTER),
+                io.Combo.Input("adapter", options=options(folders.adapter_names(), "one into models/motion_adapters"),
+                               tooltip=_ADAPTER),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
                 io.Combo.Input("group_norm", options=[_AS_TRAINED, "diffusers"], default=_AS_TRAINED, optional=True,
                                advanced=True, tooltip=_GROUP_NORM),
@@ -75,6 +76,10 @@ class LoadMotionAdapter(io.ComfyNode):
             outputs=[io.Model.Output(tooltip="The model with its motion layers."),
                      Adapter.Output(display_name="adapter", tooltip="The adapter itself, to apply again or save.")],
         )  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, adapter: str = "") -> bool:
+        return TOLD_BY_THE_RUN
 
     @classmethod
     def fingerprint_inputs(cls, adapter: str, **_) -> str:

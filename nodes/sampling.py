@@ -52,6 +52,8 @@ class FirstFrameConditioning(io.ComfyNode):
     @classmethod
     def execute(cls, model, first_frame: dict, length: int) -> io.NodeOutput:
         image_unet(model)
+        for remark in of_first_frame_sampler(model):
+            say(remark, warning=True)
         return io.NodeOutput(condition_model(model), {"samples": first_frame_latents(first_frame, length)})
 
 

@@ -38,7 +38,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "Sampler": {"seed": 3, "steps": 10, "cfg": 3.0, "sampler_name": "dpmpp_2m", "scheduler": "karras"},
     },
     "image_to_video_ti2v_zero": _TI2V,
-    "long_video_ti2v_zero": {**_TI2V, "Sampler": {**_TI2V["Sampler"], "length": 24}},
+    "long_video_ti2v_zero": {**_TI2V, "Sampler": {**_TI2V["Sampler"], "length": 16}},
     "predict_video_ti2v_zero": {
         **_TI2V,
         "Known frames": {"batch_index": -7, "length": 7},

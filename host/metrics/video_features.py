@@ -58,7 +58,7 @@ def networks() -> list[str]:
 
 def load_network(name: str) -> Network:
     """Raises ValueError where there is no such file, or it is something else."""
-    file = model_file(name, NETWORKS)
+    file = model_file(name, NETWORKS, what="I3D's weights")
     tensors = read_tensors(file)
     model = load_i3d(tensors, file.name)
     check_numbers(file.name, {key: value for key, value in tensors.items() if not key.endswith("num_batches_tracked")})

@@ -18,9 +18,11 @@ from ...motion_modules.key_frames import NoLayers
 from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
 from ...motion_modules.methods import Layers
 from ..inputs.frames import check_shape_of_masks
+from ..said import say
 from .unet_layers import acting, idle
 
 LEVEL = "few_shot_motion_level"  # there: gives the noise level of a step, read from the device once at most
+FIRST_FRAME = "few_shot_motion_first_frame"  # key of what keeps a clip's first frame clean (sampling/clip_sampling.py)
 FRAMES = "few_shot_motion_frames"  # transformer_options: frames of a clip, where the caller is no sampler of ComfyUI
 
 
@@ -35,6 +37,7 @@ class Active:
     end_percent: float = 1.0
     mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
+    from_first_frame: bool = False  # was it learnt to go on from a clean first frame?
 
     def acts(self, sampling, sigma: Callable[[], float]) -> bool:
         """At this noise level of the schedule `sampling`? It is not asked for where the adapter acts at every one.
@@ -54,6 +57,25 @@ class MotionStack:
     adapters: tuple[Active, ...]
     places: Places
     checkpointing: bool = False
+
+    @property
+    def from_first_frame(self) -> bool:
+        """Whether any of it was learnt to go on from a clean first frame."""
+        return any(adapter.from_first_frame for adapter in self.adapters)
+
+    def begin_run(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
+        """An OUTER_SAMPLE wrapper, around a run of any sampler: says where motion wants a first frame and gets none.
+
+        Pictures need none, and an inversion, whose sigmas rise, may do without as the releases' do.
+        """
+        given = executor.class_obj.model_patcher.get_wrappers(WrappersMP.OUTER_SAMPLE, FIRST_FRAME)
+        if self.from_first_frame and not given and len(latent_image) > 1 and float(sigmas[0]) > float(sigmas[-1]):
+            say(
+                "The motion in the model was learnt to go on from a clean first frame (method LAMP), and this sampler "
+                "gives it none: use First-Frame-Conditioned KSampler, or First-Frame Conditioning in front of it.",
+                warning=True,
+            )
+        return executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
 
     def begin_sampling(self, executor, model, conds, x_in, timestep, model_options):
         """A CALC_COND_BATCH wrapper, around every call of every node's model wrapper: motion is in the options already
@@ -196,6 +218,7 @@ def set_stack(patched, adapters: tuple[Active, ...], checkpointing: bool = False
     stack = MotionStack(adapters, places_of(patched.model.diffusion_model), checkpointing)
     patched.set_attachments(KEY, stack)
     wrappers = {
+        WrappersMP.OUTER_SAMPLE: stack.begin_run,
         WrappersMP.CALC_COND_BATCH: stack.begin_sampling,
         WrappersMP.APPLY_MODEL: stack.begin_call,
         WrappersMP.DIFFUSION_MODEL: follow_last_layers,

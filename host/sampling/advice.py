@@ -15,14 +15,14 @@ def draws_noise(sampler_name: str) -> bool:
 
 
 def of_first_frame_sampler(model) -> Iterator[str]:
-    """Warnings about the MODEL that First-Frame-Conditioned KSampler was given."""
+    """Warnings about the MODEL that is to go on from a first frame."""
     stack = model.get_attachment(KEY)
     if stack is None:
         yield ("There is no motion of this pack in the model: unless another pack's is, every frame is a picture of "
                "its own; connect Load Motion Adapter.")  # fmt: skip
-    elif all("memory" in adapter.module.key_frames for adapter in stack.adapters):
-        yield ("The motion in the model was learnt without a first frame (method Recurrent): it was not trained to go "
-               "on from one.")  # fmt: skip
+    elif not stack.from_first_frame:
+        yield ("The motion in the model was learnt without a first frame (AnimateDiff, Recurrent, Tune-A-Video), not "
+               "to go on from one: use Repeat-and-Slide TI2V Sampler, or motion of the method LAMP.")  # fmt: skip
 
 
 def of_seed(noise, sampler_name: str, seed: int) -> Iterator[str]:

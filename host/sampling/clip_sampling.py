@@ -9,9 +9,9 @@ from comfy.patcher_extension import WrappersMP
 
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
 from ..inputs.frames import check_dimensions
+from ..patching.motion_stack import FIRST_FRAME
 from .preview import clip_callback
 
-FIRST_FRAME = "few_shot_motion_first_frame"  # in a run's model_options: the first frame as the UNet sees it
 # Samplers whose every step starts from x alone, so that x may be changed between steps; True: they draw noise in each
 MEMORYLESS = {"euler": False, "ddim": False, "heun": False, "dpm_2": False, "euler_ancestral": True,
               "dpm_2_ancestral": True,

@@ -171,6 +171,6 @@ def check_frames_meet(model: Callable, q: Tensor, known: Sequence[bool], sigmas:
             return
     raise ValueError(
         "This model makes each frame for itself: changing the known frames did not change its prediction of the new "
-        "one. Give it motion with Load Motion Adapter (AnimateDiff, LAMP, ...) or Load ModelScope T2V, at a strength "
-        "above 0."
+        "one. Give it motion with Load Motion Adapter (AnimateDiff, Recurrent, ...) or Load ModelScope T2V, at a "
+        "strength above 0."
     )
