@@ -31,6 +31,20 @@ def of_seed(noise, sampler_name: str, seed: int) -> Iterator[str]:
         yield f"Seed {seed} is not used: the noise is the connected one, and {sampler_name} draws none of its own."
 
 
+def of_refining(clip: dict | None, first_frame: dict, length: int, denoise: float) -> Iterator[str]:
+    """A sentence where the clip to refine overrules a length.
+
+    Raises ValueError for a denoise with nothing to refine.
+    """
+    if clip is None and denoise < 1:
+        raise ValueError(
+            f"denoise is {denoise:g} and there is no clip to refine: connect one at clip, or set denoise to 1."
+        )
+    frames = 0 if clip is None else len(clip["samples"]) // len(first_frame["samples"])
+    if frames and frames != length:
+        yield f"Length {length} is not used: the clip to refine has {frames} frames."
+
+
 def of_frame_noise(strategy: str, move_x: float, move_y: float) -> Iterator[str]:
     """A sentence where a way is given, in px, for noise that does not move."""
     if strategy != "warped" and (move_x or move_y):
