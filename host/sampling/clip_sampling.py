@@ -8,6 +8,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
+from ..patching.motion_masks import MOVES
 from ..patching.motion_stack import FIRST_FRAME
 from .preview import clip_callback
 
@@ -37,9 +38,14 @@ def _return_first_frame(executor, noise, latent_image, sampler, sigmas, denoise_
     return with_first_frame(clip, latent_image[:1])
 
 
-def _remember_first_frame(executor, guider, sigmas, extra_args, callback, noise, latent_image=None, *args, **kwargs):
-    extra_args = {**extra_args, "model_options": {**extra_args["model_options"], FIRST_FRAME: latent_image[:1]}}
-    return executor(guider, sigmas, extra_args, callback, noise, latent_image, *args, **kwargs)
+def _remember_first_frame(
+    executor, guider, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, *args, **kwargs
+):
+    options = {**extra_args["model_options"], FIRST_FRAME: latent_image[:1]}
+    if denoise_mask is not None and (denoise_mask < 1).any():  # what is to stay is not moved either
+        options["transformer_options"] = {**options.get("transformer_options", {}), MOVES: denoise_mask[:, 0]}
+    extra_args = {**extra_args, "model_options": options}
+    return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, *args, **kwargs)
 
 
 def _predict_with_first_frame(executor, x, timestep, model_options=None, seed=None):
