@@ -9,6 +9,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
 from ..inputs.frames import check_dimensions
+from .noise_levels import noise_levels
 from .preview import clip_callback
 
 FIRST_FRAME = "few_shot_motion_first_frame"  # in a run's model_options: the first frame as the UNet sees it
@@ -89,7 +90,7 @@ def stepwise_sampler(name: str, seed: int, steps: int):
 
 def sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler) -> torch.Tensor:
     """What KSampler does, with a given noise and sampler object; returns latents `f c h w` on the CPU."""
-    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), scheduler, steps)
+    sigmas = noise_levels(model.get_model_object("model_sampling"), scheduler, steps)
     guider = comfy.samplers.CFGGuider(condition_model(model))
     guider.set_conds(positive, negative)
     guider.set_cfg(cfg)
