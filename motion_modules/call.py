@@ -70,6 +70,7 @@ class Call:
     masks: dict[int, Tensor] = field(default_factory=dict, repr=False)  # id of split layers' module -> a mask, `f h w`
     gates: list[Tensor] | None = field(default=None, repr=False)  # what split layers in training take for the subject
     last: Tensor | None = field(default=None, repr=False)  # what the newest layer of any kind gave
+    silu: tuple[Tensor, Tensor] | None = field(default=None, repr=False)  # of the newest embedding: itself and its SiLU
     whole: bool = False  # is this the UNet's own forward, whose last layers are ours to follow?
 
     @property
@@ -120,6 +121,16 @@ class Call:
         if self.joint_norm == 1:
             return silu_in_order(joint)
         return silu(torch.lerp(norm(x), joint.flatten(0, 1), self.joint_norm))
+
+    def embedded(self, layers: Any, emb: Tensor) -> Tensor:
+        """SiLU, which is the same for all ResBlocks of a call, and a block's own projection, of a timestep's embedding
+        `(b f) c`.
+        """
+        if torch.is_grad_enabled():  # blocks that are computed again have to do alike each time
+            return layers(emb)
+        if self.silu is None or self.silu[0] is not emb:
+            self.silu = emb, layers[0](emb)
+        return layers[1:](self.silu[1])
 
     def run(self, block, *inputs: Tensor | None) -> Tensor:
         """A block; with checkpointing nothing but its output is kept of it."""

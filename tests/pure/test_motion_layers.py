@@ -118,7 +118,7 @@ def test_low_rank_matrix_is_the_product_it_stands_for():
     linear = make.Linear(8, 6)
     x = torch.randn(5, 8)
     assert torch.allclose(linear(x), x @ linear.weight.T + linear.up.bias, atol=1e-6)
-    assert frame_conv(make, 8, 8, 3)(torch.randn(2, 7, 8, 4)).shape == (2, 5, 8, 4)
+    assert frame_conv(make, 8, 8, 3)(torch.randn(7, 8, 4)).shape == (5, 8, 4)
 
 
 def test_modules_come_back_from_their_own_tensors():
