@@ -43,12 +43,7 @@ def test(options: argparse.Namespace, comfyui: Path) -> None:
 
 def serve(options: argparse.Namespace, comfyui: Path) -> None:
     """open ComfyUI with pack, miniature, clips and pictures in it, until Ctrl-C"""
-    from dev import samples, workflows  # needs .venv
-
-    checkpoint = base.prepare(base.BASE, options.checkpoint)
-    samples.fill(base.BASE / "input")
-    samples.link_weights(base.BASE / "models")
-    workflows.offer_small(base.BASE / "custom_nodes")
+    checkpoint = _furnish(options)
     with server.running(comfyui, base.BASE) as running:
         print(
             f"ComfyUI is at {running.client.url} (checkpoint: {checkpoint}; log: {running.log}). Ctrl-C ends it.",
@@ -57,6 +52,27 @@ def serve(options: argparse.Namespace, comfyui: Path) -> None:
         while running.process.poll() is None:
             time.sleep(0.5)
         raise Trouble(f"ComfyUI ended by itself; the end of {running.log}:\n{running.log_tail()}")
+
+
+def _furnish(options: argparse.Namespace) -> str:
+    """Everything the templates for the miniature name; returns the checkpoint's name."""
+    from dev import samples, workflows  # needs .venv
+
+    checkpoint = base.prepare(base.BASE, options.checkpoint)
+    samples.fill(base.BASE / "input")
+    samples.link_weights(base.BASE / "models")
+    workflows.offer_small(base.BASE / "custom_nodes")
+    return checkpoint
+
+
+def tour(options: argparse.Namespace, comfyui: Path) -> None:
+    """run every template that serve offers by the page's own button; pictures in .dev/tour: [names of workflows]"""
+    environment.install("what drives the page", *environment.PAGE)
+    from dev import tour  # needs .venv
+
+    _furnish(options)
+    with server.running(comfyui, base.BASE) as running:
+        tour.run(running, options.rest)
 
 
 def checks(options: argparse.Namespace, comfyui: Path) -> None:
@@ -126,10 +142,33 @@ def compat(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def faults(options: argparse.Namespace, comfyui: Path) -> None:
-    """damage files, kill saves, crowd and fill the disk: [--cases N] [--kills N] [--rounds N] [--seed S]; figures go
-    into docs/reliability.md
+    """damage files, kill saves, crowd and fill the disk, end trainings: [--cases N] [--kills N] [--rounds N] [--seed
+    S]; figures go into docs/reliability.md
     """
     inside(comfyui, "dev.faults", *options.rest)
+
+
+def fuzz(options: argparse.Namespace, comfyui: Path) -> None:
+    """every node with one input at a time gone wrong, through links too: [--cases N] [--seed S] [--write]"""
+    inside(comfyui, "dev.fuzz", *options.rest)
+
+
+def soak(options: argparse.Namespace, comfyui: Path) -> None:
+    """hundreds of mixed prompts on one server, cancels and errors inside the UNet among them: [--prompts N] [--cancels
+    N] [--exceptions N] [--seed S]; figures go into docs/reliability.md
+    """
+    from dev import soak  # needs .venv
+
+    soak.run(comfyui, options.rest)
+
+
+def modes(options: argparse.Namespace, comfyui: Path) -> None:
+    """our workflows in every start mode of ComfyUI: [names of modes, without dashes]; the table goes into
+    docs/reliability.md
+    """
+    from dev import modes  # needs .venv
+
+    modes.run(comfyui, options.rest)
 
 
 def combinations(options: argparse.Namespace, comfyui: Path) -> None:
@@ -148,11 +187,12 @@ def bench(options: argparse.Namespace, comfyui: Path) -> None:
 
 STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
-            "compat": compat, "combinations": combinations, "faults": faults, "bench": bench,
-            "train-miniature": train_miniature,
-            "workflows": workflows, "measure-page": measure_page, "emblem": emblem}  # fmt: skip
+            "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak,
+            "modes": modes, "bench": bench, "train-miniature": train_miniature,
+            "workflows": workflows, "measure-page": measure_page, "tour": tour, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "faults", "bench", "train-miniature", "measure-page"}
+WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "bench", "train-miniature",
+             "measure-page", "tour"}  # fmt: skip
 
 
 def parse(words: list[str]) -> argparse.Namespace:

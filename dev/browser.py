@@ -43,6 +43,15 @@ class Page:
     tab: Any  # playwright's Page
     url: str
 
+    def settle(self, milliseconds: float) -> None:
+        """Wait so long, and on a busy machine until the page has nothing left to do and reads as it did before."""
+        before = None
+        for _ in range(100):
+            if before == (now := self.tab.evaluate(_IDLE)):
+                return
+            before = now
+            self.tab.wait_for_timeout(milliseconds)
+
     def load(self, workflow: Path | dict, name: str = "workflow.json") -> None:
         """Drop a workflow on the page, as a user does with a file."""
         text = workflow.read_text(encoding="utf-8") if isinstance(workflow, Path) else json.dumps(workflow)
@@ -50,7 +59,7 @@ class Page:
         self.tab.evaluate("() => window.app.graph.clear()")
         self.tab.evaluate(_DROP, [text, name])
         self.tab.wait_for_function("() => window.app.graph._nodes.length > 0")
-        self.tab.wait_for_timeout(1200)
+        self.settle(1200)
 
     def nodes(self) -> list[dict[str, Any]]:
         """Every node: id, title, type, known, box as drawn."""
@@ -65,12 +74,12 @@ class Page:
     def fit(self) -> None:
         """Show the whole graph."""
         self.tab.evaluate(_FIT)
-        self.tab.wait_for_timeout(600)
+        self.settle(600)
 
     def say(self, text: str) -> None:
         """Show a text on each of our nodes, as host/said.py does."""
         self.tab.evaluate(_SAY, text)
-        self.tab.wait_for_timeout(500)
+        self.settle(500)
 
     def search(self, words: str) -> list[str]:
         """Names that the page's node search offers for these words, the first first."""
@@ -78,12 +87,12 @@ class Page:
         results, size = self.tab.get_by_test_id("result-item"), self.tab.viewport_size
         while not results.count():  # a double click that came while the last search was closing does nothing
             self.tab.mouse.dblclick(size["width"] // 2, size["height"] - 150)
-            self.tab.wait_for_timeout(1500)
+            self.settle(1500)
         self.tab.keyboard.type(words)
-        self.tab.wait_for_timeout(1500)
+        self.settle(1500)
         found = results.all_inner_texts()
         self.tab.keyboard.press("Escape")
-        self.tab.wait_for_timeout(500)
+        self.settle(500)
         return [text.splitlines()[0] for text in found]
 
     def help_of(self, kind: str, width: int) -> dict[str, Any]:
@@ -91,10 +100,10 @@ class Page:
         how many pictures did not load.
         """
         self.tab.evaluate(_SELECT_NEW, kind)
-        self.tab.wait_for_timeout(300)
+        self.settle(300)
         if not self.tab.locator(".node-help-content").count():
             self.tab.get_by_test_id("info-button").click()
-        self.tab.wait_for_timeout(1200)
+        self.settle(1200)
         return self.tab.evaluate(_HELP, width)
 
     def error(self) -> str:
@@ -102,18 +111,22 @@ class Page:
         details = self.tab.get_by_text("View details")
         if details.count():
             details.first.click()
-            self.tab.wait_for_timeout(1000)
+            self.settle(1000)
         return self.tab.evaluate(_TEXTS)
 
     def texts(self, title: str) -> str:
         """What can be read on the page with this node in front, at its full size."""
         self.tab.evaluate(_SHOW, title)
-        self.tab.wait_for_timeout(800)
+        self.settle(800)
         return self.tab.evaluate(_TEXTS)
 
     def previews(self) -> int:
         """How many different preview pictures the last run has shown."""
         return self.tab.evaluate("() => new Set(window.fsmPreviews).size")
+
+    def api_form(self) -> dict[str, Any]:
+        """What the page exports for the API."""
+        return self.tab.evaluate("async () => (await app.graphToPrompt()).output")
 
     def run(self, timeout: float) -> str:
         """Press Run and wait for the end: "" or what went wrong. Raises Trouble after `timeout` seconds."""
@@ -121,13 +134,21 @@ class Page:
         with self.tab.expect_response(lambda answer: answer.url.endswith("/prompt"), timeout=timeout * 1000) as answer:
             self.tab.get_by_test_id("queue-button").click()
         if answer.value.status != 200:  # refused before it begins
-            self.tab.wait_for_timeout(1500)
+            self.settle(1500)
             return json.dumps(answer.value.json())
         self.tab.wait_for_function("() => window.fsmEnd !== undefined", timeout=timeout * 1000)
-        self.tab.wait_for_timeout(1500)
+        self.settle(1500)
         return self.tab.evaluate("() => window.fsmEnd")
 
 
+_IDLE = """async () => {
+    const idle = () => new Promise(done => requestIdleCallback(done, { timeout: 60000 }));
+    await idle();
+    const loading = [...document.images].filter(image => !image.complete && image.loading !== 'lazy');
+    await Promise.all(loading.map(image => image.decode().catch(() => 0)));
+    await idle();
+    return document.body.innerText;
+}"""
 _DROP = """([text, name]) => {
     const files = new DataTransfer();
     files.items.add(new File([text], name, { type: 'application/json' }));
@@ -216,11 +237,13 @@ def opened(
                 "Comfy.Locale": language,
             }.items():
                 tab.request.post(f"{url}/api/settings/{key}", data=json.dumps(value))
+            tab.set_default_timeout(600_000)  # a machine may be busy with other things
             tab.goto(url, wait_until="domcontentloaded")
-            tab.wait_for_function(_READY, timeout=90_000)
-            tab.wait_for_timeout(2500)
+            tab.wait_for_function(_READY)
+            page = Page(tab, url)
+            page.settle(2500)
             for _ in range(3):
                 tab.keyboard.press("Escape")
-            yield Page(tab, url)
+            yield page
         finally:
             browser.close()

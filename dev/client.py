@@ -135,7 +135,7 @@ class Client:
             f"{self.url}/{path}", body, {"Content-Type": content_type} if content_type else {}
         )
         try:
-            with self._opener.open(request, timeout=120) as answer:
+            with self._opener.open(request, timeout=600) as answer:
                 return answer.read()
         except urllib.error.HTTPError:
             raise

@@ -4,11 +4,9 @@ docs/reliability.md's figures; imported where ComfyUI and the pack are in the pr
 """
 
 import argparse
-import contextlib
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +26,7 @@ from few_shot_motion.motion_modules.adapter import AdapterError
 from few_shot_motion.motion_modules.weights import read_weights
 from few_shot_motion.motion_modules.writing import tensors_to, write_numbered, write_whole
 
-from dev import mutants, mutations, reliability
+from dev import disks, mutants, mutations, reliability, training_faults
 
 ENTRY = {"title": "t", "numbers": {"a": 1.5}, "how": ["h"], "videos": "1", "per frame": {}}
 SIZE = 2_000_000  # numbers of a file that is being written when its process is killed
@@ -111,7 +109,7 @@ def _look(folder: Path, found: Counter) -> None:
 
 
 def _wait(for_what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while not for_what():
         if time.monotonic() > end:
             raise SystemExit("the process that should be saving does not")
@@ -141,45 +139,23 @@ def crowded(folder: Path, rounds: int, writers: int = 2, each: int = 10) -> Coun
     return found
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[str]:
-    """`folder` with so much room: a file system of its own for root, a limit on the size of files else."""
-    if os.geteuid() == 0 and _mount("-t", "tmpfs", "-o", f"size={megabytes}m", "none", folder):
-        try:
-            yield "a file system of its own"
-        finally:
-            subprocess.run(["umount", folder], check=True)
-    else:
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (megabytes * 2**20, before[1]))
-        try:
-            yield "a limit on the size of files"
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def refused(folder: Path) -> dict[str, Counter]:
     """Saves on a disk of 4 MB and in folders nobody may write to: what stood there stands, and a sentence says why."""
     results = {}
     (folder / "small").mkdir()
-    with small_disk(folder / "small", 4) as how:
+    with disks.small_disk(folder / "small", 4) as how:
         results[f"full disk ({how})"] = _refuses(folder / "small", 3_000_000)
     locked = folder / "locked"
     locked.mkdir()
     if os.geteuid():
         results["read-only"] = _refuses(locked, 10, lambda: locked.chmod(0o500))
         locked.chmod(0o700)
-    elif _mount("-t", "tmpfs", "none", locked):
+    elif disks.mount("-t", "tmpfs", "none", locked):
         try:
-            results["read-only"] = _refuses(locked, 10, lambda: _mount("-o", "remount,ro", locked))
+            results["read-only"] = _refuses(locked, 10, lambda: disks.mount("-o", "remount,ro", locked))
         finally:
             subprocess.run(["umount", locked], check=True)
     return results
-
-
-def _mount(*words: str | Path) -> bool:
-    return subprocess.run(["mount", *words], capture_output=True).returncode == 0
 
 
 def _refuses(folder: Path, size: int, then: Callable[[], object] = lambda: None) -> Counter:
@@ -221,6 +197,7 @@ def main() -> None:
             folder_paths.set_output_directory(str(folder))
             results[name] = run(folder)
         results |= refused(Path(place) / "refused")
+        results |= training_faults.tried(Path(place) / "trainings", max(1, given.rounds // 2), given.seed)
     text = reliability.figures(results, f"--cases {given.cases} --kills {given.kills} --rounds {given.rounds} "
                                         f"--seed {given.seed}")  # fmt: skip
     print(text)

@@ -1,4 +1,4 @@
-"""docs/reliability.md: what is promised of files when things go wrong; `python3 dev faults` puts its figures in."""
+"""docs/reliability.md: what is promised when things go wrong; `dev faults`, `dev soak`, `dev modes` put figures in."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ from .interpreter import ROOT
 from .markdown import table
 
 PAGE = ROOT / "docs" / "reliability.md"
-_BEGIN, _END = "<!-- figures of python3 dev faults -->\n", "<!-- end of the figures -->\n"
+_BEGIN, _END = "<!-- figures of python3 dev {} -->\n", "<!-- end of the figures -->\n"
 BAD = ("raw", "torn", "lost", "apart", "left over", "in spite")  # what a name of a count that must be 0 has in it
 
 
@@ -33,9 +33,10 @@ def failures(results: dict[str, Counter]) -> list[str]:
     ]
 
 
-def write(text: str) -> None:
-    """Put the figures between the page's two marks."""
-    page = PAGE.read_text(encoding="utf-8")
-    head, _, rest = page.partition(_BEGIN)
+def write(text: str, command: str = "faults") -> None:
+    """Put a command's figures between the page's two marks for them."""
+    page, begin = PAGE.read_text(encoding="utf-8"), _BEGIN.format(command)
+    head, found, rest = page.partition(begin)
+    assert found, f"{PAGE.name} has no {begin}"
     tail = rest.partition(_END)[2]
-    PAGE.write_text(f"{head}{_BEGIN}\n{text}\n{_END}{tail}", encoding="utf-8")
+    PAGE.write_text(f"{head}{begin}\n{text}\n{_END}{tail}", encoding="utf-8")

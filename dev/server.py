@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from .client import Client
 from .interpreter import PYTHON
 from .trouble import Trouble
 
-READY_WITHIN = 300  # s; about 20 on an idle machine
+READY_WITHIN = 1200  # s; about 20 on an idle machine
 END_WITHIN = 10  # s
 
 
@@ -38,12 +38,13 @@ class Server:
 
 @contextmanager
 def running(
-    comfyui: Path, base: Path, threads: int | None = None, python: Path = PYTHON, front_end: Path | None = None
-) -> Iterator[Server]:
+    comfyui: Path, base: Path, threads: int | None = None, python: Path = PYTHON, front_end: Path | None = None,
+    flags: Sequence[str] = (),
+) -> Iterator[Server]:  # fmt: skip
     """Start ComfyUI over a prepared base directory on a free port, wait until it answers, and end it whatever happens.
 
     `threads`: how many of the CPU's it may compute with, all where nothing is said. `python`: whose packages it sees.
-    `front_end`: an unpacked one to serve in place of the installed.
+    `front_end`: an unpacked one to serve in place of the installed. `flags`: other words of its command line.
     """
     port = _free_port()
     log = base / "server.log"
@@ -51,7 +52,7 @@ def running(
         "--base-directory", base, "--listen", "127.0.0.1", "--port", port, "--disable-api-nodes", "--database-url",
                  "sqlite:///:memory:",
         "--dont-print-server", *([] if has_accelerator() else ["--cpu"]),
-        *(["--front-end-root", front_end] if front_end else []),
+        *(["--front-end-root", front_end] if front_end else []), *flags,
     ]  # fmt: skip
     command = [str(word) for word in (python, comfyui / "main.py", *arguments)]
     # The log keeps what was printed last; thread pools that busy-wait starve each other.

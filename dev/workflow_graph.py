@@ -1,6 +1,5 @@
 """A workflow's graph and its two forms: a template for the browser, and what ComfyUI's API takes."""
 
-import math
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 from .layout import Group, Rows, shown_name, size_of
 from .model_files import FILES
 from .node_kinds import KINDS, Kind
+from .workflow_note import Note
 
 VERSIONS = {"comfy-core": "0.30.0", "few-shot-motion": "0.1.0"}
 SEEDS = {"seed", "noise_seed"}  # behind a seed's value the browser keeps what is done with it after a run
@@ -79,28 +79,6 @@ class Node:
             yield "image"
 
 
-@dataclass(frozen=True)
-class Note:
-    """What to change, which file goes where, what to expect."""
-
-    graph: "Graph"
-    lines: tuple[str, ...]
-    expect: str
-
-    @property
-    def text(self) -> str:
-        """As Markdown."""
-        numbered = "\n".join(f"{number}. {line}" for number, line in enumerate(self.lines, start=1))
-        files = "\n".join(["```", *self.graph.files(), "```"])
-        return "\n\n".join(filter(None, (numbered, files, self.expect)))
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in px, by a generous count of its lines."""
-        lines = sum(max(1, math.ceil(len(line) / 50)) for line in self.text.splitlines())
-        return size_of("MarkdownNote")[0], 60 + 20 * lines
-
-
 @dataclass
 class Graph:
     """A workflow in the making. Nodes stand in an order in which they may run; groups from left to right.
@@ -120,9 +98,9 @@ class Graph:
         """Whether this is the form that the miniature runs."""
         return self.small is not None
 
-    def note(self, *lines: str, expect: str = "") -> None:
-        """What to change, one line each, and what to expect of a run; which files it takes is added."""
-        self.notes.append(Note(self, lines, expect))
+    def note(self, *lines: str, expect: str) -> None:
+        """What to change, one line each, and what to expect of a run; which files it takes, and Chinese, are added."""
+        self.notes.append(Note(lines, self.files, expect))
         self.rows.rows[-1].append([Group("", [[self.notes[-1]]])])
 
     def app(self, *shown: tuple[Node, str], result: Node) -> None:
@@ -194,7 +172,7 @@ class Graph:
         links = {(node.id, name): number for number, (node, name) in enumerate(ends, start=1)}
         boxes, frames = self.rows.place()
         nodes = [self._browser_node(node, order, links, boxes[id(node)]) for order, node in enumerate(self.nodes)]
-        nodes += [_browser_note(note, len(nodes) + i, boxes[id(note)]) for i, note in enumerate(self.notes)]
+        nodes += [note.browser_form(len(nodes) + i, boxes[id(note)]) for i, note in enumerate(self.notes)]
         table = []
         for node, name in ends:
             link, slot = node.inputs[name], [socket for socket, _ in node.sockets()].index(name)
@@ -237,11 +215,3 @@ class Graph:
             "order": order, "mode": 0, "inputs": inputs, "outputs": outputs, "title": node.shown_title,
             "properties": properties, "widgets_values": list(node.widget_values()),
         }  # fmt: skip
-
-
-def _browser_note(note: Note, order: int, box: tuple[int, int, int, int]) -> dict[str, Any]:
-    return {
-        "id": order + 1, "type": "MarkdownNote", "pos": list(box[:2]), "size": list(box[2:]), "flags": {},
-        "order": order, "mode": 0, "inputs": [], "outputs": [], "title": "What to change", "properties": {},
-        "widgets_values": [note.text],
-    }  # fmt: skip

@@ -46,6 +46,13 @@ class MotionAdapter:
     )  # a release's tuned queries `…attn1.to_q.weight`, whole: their changes in `tensors` are of one base only
 
     @property
+    def from_first_frame(self) -> bool:
+        """Whether it was learnt to go on from a clean first frame, as LAMP's are; what says of itself that it is of
+        another kind was not.
+        """
+        return self.method == "lamp" and "kind" not in self.metadata
+
+    @property
     def split(self) -> bool:
         """Whether its motion layers tell subject from background."""
         return any(".conv1d_background." in name for name in self.tensors)

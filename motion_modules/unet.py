@@ -59,7 +59,8 @@ def transformer_block(
 ) -> Tensor:
     """A block, then its temporal attention; tokens `(b f) l c`."""
     options = with_frames(options, block, path, tokens, call)
-    return call.attend(path, block(tokens, context=context, transformer_options=options), block.n_heads)
+    out = block(tokens, context=context, transformer_options=options)
+    return call.attend(path, out, block.n_heads, tuple(options["activations_shape"][-2:]))
 
 
 def plain_layer(layer: nn.Module, suffix: str, y: Tensor, call: Call) -> Tensor:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -104,13 +105,18 @@ def _written(file: Path, write: Write, name_it: Callable[[Path], Path]) -> Path:
             _flush(file.parent, os.O_RDONLY)
         return named
     except (OSError, RuntimeError) as error:
-        raise AdapterError(
-            f"{file.name} could not be written to {file.parent} ({reason(error)}): free some space or choose a folder "
-            "you may write to."
-        ) from error
+        refuse_to_write(file, error)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def refuse_to_write(file: Path, error: Exception) -> NoReturn:
+    """Raises AdapterError: what the system says of a file that cannot be written."""
+    raise AdapterError(
+        f"{file.name} could not be written to {file.parent} ({reason(error)}): free some space or choose a folder you "
+        "may write to."
+    ) from error
 
 
 def reason(error: Exception) -> str:

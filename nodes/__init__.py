@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension
 
 from ..host.files import folders
+from ..host.inputs.gate import checked
 from ..host.metrics import video_features
 from . import (
     clips,
@@ -20,21 +21,22 @@ from . import (
     training_settings,
 )
 
-NODES = [
-    *motion.NODES,
-    *modelscope.NODES,
-    *sampling.NODES,
-    *frame_noise.NODES,
-    *inversion.NODES,
-    *repeat_and_slide.NODES,
-    *text_to_video_zero.NODES,
-    *clips.NODES,
-    *training.NODES,
-    *training_settings.NODES,
-    *masks.NODES,
-    *merging.NODES,
-    *metrics.NODES,
+_FAMILIES = [
+    motion,
+    modelscope,
+    sampling,
+    frame_noise,
+    inversion,
+    repeat_and_slide,
+    text_to_video_zero,
+    clips,
+    training,
+    training_settings,
+    masks,
+    merging,
+    metrics,
 ]
+NODES = [checked(node) for family in _FAMILIES for node in family.NODES]
 folders.register()
 video_features.register()
 

@@ -9,7 +9,7 @@ from ..host.metrics.clip_scores import CONNECTED, check_prompts, measure, pair_o
 from ..host.metrics.inputs import Progress, Videos, clips_input
 from ..host.metrics.pictures import curves
 from ..host.metrics.report import Measurement, report_output, table_input
-from ..host.sockets import CATEGORY
+from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN
 
 _CLIP_FILE = (
     "A file with both towers of CLIP, in models/clip_vision or models/text_encoders; or connect what core has loaded."
@@ -58,6 +58,10 @@ class ClipVideoMetrics(io.ComfyNode):
                      report_output(),
                      io.Image.Output(display_name="curves", tooltip=_CURVES_OUT)],
         )  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, clip_file=()) -> bool:
+        return TOLD_BY_THE_RUN
 
     @classmethod
     def fingerprint_inputs(cls, clip_file, **_) -> str:

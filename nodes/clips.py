@@ -4,7 +4,7 @@ from comfy_api.latest import InputImpl, io
 
 from ..host.files.clips import clip_folders, clips_in
 from ..host.files.weights_file import stamp
-from ..host.sockets import CATEGORY
+from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN, options
 
 
 class LoadClips(io.ComfyNode):
@@ -19,7 +19,7 @@ class LoadClips(io.ComfyNode):
                         "LoRA, or videos to measure.",
             search_aliases=["load videos", "video folder", "dataset", "training clips", "captions", "数据集"],
             inputs=[
-                io.Combo.Input("folder", options=clip_folders(),
+                io.Combo.Input("folder", options=options(clip_folders(), "a folder of videos into input"),
                                tooltip="A folder with videos in ComfyUI's input folder; its subfolders are listed by "
                                        "themselves. Press R to refresh the list."),
                 io.String.Input("caption", default="", optional=True,
@@ -33,6 +33,10 @@ class LoadClips(io.ComfyNode):
                                  tooltip="One caption per video, in the same order."),
             ],
         )  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, folder: str = "") -> bool:
+        return TOLD_BY_THE_RUN
 
     @classmethod
     def fingerprint_inputs(cls, folder: str = "", **_) -> str:

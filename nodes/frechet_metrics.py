@@ -7,7 +7,7 @@ from ..host.metrics.frechet import measure
 from ..host.metrics.inputs import Progress, Videos, clips_input
 from ..host.metrics.pictures import contact_sheet
 from ..host.metrics.report import Measurement, report_output, table_input
-from ..host.sockets import CATEGORY
+from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN, options
 from ..metrics.i3d import LEAST_FRAMES
 from ..metrics.i3d_input import CHOICES, CROPS, RESIZES, View
 
@@ -49,7 +49,8 @@ class FrechetVideoDistance(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 clips_input("videos", "The generated videos: a list of videos, or of image batches, all of one size."),
-                io.Combo.Input("i3d", options=video_features.networks(), tooltip=_I3D),
+                io.Combo.Input("i3d", options=options(video_features.networks(), "I3D's weights into models/i3d"),
+                               tooltip=_I3D),
                 io.Int.Input("frames", default=16, min=LEAST_FRAMES, max=1024, tooltip=_FRAMES),
                 io.Combo.Input("kept_reference", options=[_NONE, *video_features.kept_names()], default=_NONE,
                                tooltip=_KEPT_REFERENCE),
@@ -72,6 +73,10 @@ class FrechetVideoDistance(io.ComfyNode):
                      report_output(),
                      io.Image.Output(display_name="picture", tooltip=_PICTURE_OUT)],
         )  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, i3d=()) -> bool:
+        return TOLD_BY_THE_RUN
 
     @classmethod
     def fingerprint_inputs(cls, i3d, kept_reference, **_) -> str:

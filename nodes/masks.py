@@ -6,6 +6,7 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
+from ..host.inputs.frames import check_channels
 from ..host.patching.image_model import CELL
 from ..host.sockets import CATEGORY, Adapter, Predictor
 from ..motion_modules.adapter import MotionAdapter
@@ -44,12 +45,8 @@ class PredictMask(io.ComfyNode):
                 "There is no mask predictor in what is connected: train the adapter with masks and mask_input x0."
             )
         samples = latent["samples"]
+        check_channels(samples, len(predictor.scale), "What comes in at latent", "mask predictor")
         clip = samples.movedim(2, 1).flatten(0, 1) if samples.ndim == 5 else samples
-        if clip.ndim != 4 or clip.shape[1] != len(predictor.scale):
-            raise ValueError(
-                f"The latent has the shape {tuple(samples.shape)}, this mask predictor's are (frames, "
-                f"{len(predictor.scale)}, height, width): use latents of the model it was trained on."
-            )
         device = comfy.model_management.get_torch_device()
         masks = copy.deepcopy(predictor).to(device).probabilities(clip.to(device, torch.float32)).cpu()
         if size == "picture":

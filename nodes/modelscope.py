@@ -6,10 +6,10 @@ import folder_paths
 from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from ..host.files.weights_file import stamp
+from ..host.files.weights_file import model_file, stamp
 from ..host.patching.modelscope_model import load_modelscope, load_vae
 from ..host.said import say
-from ..host.sockets import CATEGORY
+from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN, options
 
 _UNETS, _VAES, _NO_VAE = "diffusion_models", "vae", "none"
 _BLOCKED = "Load ModelScope T2V has no VAE file to load: choose one there, or use Load VAE."
@@ -35,13 +35,18 @@ class LoadModelScope(io.ComfyNode):
                         "as for a model with a motion adapter.",
             search_aliases=["ModelScope", "ZeroScope", "text to video", "t2v", "damo", "TI2V-Zero", "文生视频"],
             inputs=[
-                io.Combo.Input("unet", options=folder_paths.get_filename_list(_UNETS), tooltip=_UNET),
+                io.Combo.Input("unet", options=options(folder_paths.get_filename_list(_UNETS),
+                                                       f"ModelScope's UNet into models/{_UNETS}"), tooltip=_UNET),
                 io.Combo.Input("vae", options=[_NO_VAE, *folder_paths.get_filename_list(_VAES)], default=_NO_VAE,
                                optional=True, tooltip=_VAE),
             ],
             outputs=[io.Model.Output(tooltip=_MODEL_OUT),
                      io.Vae.Output(tooltip="The VAE, where a file is chosen.")],
         )  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, unet: str = "", vae: str = _NO_VAE) -> bool:
+        return TOLD_BY_THE_RUN
 
     @classmethod
     def fingerprint_inputs(cls, unet: str, vae: str = _NO_VAE, **_) -> str:
@@ -52,12 +57,10 @@ class LoadModelScope(io.ComfyNode):
 
     @classmethod
     def execute(cls, unet: str, vae: str = _NO_VAE) -> io.NodeOutput:
-        model, said = load_modelscope(Path(folder_paths.get_full_path_or_raise(_UNETS, unet)))
-        loaded = (
-            ExecutionBlocker(_BLOCKED)
-            if vae == _NO_VAE
-            else load_vae(Path(folder_paths.get_full_path_or_raise(_VAES, vae)))
-        )
+        model, said = load_modelscope(model_file(unet, _UNETS, what="ModelScope's UNet"))
+        loaded = ExecutionBlocker(_BLOCKED)
+        if vae != _NO_VAE:
+            loaded = load_vae(model_file(vae, _VAES, what="ModelScope's VAE"))
         return io.NodeOutput(model, loaded, ui=say(said))
 
 

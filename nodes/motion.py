@@ -7,8 +7,9 @@ from ..host.files import folders
 from ..host.files.weights_file import stamp
 from ..host.patching.bridge import apply_adapter
 from ..host.patching.image_model import base_query, family, image_unet
+from ..host.patching.motion_masks import over_frames
 from ..host.said import say
-from ..host.sockets import CATEGORY, Adapter
+from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN, Adapter, options
 from ..motion_modules.adapter_file import content
 from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
 from ..motion_modules.recurrent import FIRST_AND_MEMORY
@@ -21,6 +22,14 @@ _STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter 
 _MASK = (
     "Where the subject is, one mask or one per frame. Only for adapters trained with masks: split ones do without and "
     "may be overruled, conditioned ones want the first frame's."
+)
+_WHERE = (
+    "Where and when this motion acts: white as learnt, black not at all, grey in between. One mask, or one per frame; "
+    "several adapters take one each."
+)
+_OVER_TIME = (
+    "How much of the strength each frame gets, 0 to 2, one number per frame: 1, 1, 0.5, 0. Empty: all of it in every "
+    "frame."
 )
 _MODEL = "The image model to move: SD 1.x, SD 2.x or SDXL, of the family the adapter was trained on."
 _ADAPTER = (
@@ -62,7 +71,8 @@ class LoadMotionAdapter(io.ComfyNode):
                             "animate", "load motion", "few-shot", "motion adapter", "加载动作", "运动模块"],
             inputs=[
                 io.Model.Input("model", tooltip=_MODEL),
-                io.Combo.Input("adapter", options=folders.adapter_names(), tooltip=_ADAPTER),
+                io.Combo.Input("adapter", options=options(folders.adapter_names(), "one into models/motion_adapters"),
+                               tooltip=_ADAPTER),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip=_STRENGTH),
                 io.Combo.Input("group_norm", options=[_AS_TRAINED, "diffusers"], default=_AS_TRAINED, optional=True,
                                advanced=True, tooltip=_GROUP_NORM),
@@ -75,6 +85,10 @@ class LoadMotionAdapter(io.ComfyNode):
             outputs=[io.Model.Output(tooltip="The model with its motion layers."),
                      Adapter.Output(display_name="adapter", tooltip="The adapter itself, to apply again or save.")],
         )  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, adapter: str = "") -> bool:
+        return TOLD_BY_THE_RUN
 
     @classmethod
     def fingerprint_inputs(cls, adapter: str, **_) -> str:
@@ -113,17 +127,21 @@ class ApplyMotionAdapter(io.ComfyNode):
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True,
                                tooltip=_END_PERCENT),
                 io.Mask.Input("mask", optional=True, tooltip=_MASK),
+                io.Mask.Input("motion_mask", optional=True, tooltip=_WHERE),
+                io.String.Input("over_time", default="", optional=True, advanced=True, tooltip=_OVER_TIME),
             ],
             outputs=[io.Model.Output(tooltip="The model with one motion more.")],
         )  # fmt: skip
 
     @classmethod
     def execute(
-        cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None
-    ) -> io.NodeOutput:
+        cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None, motion_mask=None,
+        over_time: str = ""
+    ) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         adapter = adapter.relative_to(base_query(model))
-        return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask))
+        strength, where = over_frames(strength, over_time, motion_mask)
+        return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask, where))
 
 
 class SaveMotionAdapter(io.ComfyNode):

@@ -8,10 +8,10 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
 from ..host.said import say
-from ..host.sampling.given_frames import PixelQueue, check_vae, given_clips
+from ..host.sampling.given_frames import PixelQueue, given_clips, need_vae
 from ..host.sampling.presets import PRESETS
 from ..host.sampling.slide_samplers import ClipSampler, make
-from ..host.sampling.sliding import STEPWISE, Settings, is_video, schedule, stepwise
+from ..host.sampling.sliding import STEPWISE, Settings, is_video, schedule
 from ..host.sockets import CATEGORY
 from ..samplers.slides import plan_slides
 
@@ -134,10 +134,12 @@ class RepeatAndSlideSampler(io.ComfyNode):
         if preset != "custom":
             steps, resample, resample_end, new_frames = PRESETS[preset]
             resample_start, new_frames = 0.0, min(new_frames, max(1, window - 1))
-        settings = Settings(stepwise(sampler_name), resample, resample_start, resample_end, inversion)
+        settings = Settings(
+            comfy.samplers.sampler_object(sampler_name), resample, resample_start, resample_end, inversion
+        )
         if queue == "pixel":
-            check_vae(vae, model, "the queue is of pixels")
-        known, clips = given_clips(model, vae, frames, end_frames, known_frames, length, batch == _BATCH["each"])
+            need_vae(vae, "the queue is of pixels")
+        known, clips = given_clips(vae, frames, end_frames, known_frames, length, batch == _BATCH["each"])
         slides = plan_slides(known, window, context or max(1, window - new_frames), new_frames)
         sigmas = schedule(model, scheduler, steps, inversion, end == _ENDS["smallest"])
         guider = comfy.samplers.CFGGuider(model)
@@ -182,7 +184,9 @@ class SamplerRepeatAndSlide(io.ComfyNode):
     @classmethod
     def execute(cls, window: int, context: int, new_frames: int, resample: int, resample_start: float,
                 resample_end: float, inversion: bool, sampler_name: str) -> io.NodeOutput:  # fmt: skip
-        settings = Settings(stepwise(sampler_name), resample, resample_start, resample_end, inversion)
+        settings = Settings(
+            comfy.samplers.sampler_object(sampler_name), resample, resample_start, resample_end, inversion
+        )
         return io.NodeOutput(ClipSampler(window, context or max(1, window - new_frames), new_frames, settings))
 
 

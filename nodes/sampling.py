@@ -1,18 +1,31 @@
 """Nodes that sample clips with a first frame, and with statistics matched to it."""
 
 import comfy.samplers
+import torch
 from comfy_api.latest import io
 
+from ..host.inputs.models import noise_of
 from ..host.patching.image_model import image_unet
 from ..host.said import say
-from ..host.sampling.advice import of_first_frame_sampler, of_seed
-from ..host.sampling.clip_sampling import condition_model, first_frame_latents, sample_clip, stepwise_sampler
+from ..host.sampling.advice import of_first_frame_sampler, of_refining, of_seed
+from ..host.sampling.beginnings import beginnings, only_beginning, seeded
+from ..host.sampling.clip_sampling import condition_model, sample_clip, stepwise_sampler
 from ..host.sampling.frame_noise import ClipNoise
 from ..host.sockets import CATEGORY
 from ..samplers.statistics import match_histograms, match_statistics
 
 _LENGTH = "Frames of the clip, the first frame included. Adapters do best at the number they were trained with."
 _FIRST = "Latent of one picture, encoded with this model's VAE: it becomes frame 0, bit for bit."
+_FIRSTS = _FIRST + " Several pictures make as many clips, one after the other, each with the next seed."
+_MOVES = (
+    "Where and when things move: white as learnt, black stays the first frame bit for bit, grey in between. One mask, "
+    "or one per frame."
+)
+_REFINED = (
+    "A clip to sample once more, say one made smaller and scaled up: with denoise below 1 its motion stays. Its own "
+    "number of frames counts, not length."
+)
+_DENOISE = "How much of the clip is made anew, 1 is all. Only with a clip to refine."
 _STATISTICS = {"none": "none", "end": "match at the end", "every step": "match at every step (LAMP)"}
 _MODEL = "A model with a motion adapter; without one every frame is a picture of its own."
 _POSITIVE = "What is to be seen, and how it moves; one prompt, or one per frame."
@@ -25,6 +38,7 @@ _MATCHING = (
     "the end, or after every step as LAMP's code does (samplers without memory only)."
 )
 _NOISE = "From Shared/Autoregressive Noise; without it, each frame has its own."
+_MADE = "The clip's latents, one per frame; frame 0 is the given one. Clips of several first frames follow each other."
 _CLIP = "A clip as latent or as image batch; its first frame is returned as it is."
 _CLIP_OUT = "The clip with the first frame's statistics."
 
@@ -43,15 +57,18 @@ class FirstFrameConditioning(io.ComfyNode):
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Latent.Input("first_frame", tooltip=_FIRST),
                 io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
+                io.Mask.Input("motion_mask", optional=True, tooltip=_MOVES),
             ],
             outputs=[io.Model.Output(tooltip="The model that feeds frame 0 clean and returns it bit for bit."),
                      io.Latent.Output(tooltip="The clip to sample: the first frame, then empty ones.")],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, model, first_frame: dict, length: int) -> io.NodeOutput:
+    def execute(cls, model, first_frame: dict, length: int, motion_mask=None) -> io.NodeOutput:
         image_unet(model)
-        return io.NodeOutput(condition_model(model), {"samples": first_frame_latents(model, first_frame, length)})
+        for remark in of_first_frame_sampler(model):
+            say(remark, warning=True)
+        return io.NodeOutput(condition_model(model), only_beginning(first_frame, length, motion_mask).latent())
 
 
 class FirstFrameKSampler(io.ComfyNode):
@@ -69,7 +86,7 @@ class FirstFrameKSampler(io.ComfyNode):
                 io.Model.Input("model", tooltip=_MODEL),
                 io.Conditioning.Input("positive", tooltip=_POSITIVE),
                 io.Conditioning.Input("negative", tooltip="What is not to be seen."),
-                io.Latent.Input("first_frame", tooltip=_FIRST),
+                io.Latent.Input("first_frame", tooltip=_FIRSTS),
                 io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
                              tooltip=_SEED),
@@ -82,26 +99,36 @@ class FirstFrameKSampler(io.ComfyNode):
                 io.Combo.Input("statistics", options=list(_STATISTICS.values()), default=_STATISTICS["end"],
                                advanced=True, tooltip=_MATCHING),
                 io.Noise.Input("noise", optional=True, tooltip=_NOISE),
+                io.Mask.Input("motion_mask", optional=True, tooltip=_MOVES),
+                io.Latent.Input("clip", optional=True, tooltip=_REFINED),
+                io.Float.Input("denoise", default=1.0, min=0.01, max=1.0, step=0.01, optional=True, tooltip=_DENOISE),
             ],
-            outputs=[io.Latent.Output(tooltip="The clip's latents, one per frame; frame 0 is the given one.")],
+            outputs=[io.Latent.Output(tooltip=_MADE)],
         )  # fmt: skip
 
     @classmethod
     def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float,
-                sampler_name: str, scheduler: str, statistics: str, noise=None) -> io.NodeOutput:  # fmt: skip
+                sampler_name: str, scheduler: str, statistics: str, noise=None, motion_mask=None, clip=None,
+                denoise: float = 1.0) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         for remark in of_first_frame_sampler(model):
             say(remark, warning=True)
         for remark in of_seed(noise, sampler_name, seed):
             say(remark)
-        latents = first_frame_latents(model, first_frame, length)
-        every_step = statistics == _STATISTICS["every step"]
-        sampler = (
-            stepwise_sampler(sampler_name, seed, steps) if every_step else comfy.samplers.sampler_object(sampler_name)
-        )
-        noise = (noise or ClipNoise(seed)).generate_noise({"samples": latents})
-        clip = sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler)
-        return io.NodeOutput({"samples": match_statistics(clip) if statistics == _STATISTICS["end"] else clip})
+        for remark in of_refining(clip, first_frame, length, denoise):
+            say(remark)
+        every_step, made = statistics == _STATISTICS["every step"], []
+        for i, begins in enumerate(beginnings(first_frame, length, clip, motion_mask)):
+            sampler = (
+                stepwise_sampler(sampler_name, seed + i, steps)
+                if every_step
+                else comfy.samplers.sampler_object(sampler_name)
+            )
+            eps = noise_of(seeded(noise or ClipNoise(seed), i), begins.latents)
+            found = sample_clip(model, positive, negative, begins.latents, eps, seed + i, steps, cfg, sampler,
+                                scheduler, denoise, begins.moves)  # fmt: skip
+            made.append(begins.kept(match_statistics(found) if statistics == _STATISTICS["end"] else found))
+        return io.NodeOutput({"samples": torch.cat(made)})
 
 
 class MatchFirstFrame(io.ComfyNode):

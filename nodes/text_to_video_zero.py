@@ -20,6 +20,10 @@ _MOVE_Y = (
 )
 _T0 = "Timestep of 1000 at which the picture is moved. Lower: more of it is laid out already, so frames are more alike."
 _T1 = "Timestep of 1000 up to which moved frames get fresh noise, above t0. Higher: frames differ more, and move less."
+_BY_SIZE = (
+    "On: t0 and t1 are a 512 px picture's, and smaller ones take the lower noise levels at which they show as much. "
+    "Off: the levels as given."
+)
 _BACKGROUND_SMOOTHING = (
     "With masks only: how much of the first frame's moved background every frame takes. 0 is off, the paper takes 0.6."
 )
@@ -50,6 +54,7 @@ class TextToVideoZero(io.ComfyNode):
                 io.Float.Input("background_smoothing", default=BACKGROUND_SMOOTHING, min=0.0, max=1.0, step=0.05,
                                advanced=True, tooltip=_BACKGROUND_SMOOTHING),
                 io.Mask.Input("masks", optional=True, tooltip=_MASKS),
+                io.Boolean.Input("by_size", default=True, optional=True, advanced=True, tooltip=_BY_SIZE),
             ],
             outputs=[io.Model.Output(tooltip=_MODEL_OUT)],
         )  # fmt: skip
@@ -64,13 +69,16 @@ class TextToVideoZero(io.ComfyNode):
         t1: int,
         background_smoothing: float,
         masks: Tensor | None = None,
+        by_size: bool = True,
     ) -> io.NodeOutput:
         if t0 >= t1:
             raise ValueError(
                 f"t0 is {t0} and t1 is {t1}, but noise is added from t0 up to t1: set t1 above t0, as the paper's {T1} "
                 f"above {T0}."
             )
-        return io.NodeOutput(apply_motion(model, Motion((move_x, move_y), t0, t1, masks, background_smoothing)))
+        return io.NodeOutput(
+            apply_motion(model, Motion((move_x, move_y), t0, t1, masks, background_smoothing, by_size))
+        )
 
 
 NODES = [TextToVideoZero]

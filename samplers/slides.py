@@ -41,12 +41,7 @@ def plan_slides(known: Sequence[bool], window: int, context: int, new_frames: in
         raise ValueError(f"{new_frames} new frames per slide and {context} of context do not fit a window of {window}: "
                          "both must be at least 1, "
                          "and together at most the window.")  # fmt: skip
-    if not known:
-        raise ValueError(
-            "A clip of 0 frames was asked for: set length to the number of frames wanted, the known ones included."
-        )
-    if True not in known:
-        raise ValueError("No frame of the clip is known: give at least one, or mark at least one in the mask.")
+    check_known(known)
     if False not in known:
         raise ValueError(f"All {len(known)} frames are known already: ask for a longer clip.")
     first, frames = list(known).index(True), len(known)
@@ -55,6 +50,12 @@ def plan_slides(known: Sequence[bool], window: int, context: int, new_frames: in
         [True] * (frames - first) + [False] * first, window, context, new_frames
     )  # the same, from the right
     return after + [_mirrored(slide, frames) for slide in before]
+
+
+def check_known(known: Sequence[bool]) -> None:
+    """Raises ValueError for a clip of which nothing is known."""
+    if True not in known:
+        raise ValueError("No frame of the clip is known: give at least one, or mark at least one in the mask.")
 
 
 def _forward(known: Sequence[bool], window: int, context: int, new_frames: int) -> list[Slide]:

@@ -19,14 +19,8 @@ def match_statistics(latents: Tensor) -> Tensor:
     """All frames with the first frame's mean and spread, `f c h w`, or of a video model's clips `b c f h w` each clip's
     with its own first frame's; the first is returned as it is.
 
-    Computed in fp32. Raises ValueError for another shape, and for values that are no numbers.
+    Computed in fp32.
     """
-    if latents.is_nested or latents.ndim not in (4, 5):  # nested: pictures and sound in one
-        raise ValueError(
-            f"Frames are matched in latents of pictures, this latent has the shape {tuple(latents.shape)}"
-            f"{' and sound beside it' if latents.is_nested else ''}: give one of 4 dimensions, or a video model's of 5."
-        )
-    _check_numbers(latents)
     frames = latents.movedim(2, 0) if latents.ndim == 5 else latents
     if len(frames) < 2:
         return latents
@@ -38,10 +32,8 @@ def match_histograms(images: Tensor) -> Tensor:
     """All frames with the first frame's histogram, per colour, in 256 levels: `f h w c` in [0, 1] -> same.
 
     LAMP's release: each level becomes the first frame's level at the same place of the cumulative histogram. Values
-    beyond 0 and 1 count as those, as in every saved picture; a fourth channel is transparency, which stays. Raises
-    ValueError for values that are no numbers.
+    beyond 0 and 1 count as those, as in every saved picture; a fourth channel is transparency, which stays.
     """
-    _check_numbers(images)
     levels = (images[..., :3].clamp(0, 1) * 255).to(torch.uint8)
     out = images.clone()
     for c in range(levels.shape[-1]):
@@ -50,13 +42,6 @@ def match_histograms(images: Tensor) -> Tensor:
             table = torch.searchsorted(target, _cumulative(levels[f, ..., c])).clamp(max=255)
             out[f, ..., c] = table[levels[f, ..., c].long()].to(torch.uint8).float() / 255
     return out
-
-
-def _check_numbers(clip: Tensor) -> None:
-    if not clip.isfinite().all():
-        raise ValueError(
-            "The clip to match holds values that are no numbers (NaN or infinite): check the nodes that made it."
-        )
 
 
 def _cumulative(levels: Tensor) -> Tensor:

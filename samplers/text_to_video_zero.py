@@ -6,6 +6,7 @@ to t1 again; from t1 on all are sampled together, with keys and values of frame 
 than t0.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,9 +17,21 @@ from .noising import Noising
 from .warp import warp, warp_all
 
 T0, T1 = 881, 941  # of 1000 timesteps, the release's
+SIDE = 64  # cells of the latents they are for, 512 px of SD 1.5
 BACKGROUND_SMOOTHING = 0.6  # the paper's alpha; the release counts it the other way round, 0.4
 # a step whose noise differs by less is taken for t0 or t1 itself: multistep samplers are not to see tiny steps
 _NEAR = 1.03
+
+
+def for_size(sigma: Tensor, size: tuple[int, int]) -> Tensor:
+    """The noise level at which latents of `size` cells (h, w) show as much of their layout as SIDE x SIDE ones do at
+    sigma.
+
+    What is laid out is as many cells wide as the picture is, and a mean over n x n cells hides n times less of it:
+    sigma goes with the side (Hoogeboom et al., simple diffusion, arXiv 2301.11093). Larger latents keep sigma, as the
+    release does with SDXL's.
+    """
+    return sigma * min(1.0, math.sqrt(size[0] * size[1]) / SIDE)
 
 
 def split_schedule(sigmas: Tensor, t0: Tensor, t1: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -38,7 +38,7 @@ def frames_of(client, prompt: dict) -> np.ndarray:
     return fetched(client, files)
 
 
-def wait_for(condition, seconds: float = 120) -> None:
+def wait_for(condition, seconds: float = 1800) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

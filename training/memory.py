@@ -1,5 +1,6 @@
 """What a training run will take, before it starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _GIB = 2**30
@@ -25,27 +26,53 @@ class Estimate:
         return f"{self.total / _GIB:.2f} GiB ({parts})"
 
 
-def estimate(
-    frozen: int,
-    trained_parameters: int,
-    latents: tuple[int, int, int],
-    channels: int,
-    itemsize: int,
-    checkpointing: bool,
-    cast: int = 0,
-) -> Estimate:
-    """latents: frames in a batch, height and width; channels: the UNet's narrowest width; itemsize: bytes of a number
-    in the forward pass; cast: bytes of the frozen weights in the dtype they are computed in, where that is not theirs.
+@dataclass(frozen=True)
+class Part:
+    """What checkpointing computes anew as one: a ResBlock (depth 0) or a transformer of `depth` blocks; or a lone
+    convolution (depth None), which it keeps.
 
-    Counted by saved-tensor hooks on a UNet of SD 1.x's topology and width, LAMP's layers in it, at two sizes: for its
-    backward pass it keeps 467 to 477 maps of its narrowest width at the latent's size, and the weights it has cast.
-    With checkpointing it keeps 50 of them, and while a block is computed again 32 more and that block's weights.
+    given, made: channels that go in and come out; share: of the latent's positions; numbers: how many weights.
     """
-    batch, height, width = latents
+
+    given: int
+    made: int
+    share: float
+    numbers: int
+    depth: int | None
+
+    @property
+    def kept(self) -> float:
+        """Numbers that its backward pass needs of its forward pass, per position of the latent.
+
+        Counted by saved-tensor hooks on UNets of SD 1.x's and SDXL's topology and width, LAMP's layers in them.
+        """
+        if self.depth is None:
+            return 5 * self.made * self.share
+        if self.depth:
+            return (2 + 28.5 * self.depth) * self.made * self.share
+        skip = 4 * self.made if self.given != self.made else 0
+        return (4 * self.given + 8.4 * self.made + skip) * self.share
+
+
+def estimate(frozen: int, trained_parameters: int, latents: tuple[int, int, int], parts: Sequence[Part], itemsize: int,
+             checkpointing: bool, cast: int = 0) -> Estimate:  # fmt: skip
+    """latents: frames in a batch, height and width; parts: the whole UNet; itemsize: bytes of a number in the forward
+    pass; cast: bytes of the frozen weights in the dtype they are computed in, where that is not theirs.
+
+    With checkpointing there is kept what goes into each part, all of the largest one while it is computed anew, and the
+    weights that are cast there.
+    """
+    frames, height, width = latents
+    each = frames * height * width * itemsize  # bytes of a channel
     copies = cast + (itemsize * trained_parameters if itemsize < 4 else 0)
-    maps, share = (50 + 32, 0.1) if checkpointing else (470, 1.0)
-    activations = batch * height * width * channels * itemsize * maps + int(share * copies)
-    return Estimate(frozen, trained_parameters * 16, activations)
+    lone = [part for part in parts if part.depth is None]
+    blocks = [part for part in parts if part.depth is not None]
+    maps, copied = sum(part.kept for part in parts), 1.0
+    if checkpointing:
+        largest = max(blocks, key=lambda block: block.kept)
+        maps = sum(part.kept for part in lone) + sum(part.given * part.share for part in blocks) + largest.kept
+        copied = (sum(part.numbers for part in lone) + largest.numbers) / sum(part.numbers for part in parts)
+    return Estimate(frozen, trained_parameters * 16, int(each * maps + copied * copies))
 
 
 def check_memory(needed: Estimate, free: int, device: str) -> None:

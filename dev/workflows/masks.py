@@ -7,8 +7,8 @@ from .lamp import TRAINING, learn, sources
 from .parts import ADAPTER, CLIPS, keep, motion_model, picture, prompts_of
 
 _TRAIN = (
-    "**Checkpoint**: the image model that is to learn it. **Train**, advanced inputs: what learns from the masks, and "
-    "how much."
+    "**Checkpoint**: the image model that is to learn it. What learns from the masks, and how much, is in *Motion "
+    "Training Settings*: connect it to **Train**."
 )
 
 

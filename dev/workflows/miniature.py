@@ -33,12 +33,12 @@ _EDIT = {"Caption": {"text": _CAPTION}, "Prompt": {"text": _NEW_CAPTION}, "Frame
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "text_to_video_zero": {
         "Prompt": {"text": "a blue box on sand"},
-        "Motion": {"move_x": 8.0, "t0": 300, "t1": 400},
+        "Motion": {"move_x": 8.0},
         "Size": {**_SIZE, "batch_size": 8},
         "Sampler": {"seed": 3, "steps": 10, "cfg": 3.0, "sampler_name": "dpmpp_2m", "scheduler": "karras"},
     },
     "image_to_video_ti2v_zero": _TI2V,
-    "long_video_ti2v_zero": {**_TI2V, "Sampler": {**_TI2V["Sampler"], "length": 24}},
+    "long_video_ti2v_zero": {**_TI2V, "Sampler": {**_TI2V["Sampler"], "length": 16}},
     "predict_video_ti2v_zero": {
         **_TI2V,
         "Known frames": {"batch_index": -7, "length": 7},

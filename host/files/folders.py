@@ -6,6 +6,7 @@ another pack named them.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import folder_paths
 
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.diffusers_folder import is_part, weights_in
+from ...motion_modules.writing import refuse_to_write
 
 NAME = "motion_adapters"
 _ANIMATEDIFF = ("animatediff_models", "animatediff_motion_lora")
@@ -58,7 +60,13 @@ def adapter_names() -> list[str]:
     files = {file for name in _known() for file in folder_paths.get_filename_list(name)}
     folders = {Path(file).parent.as_posix() for file in files if Path(file).name.startswith("diffusion_pytorch_model")}
     names = {file for file in files if not is_part(Path(file).name) and not file.endswith(".resume.safetensors")}
-    return sorted(names | {folder for folder in folders - {"."} if _holds_weights(folder)})
+    return sorted(names | {folder for folder in folders - {"."} if _holds_weights(folder)}, key=_in_counting_order)
+
+
+def _in_counting_order(name: str) -> list[tuple[int, str]]:
+    """A run's steps as they were learnt: rain_900_steps before rain_1000_steps."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts] + [(-1, name)]
 
 
 def _holds_weights(folder: str) -> bool:
@@ -117,7 +125,5 @@ def new_files(prefix: str) -> Iterator[Path]:
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(saved_folder()))
     except OSError as error:
-        raise AdapterError(
-            f"{prefix} could not be written to {saved_folder()} ({error}): choose a folder you may write to."
-        ) from error
+        refuse_to_write(saved_folder() / prefix, error)
     return (Path(folder) / f"{name}_{number:05}_.safetensors" for number in range(counter, 100_000))

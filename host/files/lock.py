@@ -11,6 +11,7 @@ from pathlib import Path
 import comfy.model_management
 
 from ...motion_modules.adapter import AdapterError
+from ...motion_modules.writing import refuse_to_write
 
 try:
     import fcntl
@@ -34,10 +35,7 @@ def locked(file: Path, seconds: float = 30.0) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = _take(place, time.monotonic() + seconds)
     except OSError as error:
-        raise AdapterError(
-            f"{file.name} could not be written to {file.parent} ({error}): free some space or choose a folder you may "
-            "write to."
-        ) from error
+        refuse_to_write(file, error)
     if handle is None:
         raise AdapterError(
             f"{file.name} in {file.parent} has been in use by another process for {seconds:g} s: try again, or give "

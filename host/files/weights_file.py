@@ -4,12 +4,26 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import folder_paths
 import torch
 from torch import Tensor
 
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.diffusers_folder import files_of
 from ...motion_modules.weights import read_weights
+
+
+def model_file(name: str, *folders: str, what: str = "it") -> Path:
+    """A file in one of ComfyUI's folders of models. Raises ValueError where there is none of that name; `what` would be
+    put there.
+    """
+    found = next((path for folder in folders if (path := folder_paths.get_full_path(folder, name))), None)
+    if found is None:
+        raise ValueError(
+            f"There is no file {name!r} in models/{' or models/'.join(folders)}: put {what} there and refresh, or "
+            "choose another."
+        )
+    return Path(found)
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:

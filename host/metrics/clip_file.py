@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...motion_modules.adapter import AdapterError
 from ...motion_modules.weights import check_numbers
-from ..files.weights_file import check_shapes, fingerprint, read_tensors
+from ..files.weights_file import check_shapes, fingerprint, model_file, read_tensors
 from .clip_pair import BATCH, TOKENS, ClipPair, preprocess, token_ids
 
 FOLDERS = ("clip_vision", "text_encoders")
@@ -35,14 +35,8 @@ def files() -> list[str]:
 
 
 def path_of(name: str) -> Path:
-    """Raises ValueError where there is no such file."""
-    found = next((path for folder in FOLDERS if (path := folder_paths.get_full_path(folder, name))), None)
-    if found is None:
-        raise ValueError(
-            f"There is no CLIP file {name!r} in models/{' or models/'.join(FOLDERS)}: put it there and refresh, or "
-            "choose another."
-        )
-    return Path(found)
+    """The file of CLIP that the node lists under this name. Raises ValueError where there is none."""
+    return model_file(name, *FOLDERS)
 
 
 class _Towers(torch.nn.Module):
@@ -79,12 +73,7 @@ def from_file(name: str, activation: str = "auto") -> ClipPair:
         for tower, starts in parts.items()
         if key.startswith(starts)
     }
-    missing = sorted(set(wanted) - set(weights))
-    if missing:
-        raise AdapterError(
-            f"{file.name} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their "
-            "projections."
-        )
+    _check_whole(file.name, sorted(set(wanted) - set(weights)))
     weights = {key: weights[key] for key in wanted}
     check_shapes(file.name, weights, {key: tuple(value.shape) for key, value in wanted.items()})
     check_numbers(file.name, weights)
@@ -121,16 +110,19 @@ def _hugging_face_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return comfy.clip_vision.convert_to_transformers(tensors, "visual.")
 
 
-def _configs(file: str, tensors: dict[str, Tensor], activation: str) -> tuple[dict, dict]:
-    needed = ("vision_model.embeddings.patch_embedding.weight", "visual_projection.weight",
-              "text_model.embeddings.token_embedding.weight",
-              "text_projection.weight")  # fmt: skip
-    missing = [name for name in needed if name not in tensors]
+def _check_whole(file: str, missing: list[str]) -> None:
     if missing:
         raise AdapterError(
             f"{file} holds only a part of CLIP: {missing[0]} is missing; use a file with both towers and their "
             "projections."
         )
+
+
+def _configs(file: str, tensors: dict[str, Tensor], activation: str) -> tuple[dict, dict]:
+    needed = ("vision_model.embeddings.patch_embedding.weight", "visual_projection.weight",
+              "text_model.embeddings.token_embedding.weight",
+              "text_projection.weight")  # fmt: skip
+    _check_whole(file, [name for name in needed if name not in tensors])
     image, words = tensors["visual_projection.weight"].shape[0], tensors["text_projection.weight"].shape[0]
     if image != words:
         raise AdapterError(

@@ -23,15 +23,11 @@ def clips_input(name: str, tooltip: str, optional: bool = False):
 class Videos:
     """Iterates over a list of VIDEOs and IMAGE batches as `f c h w` in [0, 1], and knows afterwards what it has seen.
 
-    With a view only its frames, and as many are needed. Raises ValueError where sizes differ, or values are no
-    numbers, or a video is shorter than `least`.
+    With a view only its frames, and as many are needed. Raises ValueError where sizes differ, or a video is shorter
+    than `least`.
     """
 
     def __init__(self, clips: list, what: str = "videos", least: int = 1, view: View | None = None):
-        if not clips:
-            raise ValueError(
-                f"There are no {what} to measure: connect a list of videos, or image batches of one video each."
-            )
         self.clips, self.what, self.view = clips, what, view
         self.least = view.frames if view else least
         self.sizes: Counter[str] = Counter()
@@ -61,11 +57,6 @@ class Videos:
                 f"Number {i + 1} of the {self.what} has {len(images)} frames, {self.least} are needed: use longer ones."
             )
         images = images[self.view.places(len(images)) if self.view else slice(None), ..., :3]
-        if not torch.isfinite(images).all():
-            raise ValueError(
-                f"Number {i + 1} of the {self.what} holds values that are no numbers (NaN or infinite): check the "
-                "nodes that made it."
-            )
         if self.sizes and size not in self.sizes:
             first = next(iter(self.sizes))
             raise ValueError(

@@ -19,7 +19,7 @@ from ...motion_modules.adapter import AdapterError
 from ...motion_modules.weights import check_numbers, open_safetensors
 from ...motion_modules.writing import tensors_to, write_whole
 from ..files import folders
-from ..files.weights_file import fingerprint, read_tensors, stamp
+from ..files.weights_file import fingerprint, model_file, read_tensors, stamp
 from .inputs import Progress, Videos
 
 NETWORKS = "i3d"  # folder in models
@@ -58,12 +58,7 @@ def networks() -> list[str]:
 
 def load_network(name: str) -> Network:
     """Raises ValueError where there is no such file, or it is something else."""
-    path = folder_paths.get_full_path(NETWORKS, name)
-    if path is None:
-        raise ValueError(
-            f"There is no file {name!r} in models/{NETWORKS}: put I3D's weights there and refresh, or choose another."
-        )
-    file = Path(path)
+    file = model_file(name, NETWORKS, what="I3D's weights")
     tensors = read_tensors(file)
     model = load_i3d(tensors, file.name)
     check_numbers(file.name, {key: value for key, value in tensors.items() if not key.endswith("num_batches_tracked")})

@@ -17,9 +17,13 @@ from ...motion_modules.call import GATES, KEY, Call, Places, places_of
 from ...motion_modules.key_frames import NoLayers
 from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
 from ...motion_modules.methods import Layers
+from ..inputs.frames import check_shape_of_masks
+from ..said import say
+from .motion_masks import MOVES, in_call
 from .unet_layers import acting, idle
 
 LEVEL = "few_shot_motion_level"  # there: gives the noise level of a step, read from the device once at most
+FIRST_FRAME = "few_shot_motion_first_frame"  # key of what keeps a clip's first frame clean (sampling/clip_sampling.py)
 FRAMES = "few_shot_motion_frames"  # transformer_options: frames of a clip, where the caller is no sampler of ComfyUI
 
 
@@ -34,6 +38,8 @@ class Active:
     end_percent: float = 1.0
     mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
+    where: torch.Tensor | None = None  # `f h w` or `1 h w`: how much its layers may add there, 0 to 1
+    from_first_frame: bool = False  # was it learnt to go on from a clean first frame?
 
     def acts(self, sampling, sigma: Callable[[], float]) -> bool:
         """At this noise level of the schedule `sampling`? It is not asked for where the adapter acts at every one.
@@ -54,6 +60,25 @@ class MotionStack:
     places: Places
     checkpointing: bool = False
 
+    @property
+    def from_first_frame(self) -> bool:
+        """Whether any of it was learnt to go on from a clean first frame."""
+        return any(adapter.from_first_frame for adapter in self.adapters)
+
+    def begin_run(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
+        """An OUTER_SAMPLE wrapper, around a run of any sampler: says where motion wants a first frame and gets none.
+
+        Pictures need none, and an inversion, whose sigmas rise, may do without as the releases' do.
+        """
+        given = executor.class_obj.model_patcher.get_wrappers(WrappersMP.OUTER_SAMPLE, FIRST_FRAME)
+        if self.from_first_frame and not given and len(latent_image) > 1 and float(sigmas[0]) > float(sigmas[-1]):
+            say(
+                "The motion in the model was learnt to go on from a clean first frame (method LAMP), and this sampler "
+                "gives it none: use First-Frame-Conditioned KSampler, or First-Frame Conditioning in front of it.",
+                warning=True,
+            )
+        return executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
+
     def begin_sampling(self, executor, model, conds, x_in, timestep, model_options):
         """A CALC_COND_BATCH wrapper, around every call of every node's model wrapper: motion is in the options already
         where such a node runs the blocks itself, as DeepCache does, and never asks the model as a whole.
@@ -63,6 +88,7 @@ class MotionStack:
         level = cache(lambda: float(timestep.max()))
         options = {**idle(model_options.get("transformer_options", {})), LEVEL: level}
         if active := self._acting(model, level):
+            _check_masks(active, x_in)
             call, check = self._call(model, active, options, len(x_in)), partial(_check_length, active, len(x_in))
             options = acting(options, call, check)  # not checked yet: another pack may still cut windows
         model_options = {**model_options, "transformer_options": options}
@@ -106,6 +132,11 @@ class MotionStack:
                 id(adapter.module): adapter.mask
                 for adapter in active
                 if adapter.mask is not None and adapter.context is None
+            },
+            where={
+                id(adapter.module): masks
+                for adapter in active
+                if (masks := in_call((adapter.where, options.get(MOVES)), frames, options))
             },
             gates=options.get(GATES),
         )
@@ -174,6 +205,15 @@ def _check_length(active: list[Active], frames: int) -> None:
             )
 
 
+def _check_masks(active: list[Active], x: torch.Tensor) -> None:
+    for adapter in active:
+        for mask in (adapter.mask, adapter.where):
+            if mask is None or mask.shape[1:] == (1, 1):
+                continue
+            height, width = mask.shape[1:]
+            check_shape_of_masks((width, height), (x.shape[-1], x.shape[-2]), "The masks")
+
+
 def _with_mask(adapter: Active, x: torch.Tensor, frames: int, input_scale: torch.Tensor) -> torch.Tensor:
     """x `(b f) c h w` with every clip's frame 0 mixed with its mask, as far as the adapter's strength goes."""
     clips = x.unflatten(0, (-1, frames))
@@ -187,6 +227,7 @@ def set_stack(patched, adapters: tuple[Active, ...], checkpointing: bool = False
     stack = MotionStack(adapters, places_of(patched.model.diffusion_model), checkpointing)
     patched.set_attachments(KEY, stack)
     wrappers = {
+        WrappersMP.OUTER_SAMPLE: stack.begin_run,
         WrappersMP.CALC_COND_BATCH: stack.begin_sampling,
         WrappersMP.APPLY_MODEL: stack.begin_call,
         WrappersMP.DIFFUSION_MODEL: follow_last_layers,

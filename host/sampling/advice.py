@@ -15,20 +15,34 @@ def draws_noise(sampler_name: str) -> bool:
 
 
 def of_first_frame_sampler(model) -> Iterator[str]:
-    """Warnings about the MODEL that First-Frame-Conditioned KSampler was given."""
+    """Warnings about the MODEL that is to go on from a first frame."""
     stack = model.get_attachment(KEY)
     if stack is None:
         yield ("There is no motion of this pack in the model: unless another pack's is, every frame is a picture of "
                "its own; connect Load Motion Adapter.")  # fmt: skip
-    elif all("memory" in adapter.module.key_frames for adapter in stack.adapters):
-        yield ("The motion in the model was learnt without a first frame (method Recurrent): it was not trained to go "
-               "on from one.")  # fmt: skip
+    elif not stack.from_first_frame:
+        yield ("The motion in the model was learnt without a first frame (AnimateDiff, Recurrent, Tune-A-Video), not "
+               "to go on from one: use Repeat-and-Slide TI2V Sampler, or motion of the method LAMP.")  # fmt: skip
 
 
 def of_seed(noise, sampler_name: str, seed: int) -> Iterator[str]:
     """A sentence where a seed does nothing: with a NOISE connected, and a sampler that draws none of its own."""
     if noise is not None and not draws_noise(sampler_name):
         yield f"Seed {seed} is not used: the noise is the connected one, and {sampler_name} draws none of its own."
+
+
+def of_refining(clip: dict | None, first_frame: dict, length: int, denoise: float) -> Iterator[str]:
+    """A sentence where the clip to refine overrules a length.
+
+    Raises ValueError for a denoise with nothing to refine.
+    """
+    if clip is None and denoise < 1:
+        raise ValueError(
+            f"denoise is {denoise:g} and there is no clip to refine: connect one at clip, or set denoise to 1."
+        )
+    frames = 0 if clip is None else len(clip["samples"]) // len(first_frame["samples"])
+    if frames and frames != length:
+        yield f"Length {length} is not used: the clip to refine has {frames} frames."
 
 
 def of_frame_noise(strategy: str, move_x: float, move_y: float) -> Iterator[str]:

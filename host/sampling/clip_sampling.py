@@ -8,9 +8,10 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
+from ..patching.motion_masks import MOVES
+from ..patching.motion_stack import FIRST_FRAME
 from .preview import clip_callback
 
-FIRST_FRAME = "few_shot_motion_first_frame"  # in a run's model_options: the first frame as the UNet sees it
 # Samplers whose every step starts from x alone, so that x may be changed between steps; True: they draw noise in each
 MEMORYLESS = {"euler": False, "ddim": False, "heun": False, "dpm_2": False, "euler_ancestral": True,
               "dpm_2_ancestral": True,
@@ -30,13 +31,21 @@ def condition_model(model):
     return conditioned
 
 
-def _return_first_frame(executor, noise, latent_image, *args, **kwargs):
-    return with_first_frame(executor(noise, latent_image, *args, **kwargs), latent_image[:1])
+def _return_first_frame(executor, noise, latent_image, sampler, sigmas, denoise_mask=None, *args, **kwargs):
+    clip = executor(noise, latent_image, sampler, sigmas, denoise_mask, *args, **kwargs)
+    if denoise_mask is not None:  # core's arithmetic comes near to what it keeps
+        clip = torch.where(denoise_mask.to(clip) == 0, latent_image.to(clip), clip)
+    return with_first_frame(clip, latent_image[:1])
 
 
-def _remember_first_frame(executor, guider, sigmas, extra_args, callback, noise, latent_image=None, *args, **kwargs):
-    extra_args = {**extra_args, "model_options": {**extra_args["model_options"], FIRST_FRAME: latent_image[:1]}}
-    return executor(guider, sigmas, extra_args, callback, noise, latent_image, *args, **kwargs)
+def _remember_first_frame(
+    executor, guider, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, *args, **kwargs
+):
+    options = {**extra_args["model_options"], FIRST_FRAME: latent_image[:1]}
+    if denoise_mask is not None and (denoise_mask < 1).any():  # what is to stay is not moved either
+        options["transformer_options"] = {**options.get("transformer_options", {}), MOVES: denoise_mask[:, 0]}
+    extra_args = {**extra_args, "model_options": options}
+    return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, *args, **kwargs)
 
 
 def _predict_with_first_frame(executor, x, timestep, model_options=None, seed=None):
@@ -45,24 +54,6 @@ def _predict_with_first_frame(executor, x, timestep, model_options=None, seed=No
     sampling = executor.class_obj.inner_model.model_sampling
     scale = sampling.calculate_input(timestep[:1].view(1, 1, 1, 1), torch.ones_like(z0))
     return condition_on_first_frame(lambda noised: executor(noised, timestep, model_options, seed), x, z0, scale)
-
-
-def first_frame_latents(model, first_frame: dict, length: int) -> torch.Tensor:
-    """A clip's latents `f c h w` with the given frame first and nothing after it.
-
-    Raises ValueError where the latent is not one frame of this model.
-    """
-    samples, channels = first_frame["samples"], model.get_model_object("latent_format").latent_channels
-    if samples.ndim != 4 or samples.shape[1] != channels:
-        raise ValueError(f"The first frame's latent has the shape {tuple(samples.shape)}, this model's latents are (1, "
-                         f"{channels}, height, width): "
-                         "encode the picture with the VAE of this model.")  # fmt: skip
-    if samples.shape[0] != 1:
-        raise ValueError(
-            f"One first frame is wanted, the latent holds {samples.shape[0]}: choose one of them with Get Latent From "
-            "Batch."
-        )
-    return torch.cat([samples, samples.new_zeros(length - 1, *samples.shape[1:])])
 
 
 def stepwise_sampler(name: str, seed: int, steps: int):
@@ -89,11 +80,19 @@ def stepwise_sampler(name: str, seed: int, steps: int):
     return comfy.samplers.KSAMPLER(sample)
 
 
-def sample_clip(model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler) -> torch.Tensor:
-    """What KSampler does, with a given noise and sampler object; returns latents `f c h w` on the CPU."""
-    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), scheduler, steps)
+def sample_clip(
+    model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler, denoise=1.0, mask=None
+) -> torch.Tensor:
+    """What KSampler does, with a given noise and sampler object; returns latents `f c h w` on the CPU.
+
+    Of `steps / denoise` steps the last ones; mask `f 1 h w`: 0 keeps the latent.
+    """
+    sampling = model.get_model_object("model_sampling")
+    sigmas = comfy.samplers.calculate_sigmas(sampling, scheduler, int(steps / denoise))
+    if denoise < 1:
+        sigmas = sigmas[-(steps + 1) :]
     guider = comfy.samplers.CFGGuider(condition_model(model))
     guider.set_conds(positive, negative)
     guider.set_cfg(cfg)
     callback = clip_callback(model, steps)
-    return guider.sample(noise, latents, sampler, sigmas, callback=callback, seed=seed).cpu()
+    return guider.sample(noise, latents, sampler, sigmas, denoise_mask=mask, callback=callback, seed=seed).cpu()

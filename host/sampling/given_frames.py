@@ -7,6 +7,9 @@ import copy
 import torch
 from torch import Tensor
 
+from ...samplers.slides import check_known
+from ..inputs.models import encoded
+
 
 class Clip:
     """A clip while it is made: the known frames, all latents on the CPU, and the frames there are pictures of."""
@@ -31,19 +34,14 @@ class Clip:
 
 
 def given_clips(
-    model, vae, frames, end_frames, mask: Tensor | None, length: int, one_clip_each: bool
+    vae, frames, end_frames, mask: Tensor | None, length: int, one_clip_each: bool
 ) -> tuple[list[bool], list[Clip]]:
     """Which frames of the clips are known, the same in all of them, and the clips.
 
     Raises ValueError where frames, mask, VAE and length do not go together.
     """
-    if length < 1:
-        raise ValueError(
-            f"A clip of {length} frames was asked for: set length to the number of frames wanted, the known ones "
-            "included."
-        )
-    starts = _frames(model, vae, frames, one_clip_each)
-    ends = [([], [])] if end_frames is None else _frames(model, vae, end_frames, False)
+    starts = _frames(vae, frames, one_clip_each)
+    ends = [([], [])] if end_frames is None else _frames(vae, end_frames, False)
     known = _known(len(starts[0][0]), len(ends[0][0]), mask, length)
     if len(ends) not in (1, len(starts)):
         raise ValueError(
@@ -62,7 +60,7 @@ def given_clips(
     return known, clips
 
 
-def _frames(model, vae, frames, one_clip_each: bool) -> list[tuple[list[Tensor], list]]:
+def _frames(vae, frames, one_clip_each: bool) -> list[tuple[list[Tensor], list]]:
     """IMAGE `f h w c` or LATENT (`f c h w`, `b c f h w`) -> for each clip its latents and pictures, None where there
     are none.
     """
@@ -71,18 +69,9 @@ def _frames(model, vae, frames, one_clip_each: bool) -> list[tuple[list[Tensor],
         clips = samples.movedim(2, 1) if samples.ndim == 5 else samples[None]
         images = [[None] * clips.shape[1]] * len(clips)
     else:
-        check_vae(vae, model, "pictures were given")
+        need_vae(vae, "pictures were given")
         seen = vae.vae_encode_crop_pixels(frames)
-        clips, images = vae.encode(seen).clone()[None], [list(seen)]
-    channels = model.get_model_object("latent_format").latent_channels
-    if clips.ndim != 5 or clips.shape[2] != channels:
-        raise ValueError(f"The given frames have latents of the shape {tuple(clips[0].shape)}, this model's are "
-                         f"(frames, {channels}, height, width): "
-                         "encode the pictures with the VAE of this model.")  # fmt: skip
-    if not clips.isfinite().all():
-        raise ValueError(
-            "The given frames hold values that are no numbers (NaN or infinite): check the nodes that made them."
-        )
+        clips, images = encoded(vae, seen, "the given pictures")[None], [list(seen)]
     found = [(list(clip), pictures) for clip, pictures in zip(clips, images, strict=True)]
     if one_clip_each:
         found = [([latent], [picture]) for clip in found for latent, picture in zip(*clip, strict=True)]
@@ -103,8 +92,7 @@ def _known(starting: int, ending: int, mask: Tensor | None, length: int) -> list
         raise ValueError(f"The mask has {len(mask)} frames and {starting} are given for a clip of {length}: with a "
                          "mask give a frame for each, known or not.")  # fmt: skip
     known = known_in(mask > 0.5)
-    if True not in known:
-        raise ValueError("No frame of the clip is known: give at least one, or mark at least one in the mask.")
+    check_known(known)
     return known
 
 
@@ -128,15 +116,10 @@ def _check_sizes(starts: list[Tensor], ends: list[Tensor]) -> None:
                          "end: scale them to one size.")  # fmt: skip
 
 
-def check_vae(vae, model, why: str) -> None:
-    """Raises ValueError where a VAE is needed and cannot do it."""
+def need_vae(vae, why: str) -> None:
+    """Raises ValueError where a VAE is needed, and none is connected."""
     if vae is None:
         raise ValueError(f"A VAE is needed, {why}: connect the VAE of this model.")
-    channels = model.get_model_object("latent_format").latent_channels
-    if vae.latent_dim != 2 or vae.latent_channels != channels:
-        raise ValueError(f"This VAE does not encode single frames of {channels} channels, it makes "
-                         f"{vae.latent_channels} over {vae.latent_dim} dimensions: "
-                         "connect the VAE of this model.")  # fmt: skip
 
 
 class PixelQueue:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ...samplers.ddim_inversion import ddim_inversion
+from ..inputs.frames import check_dimensions
 from ..patching.image_model import family, image_unet
 from .sliding import noising_of
 
@@ -58,13 +59,7 @@ def check(model, latents: Tensor, first_frame: str, cfg: float, negative) -> Non
         raise ValueError(f"DDIM inversion needs a model that predicts noise or v; this model is {family(model)}, which "
                          "does not: load a checkpoint of SD 1.x, "
                          "SD 2.x or SDXL.")  # fmt: skip
-    channels = latent_format.latent_channels
-    if latents.ndim != latent_format.latent_dimensions + 2 or latents.shape[1] != channels:
-        raise ValueError(f"The clip's latents have the shape {tuple(latents.shape)}, this model's have {channels} "
-                         "channels: encode the frames with the VAE of "
-                         "this model.")  # fmt: skip
-    if not latents.isfinite().all():
-        raise ValueError("The clip holds values that are no numbers (NaN or infinite): check the nodes that made it.")
+    check_dimensions(latents, latent_format.latent_dimensions + 2, "What comes in at latent_image")
     if cfg != 1 and negative is None:
         raise ValueError(f"A cfg of {cfg:g} needs a negative prompt to guide away from: connect one, or set cfg to 1.")
     if first_frame == CLEAN:

@@ -36,18 +36,6 @@ def noising_of(sampling) -> Noising:
     )
 
 
-def stepwise(name: str):
-    """A ComfyUI sampler to take single steps with.
-
-    Raises ValueError for those that cannot be stopped and turned back between steps.
-    """
-    if name not in STEPWISE:
-        raise ValueError(f"Repeat-and-slide changes frames between steps and goes back, {name} remembers earlier steps "
-                         "or looks between them: choose "
-                         f"{', '.join(STEPWISE)}.")  # fmt: skip
-    return comfy.samplers.sampler_object(name)
-
-
 def is_video(model) -> bool:
     """Whether a MODEL's latents are clips `b c f h w`; otherwise frames ride in the batch."""
     return model.get_model_object("latent_format").latent_dimensions == 3
@@ -183,6 +171,6 @@ def check_frames_meet(model: Callable, q: Tensor, known: Sequence[bool], sigmas:
             return
     raise ValueError(
         "This model makes each frame for itself: changing the known frames did not change its prediction of the new "
-        "one. Give it motion with Load Motion Adapter (AnimateDiff, LAMP, ...) or Load ModelScope T2V, at a strength "
-        "above 0."
+        "one. Give it motion with Load Motion Adapter (AnimateDiff, Recurrent, ...) or Load ModelScope T2V, at a "
+        "strength above 0."
     )

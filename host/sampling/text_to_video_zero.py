@@ -6,8 +6,9 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...samplers.text_to_video_zero import branch, foregrounds, smooth_background, split_schedule
+from ...samplers.text_to_video_zero import branch, for_size, foregrounds, smooth_background, split_schedule
 from ...samplers.warp import deltas
+from ..inputs.frames import check_shape_of_masks
 from ..patching.bridge import attend_to
 from .sliding import noising_of
 
@@ -23,6 +24,7 @@ class Motion:
     t1: int
     masks: Tensor | None
     background_smoothing: float
+    by_size: bool  # t0 and t1 are 512 px pictures': at other sizes the levels that show as much
 
     def sample(
         self,
@@ -45,6 +47,8 @@ class Motion:
         if frames == 1:
             return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
         t0, t1 = (torch.as_tensor(sampling.percent_to_sigma(1 - t / 999)) for t in (self.t0, self.t1))
+        if self.by_size:
+            t0, t1 = for_size(t0, size), for_size(t1, size)
         first, second, third = split_schedule(sigmas, t0.to(sigmas), t1.to(sigmas))
         steps, done = len(first) + len(second) + len(third) - 3, 0
 
@@ -93,11 +97,7 @@ class Motion:
                 f"The clip has {frames} frames, {count} masks were given: give one per frame, or the first frame's "
                 "alone."
             )
-        if abs(height * size[1] - width * size[0]) > max(height, width):
-            raise ValueError(
-                f"The masks are {width}x{height} px, which is not the shape of a clip of {size[1]}x{size[0]} cells: "
-                "draw them on its frames."
-            )
+        check_shape_of_masks((width, height), (size[1], size[0]), "The masks")
         return foregrounds(self.masks, by, size)
 
 

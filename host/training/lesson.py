@@ -21,6 +21,7 @@ from . import masks as training_masks
 from . import model as training_host
 from .base_model import trainable_model
 from .conditions import model_conditions
+from .parts import parts_of
 from .settings import LOSS_WEIGHTINGS, METHODS, PRECISIONS, Settings
 
 
@@ -84,7 +85,7 @@ class Lesson:
             self.base.model_size(),
             sum(value.numel() for value in self.trained.values()),
             latents,
-            image_unet(self.base).model_channels,
+            parts_of(image_unet(self.base)),
             itemsize,
             self.settings.gradient_checkpointing,
             cast=itemsize * numbers if is_cast else 0,

@@ -10,6 +10,7 @@ import torch
 
 from ...motion_modules.adapter import settings_text
 from ...training.mask_loss import MaskSettings
+from ..inputs.models import encoded
 from ..patching.image_model import family
 from ..said import say
 from .base_model import check_trainable
@@ -19,7 +20,7 @@ from .progress import Progress
 from .recipes import CUSTOM, described, resolve
 from .report import outcome
 from .run import Learnt, Sampling, learn
-from .settings import METHODS, Settings
+from .settings import Settings
 
 
 def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str], masks: list, widgets: Mapping,
@@ -34,7 +35,7 @@ def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str
     _check(model, settings, masks)
     keeper = Keeper(str(values.get("name", "motion")), values["save_every"], values.get("resume", False))
     progress = Progress(comfy.model_management.get_torch_device(), keeper.name)
-    material = gather(model, vae, clips, positive, masks, captions, settings, learning, progress.stage)
+    material = gather(vae, clips, positive, masks, captions, settings, learning, progress.stage)
     material.lines.insert(0, described(recipe, settings, by_hand))
     say(material.lines[0])
     decisive = asdict(settings) | (asdict(learning) if masks else {})
@@ -57,8 +58,6 @@ def _taken(kind, values: Mapping[str, Any]):
 
 def _check(model, settings: Settings, masks: list) -> None:
     check_trainable(model)
-    if settings.method not in METHODS:
-        raise ValueError(f"There is no method {settings.method!r}: choose {', '.join(METHODS)}.")
     if masks and settings.method != "LAMP":
         raise ValueError(
             f"Masks are learnt from beside LAMP's motion, the method is {settings.method}: choose LAMP, or take "
@@ -91,7 +90,7 @@ def _sampling(vae, material: Material, positive: list, values: Mapping[str, Any]
     first, picture = material.clips.latents[0][:1], values.get("sample_image")
     if picture is not None:
         seen = comfy.utils.common_upscale(picture[:1, ..., :3].movedim(-1, 1), *material.size, "area", "center")
-        first = vae.encode(seen.movedim(1, -1)).clone()
+        first = encoded(vae, seen.movedim(1, -1), "sample_image")
     every = values.get("sample_every", 0)
     if values.get("mask_input") == "conditioned" and material.clips.masks:
         every = 0  # such a motion wants a mask with its first frame

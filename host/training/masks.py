@@ -7,6 +7,7 @@ from torch import Tensor
 from ...motion_modules.mask_predictor import resize_masks
 from ...training.clips import check_masks
 from ...training.mask_loss import MaskLearner, MaskSettings
+from ..inputs.frames import check_shape_of_masks
 from ..patching.image_model import CELL
 from .footage import Footage
 
@@ -37,16 +38,9 @@ def prepare(masks: list[Tensor], footage: list[Footage], settings: MaskSettings)
 
 
 def _like(mask: Tensor, clip: Footage) -> Tensor:
-    (width, height), number = clip.source, clip.number
     if len(mask) == clip.total:
         mask = mask[clip.indices]
-    if abs(mask.shape[2] * height - mask.shape[1] * width) > max(
-        mask.shape[2], width
-    ):  # off by more than a pixel's rounding
-        raise ValueError(
-            f"The masks of clip {number} are {mask.shape[2]}x{mask.shape[1]}, the clip is {width}x{height}: give masks "
-            "of the clip's own shape, of any size."
-        )
+    check_shape_of_masks((mask.shape[2], mask.shape[1]), clip.source, f"The masks of clip {clip.number}")
     width, height = clip.size if all(clip.size) else clip.source
     if mask.shape[1:] == (height, width):
         return mask.float()

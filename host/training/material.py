@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ...training.clips import ClipSet, check_count, check_finite, check_length, check_sizes, odd_clips
+from ...training.clips import ClipSet, check_count, check_length, check_sizes, odd_clips
 from ...training.mask_loss import MaskSettings
+from ..inputs.models import encoded
 from ..said import say
-from ..sampling.given_frames import check_vae
 from .advice import of_training
 from .conditions import check_captions
 from .footage import Footage, seconds
@@ -31,7 +31,7 @@ class Material:
     identity: dict = field(repr=False)
 
 
-def gather(model, vae, clips: Sequence, positive: list, masks: list[Tensor], captions: Sequence[str],
+def gather(vae, clips: Sequence, positive: list, masks: list[Tensor], captions: Sequence[str],
            settings: Settings, learning: MaskSettings, show: Callable[[str, int, int], None]) -> Material:  # fmt: skip
     """Read, scale and encode all clips (VIDEOs or IMAGE batches), a few frames at a time; show(what, done, of).
 
@@ -39,7 +39,6 @@ def gather(model, vae, clips: Sequence, positive: list, masks: list[Tensor], cap
     """
     check_count(len(clips), len(positive))
     check_captions(positive)
-    check_vae(vae, model, "clips are to be learnt from")
     size, footage, latents, flipped, digests = (settings.width, settings.height), [], [], [], []
     for number, clip in enumerate(clips, start=1):
         show("Reading and encoding clips", number - 1, len(clips))
@@ -70,13 +69,8 @@ def _encoded(footage: Footage, vae, settings: Settings) -> tuple[Tensor, Tensor 
     """A clip's latents, those of its mirror image where they are wanted, and the digest of its pictures."""
     plain, mirrored, found = [], [], hashlib.sha256()
     for chunk in footage.chunks():
-        check_finite(footage.number, chunk)
         found.update(chunk.contiguous().numpy().tobytes())
-        plain.append(vae.encode(chunk).clone())
-        mirrored += [vae.encode(chunk.flip(2)).clone()] if settings.flip else []
-        if not torch.isfinite(plain[-1]).all():
-            raise ValueError(
-                f"The VAE makes no numbers (NaN) of clip {footage.number}: load it in fp32, or take another VAE."
-            )
+        plain.append(encoded(vae, chunk, f"clip {footage.number}"))
+        mirrored += [encoded(vae, chunk.flip(2), f"clip {footage.number}")] if settings.flip else []
     empty = torch.zeros(0, 4, 1, 1)
     return torch.cat(plain or [empty]), torch.cat(mirrored) if mirrored else None, found.hexdigest()[:16]

@@ -32,21 +32,20 @@ RECIPES: dict[str, dict[str, Any]] = {
     "paper: Tune-A-Video": {**_PAPER, "method": "Tune-A-Video", "frames": 24, "steps": 500},
     CUSTOM: {},
 }  # fmt: skip
-_LIMITS = {"frames": (2, 1024), "steps": (1, 1000000), "learning_rate": (1e-7, 1.0), "rank": (0, 512),
-           "seed": (0, 0xFFFFFFFF), "width": (0, 4096), "height": (0, 4096), "batch_size": (1, 64),
-           "query_rate": (0.0, 10.0), "frame_step": (1, 100), "save_every": (0, 100000), "fps": (0.0, 120.0),
-           "sample_every": (0, 100000)}  # fmt: skip
+_LEAST = {"frames": 2, "learning_rate": 1e-7, "query_rate": 0.0}  # beside 0 or -1, which is "as the recipe has it"
+
+
+class Chosen(dict[str, Any]):
+    """What Motion Training Settings sets, by name; nothing else makes one, so what is in it was checked there."""
 
 
 def resolve(recipe: str, widgets: Mapping[str, Any], chosen: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """All settings of a training, and which of them are not the recipe's, in words.
 
     `widgets`: Train Motion LoRA's own; `chosen`: what Motion Training Settings sets, which counts most. A widget counts
-    before the recipe where it was set: where it is neither OPEN nor of DEFAULTS. Raises ValueError for a number out of
-    its limits, or a recipe that is none.
+    before the recipe where it was set: where it is neither OPEN nor of DEFAULTS. Raises ValueError for a number that
+    is neither one to train with nor leaves it to the recipe.
     """
-    if recipe not in RECIPES:
-        raise ValueError(f"There is no recipe {recipe!r}: choose {', '.join(RECIPES)}.")
     recipes = RECIPES[recipe]
     neutral = {**DEFAULTS, **OPEN}
     own = {key: value for key, value in widgets.items() if key not in neutral or value != neutral[key]}
@@ -55,16 +54,16 @@ def resolve(recipe: str, widgets: Mapping[str, Any], chosen: Mapping[str, Any]) 
     own |= chosen
     base = {**DEFAULTS, **_FAST, **recipes}
     settings = {**base, **own}
-    for key, (low, high) in _LIMITS.items():
-        if key in settings and not low <= settings[key] <= high:
-            raise ValueError(f"{key} is {settings[key]}, it goes from {low} to {high}: choose a number between them.")
+    for key, least in _LEAST.items():
+        if settings[key] < least:
+            raise ValueError(f"{key} is {settings[key]}, {least} is the least: choose more, or leave it to the recipe.")
     return settings, [f"{key} {settings[key]}" for key in sorted(base) if settings[key] != base[key]]
 
 
-def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+def chosen(values: Mapping[str, Any]) -> Chosen:
     """What Motion Training Settings' widgets and inputs set, without those that leave it to the recipe."""
     switch = {"on": True, "off": False}
-    found = {}
+    found = Chosen()
     for key, value in values.items():
         is_word = isinstance(value, (str, int, float))  # and no picture
         if value is not None and not (is_word and value in (THE_RECIPES, _LEFT_OPEN.get(key))):

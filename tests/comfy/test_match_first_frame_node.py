@@ -40,7 +40,13 @@ def test_what_is_no_number_is_refused_in_one_sentence(clip):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("shape", [(2, 4, 8), (8, 8), (1, 2, 4, 6, 8, 8)])
+def test_latents_of_something_else_are_refused(shape):
+    with pytest.raises(ValueError, match=r"has the shape \(.*\), in float32: latents of pictures are wanted"):
+        matched({"samples": torch.zeros(shape)})
+
+
 def test_pictures_and_sound_in_one_latent_are_refused():
     both = NestedTensor([torch.randn(1, 16, 4, 8, 8), torch.randn(1, 8, 10, 16)])
-    with pytest.raises(ValueError, match=r"the shape \(1, 16, 4, 8, 8\) and sound beside it"):
+    with pytest.raises(ValueError, match=r"the shape \(1, 16, 4, 8, 8\) and sound beside it, in float32"):
         matched({"samples": both})

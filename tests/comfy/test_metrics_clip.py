@@ -210,11 +210,11 @@ def test_a_part_of_clip_is_refused(folders, only):
 @pytest.mark.parametrize(
     "inputs, message",
     [
-        ({"videos": []}, "There are no videos to measure"),
+        ({"videos": []}, "Nothing comes in at videos"),
         ({"videos": [pictures(), pictures(), pictures()], "prompts": ["a", "b"]}, "3 videos and 2 prompts"),
         ({"videos": [pictures(), pictures(5, 64, 64)]}, "different sizes .421x300, 64x64."),
-        ({"videos": [pictures(), nan_frame()]}, "Number 2 of the videos holds values that are no numbers"),
-        ({"videos": [pictures()], "clip_file": "nothing.safetensors"}, "There is no CLIP file 'nothing.safetensors'"),
+        ({"videos": [pictures(), nan_frame()]}, "Number 2 of what comes in at videos holds values that are no numbers"),
+        ({"videos": [pictures()], "clip_file": "nothing.safetensors"}, "There is no file 'nothing.safetensors'"),
         ({"videos": [pictures()], "clip_file": clip_scores.CONNECTED}, "There is no CLIP to look with"),
         ({"videos": [pictures()], "table": "../../x"}, "is no name for a table"),
     ],

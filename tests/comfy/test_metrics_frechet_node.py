@@ -133,7 +133,7 @@ def test_the_view_is_what_is_seen_and_what_is_reported(folders, quick):
         ({"reference": [*set_of(2), pictures(10, 30, 30)]}, "reference videos have different sizes"),
         (
             {"reference": [*set_of(2), set_of(1)[0] * math.nan]},
-            "Number 3 of the reference videos holds values that are no numbers",
+            "Number 3 of what comes in at reference holds values that are no numbers",
         ),
         (
             {"reference": set_of(3), "video_groups": ["a"] * 3, "reference_groups": ["a", "a", "b"]},

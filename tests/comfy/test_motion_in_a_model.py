@@ -7,6 +7,7 @@ import torch
 import unets
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.sampling import clip_sampling
+from few_shot_motion.host.sampling.beginnings import only_beginning
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.module import MotionModule, initialise
 
@@ -160,7 +161,7 @@ def sampled(model, sampler: str, seen: list | None = None, sampler_object=None) 
     """A short clip with guidance; returns the given first latent and the sampled clip."""
     generator = torch.Generator().manual_seed(3)
     first = torch.randn(1, 4, 8, 8, generator=generator) * 5
-    latents = clip_sampling.first_frame_latents(model, {"samples": first}, FRAMES)
+    latents = only_beginning({"samples": first}, FRAMES, None).latents
     cond, uncond = ([[torch.randn(1, 9, 64, generator=generator), {}]] for _ in range(2))
     if seen is not None:
         model = model.clone()

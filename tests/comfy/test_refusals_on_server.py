@@ -100,7 +100,7 @@ def make_video(file, side: int) -> None:
         (
             "EmptySD3LatentImage",
             {"width": 128, "height": 128, "batch_size": 1},
-            "this model's latents are (1, 4, height, width)",
+            "this model's have 4 channels",
         ),
     ],
 )

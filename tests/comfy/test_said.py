@@ -38,6 +38,16 @@ def test_warnings_stay_on_top(page):
     assert page[-1][0].splitlines() == ["Mind: mind this", "Mind: and this", "done", "begun"]
 
 
+def test_a_line_is_said_once(page, caplog):
+    """As samplers say it, one run of a guider after the other; what came later stays on top of it."""
+    with CurrentNodeContext("run", "7"), caplog.at_level("INFO", "few_shot_motion"):
+        for _ in range(3):
+            said.say("mind this", warning=True)
+            said.say("going on")
+    assert page == [("Mind: mind this", "7"), ("Mind: mind this\ngoing on", "7")]
+    assert [record.message for record in caplog.records] == ["mind this", "going on"]
+
+
 @pytest.mark.parametrize("run, node", [("run", "8"), ("next run", "7")])
 def test_another_node_or_run_begins_anew(page, run, node):
     with CurrentNodeContext("run", "7"):
@@ -60,21 +70,20 @@ def test_samplers_that_draw_noise_are_told_from_others(name, draws):
     assert advice.draws_noise(name) == draws
 
 
-def model(*rules):
-    """As far as advice looks at one: the key frames of each adapter's layers; None of them is no motion at all."""
-    adapters = [types.SimpleNamespace(module=types.SimpleNamespace(key_frames=rule)) for rule in rules]
-    stack = types.SimpleNamespace(adapters=adapters) if adapters else None
+def model(from_first_frame: bool | None = None):
+    """As far as advice looks at one: how its motion was learnt; None is no motion at all."""
+    stack = None if from_first_frame is None else types.SimpleNamespace(from_first_frame=from_first_frame)
     return types.SimpleNamespace(get_attachment=lambda key: stack)
 
 
 @pytest.mark.parametrize(
     "motion, noise, name, said",
     [
-        (model(("first",)), None, "euler", []),
+        (model(True), None, "euler", []),
         (model(), None, "euler", ["There is no motion of this pack in the model"]),
-        (model(("first", "memory")), None, "euler", ["The motion in the model was learnt without a first frame"]),
-        (model(("first",)), object(), "euler", ["Seed 5 is not used"]),
-        (model(("first",)), object(), "euler_ancestral", []),
+        (model(False), None, "euler", ["The motion in the model was learnt without a first frame"]),
+        (model(True), object(), "euler", ["Seed 5 is not used"]),
+        (model(True), object(), "euler_ancestral", []),
     ],
 )
 def test_the_first_frame_sampler_says_what_does_not_count(motion, noise, name, said):

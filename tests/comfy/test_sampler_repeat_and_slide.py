@@ -38,7 +38,7 @@ def test_ddim_is_euler(moving):
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun", "uni_pc", "dpm_adaptive", "dpmpp_2m_sde"])
 def test_samplers_with_memory_are_refused(moving, sampler):
     with pytest.raises(
-        ValueError, match=f"{sampler} remembers earlier steps or looks between them: choose euler, ddim"
+        ValueError, match=f"sampler_name is '{sampler}', which is none of its choices: choose euler, ddim"
     ):
         run(moving, latents(1), sampler_name=sampler)
 

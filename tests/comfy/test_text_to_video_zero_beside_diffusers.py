@@ -41,7 +41,9 @@ def ours(pipeline, texts, start: torch.Tensor, eps: torch.Tensor, t0: int, t1: i
     """The node, core's guider and core's euler on ddim_uniform's steps; final latents in the UNet's scale."""
     model = unets.sd_model(unets.TINY, unets.base_weights(pipeline.unet.state_dict()))
     schedule = model.get_model_object("model_sampling")
-    moving = TextToVideoZero.execute(model, -DELTA[0] * WIDTH / 512, -DELTA[1] * HEIGHT / 512, t0, t1, 0.6).args[0]
+    moving = TextToVideoZero.execute(
+        model, -DELTA[0] * WIDTH / 512, -DELTA[1] * HEIGHT / 512, t0, t1, 0.6, by_size=False
+    ).args[0]
     sigmas = comfy.samplers.calculate_sigmas(schedule, "ddim_uniform", STEPS)
     assert [round(float(schedule.timestep(sigma))) for sigma in sigmas[:-1]] == pipeline.scheduler.timesteps.tolist()
     sigmas[-1] = schedule.sigmas[0]  # theirs ends at the first entry of the table

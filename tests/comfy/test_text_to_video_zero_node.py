@@ -9,6 +9,7 @@ import torch
 import unets
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.sampling.clip_sampling import condition_model
+from few_shot_motion.host.sampling.text_to_video_zero import apply_motion
 from few_shot_motion.motion_modules.adapter import AdapterError
 from few_shot_motion.nodes.text_to_video_zero import TextToVideoZero
 
@@ -22,7 +23,7 @@ def base():
 
 
 def moving(model, move=(16.0, 0.0), **inputs):
-    settings = {"t0": 881, "t1": 941, "background_smoothing": 0.6, **inputs}
+    settings = {"t0": 881, "t1": 941, "background_smoothing": 0.6, "by_size": False, **inputs}
     return TextToVideoZero.execute(model, *move, **settings).args[0]
 
 
@@ -81,6 +82,21 @@ def test_frame_zero_is_the_picture_of_the_same_seed(base):
     alone = sample(base, steps=20, scheduler="ddim_uniform", frames=1)
     clip = sample(moving(base, t0=851, t1=901), steps=20, scheduler="ddim_uniform", frames=2)
     assert torch.allclose(clip[:1], alone, atol=1e-4 * float(alone.abs().max()))
+
+
+def test_small_pictures_are_moved_at_less_noise(base):
+    """8 of 64 cells a side: the levels at an eighth of the sigma, and by default."""
+    sampling = base.get_model_object("model_sampling")
+    levels = [float(sampling.percent_to_sigma(1 - t / 999)) / 8 for t in (881, 941)]
+    steps = []
+
+    def spy(model, x, sigmas, **_):
+        steps.append(sigmas.tolist())
+        return x
+
+    clip = TextToVideoZero.execute(base, 16.0, 0.0, 881, 941, 0.6).args[0]
+    sample(clip, comfy.samplers.KSAMPLER(spy))
+    assert len(steps) == 3 and [steps[1][-1], steps[2][0]] == pytest.approx(levels, rel=1e-4)
 
 
 def test_one_frame_is_left_alone(base):
@@ -180,7 +196,7 @@ def test_masks_smooth_what_they_do_not_cover(base):
         ((2, 64, 64), "The clip has 3 frames, 2 masks were given: give one per frame, or the first frame's alone."),
         (
             (3, 64, 40),
-            "The masks are 40x64 px, which is not the shape of a clip of 8x8 cells: draw them on its frames.",
+            "The masks are 40x64, which is not the shape of a clip of 8x8: give masks of the clip's own shape",
         ),
     ],
 )
@@ -212,7 +228,7 @@ def test_other_models_are_refused():
         diffusion_model = torch.nn.Linear(1, 1)
 
     with pytest.raises(AdapterError, match="this model is Flux with a Linear"):
-        moving(type("Model", (), {"model": Flux}))
+        apply_motion(type("Model", (), {"model": Flux}), None)
 
 
 def test_a_rule_of_its_own_is_told_from_other_rules(base):

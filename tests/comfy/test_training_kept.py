@@ -1,6 +1,7 @@
 """Whatever ends a training keeps what was learnt, and what could not be kept is told before the first step."""
 
 import shutil
+from itertools import pairwise
 
 import comfy.model_management
 import folder_paths
@@ -12,6 +13,7 @@ from few_shot_motion.host.training import kept_run
 from few_shot_motion.host.training import run as training_run
 from few_shot_motion.motion_modules.adapter import AdapterError
 from few_shot_motion.motion_modules.released import load_adapter
+from few_shot_motion.nodes.motion import LoadMotionAdapter
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +129,18 @@ def test_a_name_no_file_can_have_is_told_before_the_first_step(name, ends, outpu
 
 def test_a_name_of_the_greatest_length_can_be_kept():
     run(unets.sd_model(unets.NANO), name="x" * 180, save_every=1, steps=1)
+
+
+def test_the_loader_lists_a_runs_steps_in_their_order(output_folder, monkeypatch):
+    output_folder.mkdir()
+    known = ([str(output_folder)], set(folder_paths.supported_pt_extensions))
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "motion_adapters", known)
+    folder_paths.filename_list_cache.clear()
+    learnt(steps=11, save_every=3, sample_every=3)
+    names = [f"kept_{steps}_steps.safetensors" for steps in (3, 6, 9, 11)]
+    listed = next(part for part in LoadMotionAdapter.define_schema().inputs if part.id == "adapter").options
+    assert listed == names  # neither samples nor what only resuming needs
+    steps = [LoadMotionAdapter.execute(unets.sd_model(unets.NANO), name, 1.0).args[1] for name in names]
+    assert [adapter.metadata["steps"] for adapter in steps] == ["3", "6", "9", "11"]
+    assert not any(same(a.tensors, b.tensors) for a, b in pairwise(steps))
+    folder_paths.filename_list_cache.clear()

@@ -149,13 +149,13 @@ TEXT = CAPTIONS[0][0][0]
     "caption, message",
     [
         ([[TEXT, {}], [TEXT, {}]], "Caption 2 is 2 prompts in one"),
-        ([], "Caption 2 is 0 prompts in one"),
+        ([], "Number 2 of what comes in at positive holds no prompt"),
         ([[TEXT, {"area": (8, 8, 0, 0)}]], "Caption 2 comes with an area, training takes words alone"),
         ([[TEXT, {"mask": torch.ones(1, 8, 8), "mask_strength": 1.0}]], "Caption 2 comes with a mask"),
         ([[TEXT, {"start_percent": 0.0, "end_percent": 0.5}]], "Caption 2 comes with a range of steps"),
         ([[TEXT, {"start_percent": 0.2, "end_percent": 1.0}]], "Caption 2 comes with a range of steps"),
         ([[TEXT, {"area": (8, 8, 0, 0), "start_percent": 0.2}]], "Caption 2 comes with a range of steps and an area"),
-        ([[TEXT * float("nan"), {}]], "Caption 2 holds values that are no numbers"),
+        ([[TEXT * float("nan"), {}]], "Number 2 of what comes in at positive holds values that are no numbers"),
     ],
 )
 def test_captions_that_are_more_than_words_are_refused(caption, message):
@@ -169,8 +169,8 @@ def test_a_range_that_is_all_steps_is_none():
 
 
 def test_a_vae_of_another_model_is_refused():
-    vae = type("Vae", (), {"latent_dim": 2, "latent_channels": 16})()
-    with pytest.raises(ValueError, match="This VAE does not encode single frames of 4 channels"):
+    vae = type("Vae", (), {"latent_dim": 2, "latent_channels": 16, "encode": None, "decode": None})()
+    with pytest.raises(ValueError, match="What comes in at vae does not encode single frames of 4 channels"):
         run(unets.sd_model(unets.NANO), vae=vae, **TINY)
 
 

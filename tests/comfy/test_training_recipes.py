@@ -53,16 +53,23 @@ def test_a_workflow_of_the_first_version_trains_as_it_did():
             assert resolve(recipe, {**old, **changes}, {})[0] == {**old, **changes}
 
 
-@pytest.mark.parametrize("name, value", [("frames", 1), ("rank", -2), ("rank", 513), ("steps", -1), ("batch_size", 65),
-                                         ("learning_rate", 2.0), ("seed", -1), ("fps", 500.0)])  # fmt: skip
+@pytest.mark.parametrize("name, value", [("frames", 1025), ("rank", -2), ("rank", 513), ("steps", -1),
+                                         ("batch_size", 65), ("learning_rate", 2.0), ("seed", -1),
+                                         ("fps", 500.0)])  # fmt: skip
 def test_limits_of_widgets_are_limits_of_the_node(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}, it goes from"):
         run(unets.sd_model(unets.NANO), **{name: value})
 
 
+@pytest.mark.parametrize("name, value", [("frames", 1), ("learning_rate", 1e-9)])
+def test_numbers_between_open_and_the_least_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}, .* is the least: choose more"):
+        run(unets.sd_model(unets.NANO), **{name: value})
+
+
 @pytest.mark.parametrize("name, value", [("recipe", "slow"), ("method", "lamp")])
 def test_words_that_are_none_of_the_choices(name, value):
-    with pytest.raises(ValueError, match=f"There is no {name} '{value}': choose "):
+    with pytest.raises(ValueError, match=f"{name} is '{value}', which is none of its choices: choose "):
         run(unets.sd_model(unets.NANO), **{name: value})
 
 

@@ -17,8 +17,8 @@ def output_folder(tmp_path, monkeypatch):
     [
         ({"frames": 6}, "Clip 1 has 5 frames, 6 are needed"),
         ({"clips": [CLIPS[0], CLIPS[1][:, :32]]}, "different sizes .48x32, 48x64.: set width and height"),
-        ({"clips": [CLIPS[0], CLIPS[1] * float("nan")]}, "Clip 2 holds values that are no numbers"),
-        ({"clips": []}, "There are no clips to learn from"),
+        ({"clips": [CLIPS[0], CLIPS[1] * float("nan")]}, "Number 2 of what comes in at clips holds values that are no"),
+        ({"clips": []}, "Nothing comes in at clips: connect a list"),
         ({"clips": [*CLIPS, CLIPS[0]]}, "3 clips and 2 captions"),
     ],
 )

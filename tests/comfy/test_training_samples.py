@@ -10,6 +10,7 @@ import torch
 import unets
 from classroom import CLIPS, MeanVae, run, same
 from few_shot_motion.host.training import curve, progress, samples
+from few_shot_motion.training.loop import Run
 from PIL import Image
 
 
@@ -161,3 +162,14 @@ def test_the_curve_is_smooth_and_has_gaps_where_steps_were_skipped():
 )
 def test_time_left_in_words(seconds, words):
     assert progress.duration(seconds) == words
+
+
+def test_time_left_is_that_of_the_steps_still_to_do(monkeypatch):
+    clock, words = iter([0.0, 100.0, 160.0]), []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress, "loss_curve", lambda losses, said: words.append((losses, said)))
+    watched = progress.Progress(torch.device("cpu"))
+    watched.learning_begins(4)  # kept from before: their time is not this run's
+    losses = [0.5] * 9 + [math.nan]
+    watched.picture(Run({}, torch.optim.SGD([torch.zeros(1)]), losses), 40)
+    assert words == [(losses, "step 10 of 40, 10 s a step, 5 min left, 1 skipped")]

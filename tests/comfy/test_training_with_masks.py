@@ -153,8 +153,8 @@ def test_masks_follow_their_clips_through_size_step_and_cells():
     [
         ({"given": MASKS[:1]}, "There are 2 clips and 1 masks"),
         ({"given": [MASKS[0], MASKS[1][:4]]}, "Clip 2 has 5 frames, its masks are 4"),
-        ({"given": [MASKS[0], MASKS[1][:, :32]]}, "The masks of clip 2 are 48x32, the clip is 48x64"),
-        ({"given": [MASKS[0], MASKS[1] * 2]}, "The masks of clip 2 hold values outside 0 to 1"),
+        ({"given": [MASKS[0], MASKS[1][:, :32]]}, "The masks of clip 2 are 48x32, which is not the shape of a clip"),
+        ({"given": [MASKS[0], MASKS[1] * 2]}, "Number 2 of what comes in at masks holds values outside 0 to 1"),
         ({"given": [], "split": True}, "Split layers learn what the subject is from masks"),
     ],
 )

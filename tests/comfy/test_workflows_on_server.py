@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dev import layout, workflows
-from dev.client import PromptRefused
+from dev.client import PromptFailed, PromptRefused
 
 FOLDER = Path(__file__).parents[2] / "workflows"
 NAMES = workflows.names()
@@ -114,6 +114,11 @@ def test_browser_form_fits_the_nodes(types, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_server_misses_nothing_but_files(server, name):
     prompt = json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    if all(node["class_type"].startswith("FSM_") for node in prompt.values() if FILES & set(node["inputs"])):
+        # our own nodes say so when they run
+        with pytest.raises(PromptFailed, match="There is no folder .*: put the clips there and refresh"):
+            server.client.run(prompt)
+        return
     with pytest.raises(PromptRefused) as refused:  # the shipped names are not on the test server's disk
         server.client.queue(prompt)
     for key, node in refused.value.answer["node_errors"].items():

@@ -115,7 +115,9 @@ def pipeline(golden, **node) -> tuple[dict, torch.Tensor, list]:
     tensors = load_file(golden / "t2vzero/pipeline.safetensors")
     model = recorded_model(tensors)
     px = {"move_x": -12 * 24 * 8 / 512, "move_y": -12 * 16 * 8 / 512}  # the release's delta moves things the other way
-    moving = TextToVideoZero.execute(model, **{**px, "t0": 881, "t1": 941, "background_smoothing": 0.6, **node}).args[0]
+    moving = TextToVideoZero.execute(
+        model, **{**px, "t0": 881, "t1": 941, "background_smoothing": 0.6, "by_size": False, **node}
+    ).args[0]
     schedule = model.get_model_object("model_sampling")
     sigmas = comfy.samplers.calculate_sigmas(schedule, "ddim_uniform", 50)
     assert [round(float(schedule.timestep(sigma))) for sigma in sigmas[[0, 2, 5, 49]]] == [981, 941, 881, 1]

@@ -1,5 +1,7 @@
 """The real page on a real server, with the miniature, its clips and its templates."""
 
+import shutil
+
 import pytest
 
 from dev import archives, base, browser, samples, workflows
@@ -21,7 +23,11 @@ def chromium():
 def page_base(chromium, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     base.prepare(folder)
+    package = folder / "custom_nodes" / f"{base.PACK}-miniature"  # a copy, from which a test takes things away
+    package.unlink()
+    shutil.copytree(base.MINIATURE, package, ignore=shutil.ignore_patterns("__pycache__"))
     samples.fill(folder / "input")
+    samples.link_weights(folder / "models")
     workflows.offer_small(folder / "custom_nodes")
     return folder
 

@@ -5,7 +5,6 @@ import torch
 from few_shot_motion.training.clips import (
     at_rate,
     check_count,
-    check_finite,
     check_length,
     check_sizes,
     odd_clips,
@@ -33,13 +32,9 @@ def test_a_gap_in_a_phones_clip_repeats_the_frame_behind_it():
     assert len(taken) == 24 and taken[8:16] == [30] * 8 + [][:0] and taken[16] == 30
 
 
-GOOD = torch.rand(16, 8, 8, 3)
-
-
-@pytest.mark.parametrize("clips, captions, message", [(0, 1, "There are no clips"), (3, 2, "3 clips and 2 captions")])
-def test_counts_that_do_not_go_together(clips, captions, message):
-    with pytest.raises(ValueError, match=message):
-        check_count(clips, captions)
+def test_counts_that_do_not_go_together():
+    with pytest.raises(ValueError, match="3 clips and 2 captions"):
+        check_count(3, 2)
 
 
 def test_one_caption_may_serve_all_clips():
@@ -50,8 +45,6 @@ def test_one_caption_may_serve_all_clips():
 def test_clips_that_cannot_be_learnt_from():
     with pytest.raises(ValueError, match="Clip 2 has 15 frames, 16 are needed"):
         check_length(2, 15, 16)
-    with pytest.raises(ValueError, match="Clip 2 holds values that are no numbers"):
-        check_finite(2, GOOD * float("nan"))
     with pytest.raises(ValueError, match="different sizes .8x6, 8x8."):
         check_sizes([(8, 8), (8, 6), (8, 8)])
     check_length(2, 16, 16)

@@ -37,7 +37,7 @@ def test_of_two_equally_near_known_frames_the_earlier_is_nearest():
         ([True, False], 16, 16, 1, "A window of 16 frames has no room for new ones beside 16 of context"),
         ([True, False], 16, 15, 2, "2 new frames per slide and 15 of context do not fit a window of 16"),
         ([True, False], 16, 0, 2, "0 of context"),
-        ([], 16, 15, 1, "A clip of 0 frames was asked for"),
+        ([], 16, 15, 1, "No frame of the clip is known"),
         ([False] * 4, 16, 15, 1, "No frame of the clip is known"),
         ([True] * 4, 16, 15, 1, "All 4 frames are known already: ask for a longer clip"),
     ],

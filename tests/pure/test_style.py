@@ -19,7 +19,7 @@ SOURCES = [ROOT / "__init__.py"]
 SOURCES += [path for room in (*ROOMS, "tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
 IN_ROOMS = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ROOMS]
 COLUMNS, LINES = 120, 250
-CALLED_FROM_OUTSIDE = {"define_schema", "fingerprint_inputs", "validate_inputs", "execute", "forward"}
+CALLED_FROM_OUTSIDE = {"define_schema", "INPUT_TYPES", "fingerprint_inputs", "validate_inputs", "execute", "forward"}
 NEW_WORDS = 2  # that a docstring has beside those of the name
 
 
@@ -105,3 +105,14 @@ class Silent(io.ComfyNode):
 '''
     assert list(undocumented(source)) == ["bare", "load_file", "Thing", "Thing.method", "Silent"]
     assert list(undocumented("def main(): pass")) == ["main"]
+
+
+CLOCKS = ("sleep(", "perf_counter(", "monotonic(", "process_time(", "time.time(", "timeit", "wait_for_timeout")
+WAITS = "tests/serving.py"  # for a condition, at most half an hour
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if "tests" in path.relative_to(ROOT).parts], ids=name)
+def test_no_test_depends_on_the_speed_of_the_machine(path):
+    source = path.read_text(encoding="utf-8")
+    found = [clock for clock in CLOCKS if clock in source]
+    assert found == [] or name(path) in (WAITS, "tests/pure/test_style.py")

@@ -5,7 +5,7 @@ and subjects are not.
 import pytest
 import torch
 from few_shot_motion.samplers.noising import VARIANCE_EXPLODING
-from few_shot_motion.samplers.text_to_video_zero import branch, foregrounds, smooth_background, split_schedule
+from few_shot_motion.samplers.text_to_video_zero import branch, for_size, foregrounds, smooth_background, split_schedule
 from few_shot_motion.samplers.warp import deltas, sources, uncovered, warp, warp_all
 
 T0, T1 = torch.tensor(8.0), torch.tensor(11.0)
@@ -26,6 +26,11 @@ def test_things_move_to_where_they_are_sent(move, cells, height, width):
     for frame, moved in enumerate(warp_all(x, deltas(move, 4, (height * 8, width * 8)))):
         right, down = place(moved)
         assert abs(right - 14 - frame * cells[0]) <= 0.5 and abs(down - 16 - frame * cells[1]) <= 0.5
+
+
+@pytest.mark.parametrize("size, share", [((64, 64), 1), ((16, 16), 1 / 4), ((32, 128), 1), ((128, 128), 1)])
+def test_levels_go_with_the_side_of_what_is_smaller_than_theirs(size, share):
+    assert for_size(T0, size) == T0 * share
 
 
 def test_a_warp_only_moves_values_and_knows_what_it_made_up():

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.fuzzing.verdict import ROOMS, sentences
+
 ROOT = Path(__file__).parents[2]
-ROOMS = ("motion_modules", "samplers", "training", "host", "nodes", "metrics")
 SOURCES = [
     ast.parse(path.read_text(encoding="utf-8")) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))
 ]
@@ -33,22 +34,6 @@ def schemas() -> dict[str, dict]:
     return found
 
 
-def patterns() -> list[re.Pattern]:
-    """Every sentence that is raised, with anything in the place of its values."""
-    found = []
-    for tree in SOURCES:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                text = node.exc.args[0]
-                parts = text.values if isinstance(text, ast.JoinedStr) else [text]
-                found.append(
-                    re.compile(
-                        "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)
-                    )
-                )
-    return found
-
-
 SCHEMAS = schemas()
 LANGUAGES = sorted(path.name for path in (ROOT / "locales").iterdir())
 
@@ -66,7 +51,15 @@ def table(text: str, heading: str) -> list[str]:
 
 
 def test_sources_are_read():
-    assert len(SCHEMAS) >= 8 and len(patterns()) >= 20
+    assert len(SCHEMAS) >= 8 and len(sentences()) >= 20
+
+
+def test_every_sentence_stands_once_in_the_code():
+    """What is said twice is checked twice, and mended once."""
+    places: dict[str, list[str]] = {}
+    for place, (_, text) in sentences().items():
+        places.setdefault(text, []).append(place)
+    assert [found for found in places.values() if len(found) > 1] == []
 
 
 @pytest.mark.parametrize("node", SCHEMAS)
@@ -99,7 +92,7 @@ def test_a_recipe_comes_first_and_a_picture_behind_it(node, chinese):
 @pytest.mark.parametrize("node", SCHEMAS)
 def test_quoted_errors_exist(node):
     quoted = [line[2:] for line in page(node).splitlines() if line.startswith("> ")]
-    assert [line for line in quoted if not any(pattern.fullmatch(line) for pattern in patterns())] == []
+    assert [line for line in quoted if not any(pattern.fullmatch(line) for pattern, _ in sentences().values())] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

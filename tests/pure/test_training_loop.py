@@ -7,7 +7,7 @@ import torch
 from few_shot_motion.training.clips import ClipSet, check_masks
 from few_shot_motion.training.loop import PATIENCE, new_run, train
 from few_shot_motion.training.loss import lamp_loss, video_loss
-from few_shot_motion.training.memory import check_memory, estimate
+from few_shot_motion.training.memory import Part, check_memory, estimate
 from few_shot_motion.training.schedule import RATES
 
 
@@ -212,8 +212,9 @@ def test_masks_without_subject_or_ground_are_named(value, odd):
 
 
 def test_memory_is_refused_before_the_first_step():
-    needed = estimate(2**31, 10**8, (16, 40, 64), 320, 2, checkpointing=True)
-    assert needed.total < estimate(2**31, 10**8, (16, 40, 64), 320, 2, checkpointing=False).total
+    parts = [Part(320, 320, 1.0, 10**7, depth) for depth in (None, 0, 1, None)]
+    needed = estimate(2**31, 10**8, (16, 40, 64), parts, 2, checkpointing=True)
+    assert needed.total < estimate(2**31, 10**8, (16, 40, 64), parts, 2, checkpointing=False).total
     check_memory(needed, needed.total, "cuda:0")
     with pytest.raises(ValueError, match=r"cuda:0 has 1.00 GiB free: use fewer frames"):
         check_memory(needed, 2**30, "cuda:0")

@@ -1,12 +1,15 @@
 """What the shipped workflows tell their user: a note each, public files with their address, a form to try."""
 
+import re
+
 import pytest
 from workflow_forms import NOTES, ROOT, browser_form, real_nodes, role
 
-from dev import blueprints, model_files, workflows
+from dev import blueprints, chinese_notes, model_files, workflows
 
 NAMES = workflows.names()
 FORMS = [(name, small) for name in NAMES for small in (False, True)]
+CHINESE = re.compile("[\u4e00-\u9fff]")
 ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth")
 
 
@@ -16,10 +19,19 @@ def test_a_note_says_what_to_change(name, small):
     (note,) = [node for node in form["nodes"] if node["type"] in NOTES]
     text = note["widgets_values"][0]
     lines = [line for line in text.splitlines() if line[:2] in ("1.", "2.", "3.")]
-    assert [line[:3] for line in lines] == ["1. ", "2. ", "3. "]
-    named = {word for line in lines for word in line.split("**")[1::2]}
-    assert named <= {role(node) for node in real_nodes(form)}
+    assert [line[:3] for line in lines] == ["1. ", "2. ", "3. "] * 2, "in English and in Chinese"
+    assert [bool(CHINESE.search(line)) for line in lines] == [False] * 3 + [True] * 3
+    roles = {role(node) for node in real_nodes(form)}
+    for english, chinese in zip(lines[:3], lines[3:], strict=True):
+        assert set(english.split("**")[1::2]) <= roles
+        assert set(chinese.split("**")[1::2]) - {"Train"} <= set(english.split("**")[1::2]), "nothing else is changed"
     assert text.count("```") == 2, "which file goes where"
+
+
+def test_every_chinese_line_is_of_a_note():
+    said = {line for name, small in FORMS for note in workflows.graph(name, small).notes
+            for line in (*note.lines, note.expect)}  # fmt: skip
+    assert set(chinese_notes.CHINESE) == said
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,114 @@
+"""First-Frame-Conditioned KSampler's beginnings: several first frames, a mask of what moves, a clip to refine."""
+
+import comfy.samplers
+import pytest
+import torch
+import unets
+from few_shot_motion.nodes.frame_noise import FrameNoise
+from few_shot_motion.nodes.sampling import FirstFrameConditioning, FirstFrameKSampler
+from moving import COND, FIRST, FRAMES, SIDE, UNCOND, drawn, moving
+
+HALF = torch.ones(1, SIDE * 8, SIDE * 8)  # px: the left half is black
+HALF[..., : SIDE * 4] = 0
+LEFT = (..., slice(0, SIDE // 2))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return moving(unets.sd_model(unets.TINY), "lamp")
+
+
+def made(model, first=FIRST, length=FRAMES, seed=7, statistics="match at the end", sampler="euler", **inputs):
+    with torch.inference_mode():
+        return FirstFrameKSampler.execute(
+            model, COND, UNCOND, first, length, seed, 2, 3.0, sampler, "normal", statistics, **inputs
+        ).args[0]["samples"]
+
+
+@pytest.mark.parametrize("sampler", ["euler", "euler_ancestral"])
+@pytest.mark.parametrize("statistics", ["match at the end", "match at every step (LAMP)"])
+@pytest.mark.parametrize("noise", [None, FrameNoise.execute(11, "shared", 0.3, True).args[0]])
+def test_several_first_frames_are_as_many_runs_with_the_next_seeds(model, sampler, statistics, noise):
+    several = {"samples": 3 * drawn(3, 4, SIDE, SIDE)}
+    clips = made(model, several, sampler=sampler, statistics=statistics, noise=noise).unflatten(0, (3, FRAMES))
+    for i, clip in enumerate(clips):
+        first = {"samples": several["samples"][i : i + 1]}
+        own = noise and FrameNoise.execute(11 + i, "shared", 0.3, True).args[0]
+        assert torch.equal(clip, made(model, first, seed=7 + i, sampler=sampler, statistics=statistics, noise=own)), i
+    assert (clips[0, 1:] - clips[1, 1:]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("statistics", ["none", "match at the end", "match at every step (LAMP)"])
+def test_what_is_black_stays_the_first_frame_bit_for_bit(model, statistics):
+    clip, free = (made(model, statistics=statistics, motion_mask=mask) for mask in (HALF, None))
+    assert torch.equal(clip[LEFT], FIRST["samples"].expand(FRAMES, -1, -1, -1)[LEFT])
+    assert (clip[1:, ..., SIDE // 2 :] - clip[:1, ..., SIDE // 2 :]).abs().amax((1, 2, 3)).min() > 0.1
+    assert not torch.equal(clip, free)
+
+
+def test_what_is_white_moves_as_without_a_mask(model):
+    white = torch.ones(FRAMES, 16, 16)
+    assert torch.equal(made(model, motion_mask=white), made(model))
+
+
+def test_a_mask_per_frame_says_when(model):
+    mask = torch.ones(FRAMES, 16, 16)
+    mask[2] = 0
+    clip = made(model, motion_mask=mask)
+    assert torch.equal(clip[2], clip[0]) and not torch.equal(clip[1], clip[0]) and not torch.equal(clip[3], clip[0])
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "dpmpp_2m_sde", "lcm", "uni_pc"])
+def test_first_frame_conditioning_holds_it_through_any_sampler(model, sampler):
+    from comfy_extras.nodes_custom_sampler import CFGGuider, RandomNoise, SamplerCustomAdvanced
+
+    patched, latent = FirstFrameConditioning.execute(model, FIRST, FRAMES, HALF).args
+    guider = CFGGuider.execute(patched, COND, UNCOND, 2.0).args[0]
+    sigmas = comfy.samplers.calculate_sigmas(model.model.model_sampling, "normal", 3)
+    with torch.inference_mode():
+        clip = (
+            SamplerCustomAdvanced.execute(
+                RandomNoise.execute(3).args[0], guider, comfy.samplers.sampler_object(sampler), sigmas, latent
+            )
+            .args[0]["samples"]
+            .cpu()
+        )
+    assert torch.equal(clip[LEFT], FIRST["samples"].expand(FRAMES, -1, -1, -1)[LEFT]) and clip.isfinite().all()
+    assert (clip[1:] - clip[:1]).abs().amax((1, 2, 3)).min() > 0.1
+
+
+def test_a_second_pass_keeps_the_clip_as_far_as_denoise_says(model):
+    clip = made(model)
+    found = [made(model, clip={"samples": clip}, denoise=denoise, statistics="none") for denoise in (0.1, 0.6)]
+    assert all(torch.equal(one[:1], FIRST["samples"]) for one in found)
+    near, far = ((one - clip)[1:].square().mean() for one in found)
+    assert 0 < near < far / 4
+    own = made(model, length=99, clip={"samples": clip}, denoise=0.6, statistics="none")
+    assert torch.equal(own, found[1]), "its own length counts"
+
+
+def test_a_second_pass_of_several_and_behind_a_mask(model):
+    several, clips = {"samples": 3 * drawn(2, 4, SIDE, SIDE)}, {"samples": drawn(2 * FRAMES, 4, SIDE, SIDE, seed=4)}
+    both = made(model, several, clip=clips, denoise=0.5, motion_mask=HALF)
+    for i, one in enumerate(both.chunk(2)):
+        first, clip = several["samples"][i : i + 1], clips["samples"].chunk(2)[i]
+        assert torch.equal(one[LEFT], first.expand(FRAMES, -1, -1, -1)[LEFT])
+        alone = made(model, {"samples": first}, seed=7 + i, clip={"samples": clip}, denoise=0.5, motion_mask=HALF)
+        assert torch.equal(one, alone)
+
+
+@pytest.mark.parametrize(
+    "inputs, message",
+    [
+        ({"motion_mask": torch.ones(3, 8, 8)}, "has 3 frames, the clip 4: give one mask per frame, or a single one"),
+        ({"motion_mask": torch.zeros(1, 8, 8)}, "is black, so nothing would move: paint white"),
+        ({"motion_mask": torch.ones(1, 8, 64)}, "64x8, which is not the shape of a clip of 8x8"),
+        ({"denoise": 0.5}, "there is no clip to refine: connect one at clip, or set denoise to 1"),
+        ({"clip": {"samples": torch.zeros(4, 4, 8, 16)}}, "latents of 16x8, the first frame of 8x8: scale both"),
+        ({"first": {"samples": torch.zeros(3, 4, 8, 8)}, "clip": {"samples": torch.zeros(4, 4, 8, 8)}},
+         "has 4 frames for 3 first frames: give each a clip"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together(model, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        made(model, **inputs)
