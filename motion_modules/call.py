@@ -71,8 +71,10 @@ class Call:
     masks: dict[int, Tensor] = field(default_factory=dict, repr=False)  # id of split layers' module -> a mask, `f h w`
     # id of a module -> how much its layers may add, where and in which frame: masks `f h w` or `1 h w`, multiplied
     where: Mapping[int, tuple[Tensor, ...]] = field(default_factory=dict, repr=False)
+    sized: dict[tuple, Tensor] = field(default_factory=dict, repr=False)  # of `where`, by module and size of features
     gates: list[Tensor] | None = field(default=None, repr=False)  # what split layers in training take for the subject
     last: Tensor | None = field(default=None, repr=False)  # what the newest layer of any kind gave
+    silu: tuple[Tensor, Tensor] | None = field(default=None, repr=False)  # of the newest embedding: itself and its SiLU
     whole: bool = False  # is this the UNet's own forward, whose last layers are ours to follow?
 
     @property
@@ -131,9 +133,11 @@ class Call:
         """How much a module's residuals count at each position of features of this size, `f 1 h w`; None: all of
         it.
         """
-        masks = self.where.get(id(module), ())
-        found = [resize_masks(mask.to(like.device), *size) for mask in masks]
-        return torch.stack(torch.broadcast_tensors(*found)).prod(dim=0)[:, None].to(like) if found else None
+        masks, key = self.where.get(id(module), ()), (id(module), *size)
+        if masks and key not in self.sized:
+            found = [resize_masks(mask.to(like.device), *size) for mask in masks]
+            self.sized[key] = torch.stack(torch.broadcast_tensors(*found)).prod(dim=0)[:, None].to(like)
+        return self.sized.get(key)
 
     def memory(self, path: str) -> tuple[Memory, float] | None:
         """The memory in the self-attention of the block at `path`, and its strength."""
@@ -151,6 +155,16 @@ class Call:
         if self.joint_norm == 1:
             return silu_in_order(joint)
         return silu(torch.lerp(norm(x), joint.flatten(0, 1), self.joint_norm))
+
+    def embedded(self, layers: Any, emb: Tensor) -> Tensor:
+        """SiLU, which is the same for all ResBlocks of a call, and a block's own projection, of a timestep's embedding
+        `(b f) c`.
+        """
+        if torch.is_grad_enabled():  # blocks that are computed again have to do alike each time
+            return layers(emb)
+        if self.silu is None or self.silu[0] is not emb:
+            self.silu = emb, layers[0](emb)
+        return layers[1:](self.silu[1])
 
     def run(self, block, *inputs: Tensor | None) -> Tensor:
         """A block; with checkpointing nothing but its output is kept of it."""

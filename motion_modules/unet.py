@@ -19,7 +19,7 @@ def res_block(layer: Any, x: Tensor, emb: Tensor, call: Call) -> Tensor:
     def run(x: Tensor, emb: Tensor) -> Tensor:
         h = call.norm_and_silu(layer.in_layers, x)
         h = call.conv(f"{path}.in_layers.2", layer.in_layers[2:](h))
-        h = h + layer.emb_layers(emb).type(h.dtype)[..., None, None]
+        h = h + call.embedded(layer.emb_layers, emb).type(h.dtype)[..., None, None]
         h = call.norm_and_silu(layer.out_layers, h)
         h = call.conv(f"{path}.out_layers.3", layer.out_layers[2:](h))
         h = call.conv(path, call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h)
