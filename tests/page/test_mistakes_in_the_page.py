@@ -127,7 +127,7 @@ def test_a_list_without_an_adapter_says_what_to_do(page, site):
         file.rename(away)
     try:
         page.tab.evaluate("() => app.refreshComboInNodes()")
-        page.tab.wait_for_timeout(1500)
+        page.settle(700)
         page.load(changed("animate_image_lamp"), "first.json")
         value = page.tab.evaluate("() => LiteGraph.createNode('FSM_LoadMotionAdapter').widgets[0].value")
         page.load(changed("animate_image_lamp", Motion_adapter={"adapter": value}), "first.json")
