@@ -68,7 +68,7 @@ def options_of(words: list[str]) -> argparse.Namespace:
     prompts = parser.add_mutually_exclusive_group()
     prompts.add_argument("--prompts", nargs="+", metavar="TEXT")
     prompts.add_argument("--lamp", nargs="+", choices=[*LAMP], metavar="MOTION",
-                         help=f"the six prompts LAMP was evaluated with, for each of these: {', '.join(LAMP)}")  # fmt: skip
+                         help=f"the six prompts LAMP was evaluated with, for each of {', '.join(LAMP)}")  # fmt: skip
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2], metavar="N")
     parser.add_argument(
         "--set", nargs="+", type=_setting, default=[], metavar="TITLE.INPUT=VALUE", help="other values in the workflow"
