@@ -32,7 +32,8 @@ _MOTION_CONVOLUTIONS = (
 )
 _PRECISION = "What the model computes in. auto: bf16 on a GPU that has it, else fp16; fp32 on a CPU."
 _GRADIENT_CHECKPOINTING = (
-    "Keeps a tenth of the intermediate results and computes the others again: less memory, more time."
+    "Where the memory would not suffice otherwise, keeps a tenth of the intermediate results and computes the others "
+    "again: less memory, more time."
 )
 _SAVE_EVERY = "Keep the run on disk every so many steps; 0 only where it ends early."
 _MASK_INPUT = (

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _GIB = 2**30
+_ROOM = 1.25  # what a run may take beyond its estimate: kernels' own buffers, other programs
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ def estimate(frozen: int, trained_parameters: int, latents: tuple[int, int, int]
         maps = sum(part.kept for part in lone) + sum(part.given * part.share for part in blocks) + largest.kept
         copied = (sum(part.numbers for part in lone) + largest.numbers) / sum(part.numbers for part in parts)
     return Estimate(frozen, trained_parameters * 16, int(each * maps + copied * copies))
+
+
+def has_room(needed: Estimate, free: int) -> bool:
+    """Does a run fit so well that it need not save memory?"""
+    return needed.total * _ROOM <= free
 
 
 def check_memory(needed: Estimate, free: int, device: str) -> None:

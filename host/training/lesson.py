@@ -14,7 +14,7 @@ from ...motion_modules.module import MotionModule, initialise
 from ...training.clips import ClipSet
 from ...training.loss import lamp_loss, video_loss
 from ...training.mask_loss import MaskSettings
-from ...training.memory import check_memory, estimate
+from ...training.memory import check_memory, estimate, has_room
 from ..patching.image_model import image_unet, sites_of
 from ..said import say
 from . import masks as training_masks
@@ -55,7 +55,7 @@ class Lesson:
         """Put the layers into the model, and model, clips and captions on the device."""
         settings = self.settings
         self.options = training_host.attach(
-            self.base, self.module, self.design.joint_norm, settings.gradient_checkpointing, self.autocast
+            self.base, self.module, self.design.joint_norm, self.checkpointing, self.autocast
         )
         self.clips = self._on_device(self.clips)
         self.conditions = model_conditions(self.base, positive, self.clips.latents[0][: settings.frames])
@@ -81,19 +81,18 @@ class Lesson:
         numbers = sum(value.numel() for value in self.base.model.diffusion_model.parameters())
         is_cast = held != (self.autocast or torch.float32)
         latents = (self.settings.batch_size * self.settings.frames, height, width)
-        self.needed = needed = estimate(
-            self.base.model_size(),
-            sum(value.numel() for value in self.trained.values()),
-            latents,
-            parts_of(image_unet(self.base)),
-            itemsize,
-            self.settings.gradient_checkpointing,
-            cast=itemsize * numbers if is_cast else 0,
-        )
+        frozen, trained = self.base.model_size(), sum(value.numel() for value in self.trained.values())
+        parts, cast = parts_of(image_unet(self.base)), itemsize * numbers if is_cast else 0
+        saving, whole = (estimate(frozen, trained, latents, parts, itemsize, saves, cast) for saves in (True, False))
+        comfy.model_management.free_memory(whole.total, self.device)
+        free = comfy.model_management.get_free_memory(self.device)
+        self.checkpointing = self.settings.gradient_checkpointing and not has_room(whole, free)
+        self.needed = needed = saving if self.checkpointing else whole
         self.lines.append(f"Training takes about {needed}.")
+        if self.settings.gradient_checkpointing and not self.checkpointing:
+            self.lines[-1] += " There is room for it without gradient checkpointing, which would make steps slower."
         say(self.lines[-1])
-        comfy.model_management.free_memory(needed.total, self.device)
-        check_memory(needed, comfy.model_management.get_free_memory(self.device), str(self.device))
+        check_memory(needed, free, str(self.device))
 
     def _on_device(self, clips: ClipSet) -> ClipSet:
         latents = [self.base.model.process_latent_in(clip).to(self.device) for clip in clips.latents]

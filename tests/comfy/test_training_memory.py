@@ -4,6 +4,7 @@ people have.
 
 import pytest
 import torch
+from few_shot_motion.training.memory import Estimate, has_room
 
 from dev.studies.training_memory import SIZES, Setting
 
@@ -18,3 +19,8 @@ def test_what_is_said_is_what_is_kept(family, size, rank, checkpointing):
     assert said.total == pytest.approx(counted, rel=0.1)
     kept = counted - said.frozen - said.trained
     assert said.activations == pytest.approx(kept, rel=0.15)
+
+
+def test_there_is_room_where_a_quarter_more_than_is_said_would_fit():
+    said = Estimate(100, 200, 100)
+    assert has_room(said, 500) and not has_room(said, 499)

@@ -191,7 +191,19 @@ def test_the_loss_goes_down():
     assert sum(losses[-20:]) < 0.9 * sum(losses[:20])
 
 
-def test_checkpointing_changes_nothing_but_memory():
+@pytest.mark.parametrize("asked, room, used", [(True, True, False), (True, False, True), (False, False, False)])
+def test_checkpointing_is_used_where_it_is_allowed_and_there_is_no_room_without(monkeypatch, asked, room, used):
+    told, attach = [], lesson.training_host.attach
+    monkeypatch.setattr(lesson, "has_room", lambda *_: room)
+    monkeypatch.setattr(
+        lesson.training_host, "attach", lambda *given: told.append(given[3]) or attach(*given)
+    )  # fmt: skip
+    run(steps=1, gradient_checkpointing=asked)
+    assert told == [used]
+
+
+def test_checkpointing_changes_nothing_but_memory(monkeypatch):
+    monkeypatch.setattr(lesson, "has_room", lambda *_: False)
     plain, saving = (run(gradient_checkpointing=saving)[1]["loss"] for saving in (False, True))
     assert plain == pytest.approx(saving, rel=1e-5)
 
