@@ -176,14 +176,23 @@ def combinations(options: argparse.Namespace, comfyui: Path) -> None:
     inside(comfyui, "dev.combinations")
 
 
+def bench(options: argparse.Namespace, comfyui: Path) -> None:
+    """count and time every method at real models' width, beside the image model: [--only WORD …] [--frames N] [--size H
+    W] [--repeats N]; writes docs/performance.md
+    """
+    from dev import bench  # needs .venv
+
+    bench.run(comfyui, options.rest)
+
+
 STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "tune_a_video", "windows")
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
             "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak,
-            "modes": modes, "train-miniature": train_miniature,
+            "modes": modes, "bench": bench, "train-miniature": train_miniature,
             "workflows": workflows, "measure-page": measure_page, "tour": tour, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "train-miniature", "measure-page",
-             "tour"}  # fmt: skip
+WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "bench", "train-miniature",
+             "measure-page", "tour"}  # fmt: skip
 
 
 def parse(words: list[str]) -> argparse.Namespace:

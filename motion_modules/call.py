@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .key_frames import NoLayers, Rule
 from .layers import MotionConv, joint_group_norm, silu_in_order
+from .mask_predictor import resize_masks
 from .methods import Layers
 from .recurrent import Memory
 
@@ -68,8 +69,12 @@ class Call:
     key_strength: float = 1.0
     checkpointing: bool = False
     masks: dict[int, Tensor] = field(default_factory=dict, repr=False)  # id of split layers' module -> a mask, `f h w`
+    # id of a module -> how much its layers may add, where and in which frame: masks `f h w` or `1 h w`, multiplied
+    where: Mapping[int, tuple[Tensor, ...]] = field(default_factory=dict, repr=False)
+    sized: dict[tuple, Tensor] = field(default_factory=dict, repr=False)  # of `where`, by module and size of features
     gates: list[Tensor] | None = field(default=None, repr=False)  # what split layers in training take for the subject
     last: Tensor | None = field(default=None, repr=False)  # what the newest layer of any kind gave
+    silu: tuple[Tensor, Tensor] | None = field(default=None, repr=False)  # of the newest embedding: itself and its SiLU
     whole: bool = False  # is this the UNet's own forward, whose last layers are ours to follow?
 
     @property
@@ -89,20 +94,50 @@ class Call:
     def row_end(self, layer: nn.Module, x: Tensor) -> Tensor:
         """Behind a row's last features, in front of its upsampler: the temporal transformers of that row."""
         row = self.places.ends.get(id(layer), "")
-        return _plus(x, [(m.layers[row](x, self.frames), s) for m, s in self.adapters if row in m.layers])
+        size = x.shape[-2:]
+        return _plus(
+            x,
+            [(m.layers[row](x, self.frames), s, self._where(m, size, x)) for m, s in self.adapters if row in m.layers],
+        )
 
     def conv(self, path: str, y: Tensor) -> Tensor:
         """Follow the 2-D convolution, or the whole ResBlock, at `path` with its motion layers, `(b f) c h w`."""
-        return _plus(y, [(self._motion(m, m.layers[path], y), s) for m, s in self.adapters if path in m.layers])
+        size = y.shape[-2:]
+        return _plus(
+            y,
+            [
+                (self._motion(m, m.layers[path], y), s, self._where(m, size, y))
+                for m, s in self.adapters
+                if path in m.layers
+            ],
+        )
 
     def _motion(self, module: Layers | NoLayers, layer: nn.Module, y: Tensor) -> Residual:
         if isinstance(layer, MotionConv):
             return layer(y, self.frames, self.masks.get(id(module)), self.gates)
         return layer(y, self.frames)
 
-    def attend(self, path: str, x: Tensor, heads: int) -> Tensor:
-        """End the transformer block at `path` with its temporal attention, `(b f) l c`."""
-        return _plus(x, [(m.layers[path](x, self.frames, heads), s) for m, s in self.adapters if path in m.layers])
+    def attend(self, path: str, x: Tensor, heads: int, size: tuple[int, int]) -> Tensor:
+        """End the transformer block at `path` with its temporal attention, `(b f) l c`, of features of this size (h,
+        w).
+        """
+        residuals = []
+        for module, strength in self.adapters:
+            if path in module.layers:
+                where = self._where(module, size, x)
+                where = None if where is None else where.flatten(1)[..., None]
+                residuals.append((module.layers[path](x, self.frames, heads), strength, where))
+        return _plus(x, residuals)
+
+    def _where(self, module: Layers | NoLayers, size: tuple[int, int], like: Tensor) -> Tensor | None:
+        """How much a module's residuals count at each position of features of this size, `f 1 h w`; None: all of
+        it.
+        """
+        masks, key = self.where.get(id(module), ()), (id(module), *size)
+        if masks and key not in self.sized:
+            found = [resize_masks(mask.to(like.device), *size) for mask in masks]
+            self.sized[key] = torch.stack(torch.broadcast_tensors(*found)).prod(dim=0)[:, None].to(like)
+        return self.sized.get(key)
 
     def memory(self, path: str) -> tuple[Memory, float] | None:
         """The memory in the self-attention of the block at `path`, and its strength."""
@@ -121,16 +156,27 @@ class Call:
             return silu_in_order(joint)
         return silu(torch.lerp(norm(x), joint.flatten(0, 1), self.joint_norm))
 
+    def embedded(self, layers: Any, emb: Tensor) -> Tensor:
+        """SiLU, which is the same for all ResBlocks of a call, and a block's own projection, of a timestep's embedding
+        `(b f) c`.
+        """
+        if torch.is_grad_enabled():  # blocks that are computed again have to do alike each time
+            return layers(emb)
+        if self.silu is None or self.silu[0] is not emb:
+            self.silu = emb, layers[0](emb)
+        return layers[1:](self.silu[1])
+
     def run(self, block, *inputs: Tensor | None) -> Tensor:
         """A block; with checkpointing nothing but its output is kept of it."""
         out: Any = checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)
         return out
 
 
-def _plus(x: Tensor, residuals: Iterable[tuple[Residual, float]]) -> Tensor:
-    """x `(b f) …` plus every residual `b f …` times its strength."""
-    for residual, strength in residuals:
+def _plus(x: Tensor, residuals: Iterable[tuple[Residual, float, Tensor | None]]) -> Tensor:
+    """x `(b f) …` plus every residual `b f …` times its strength, and as far as its mask `f …` lets it."""
+    for residual, strength, where in residuals:
         gate, motion = residual if isinstance(residual, tuple) else (None, residual)
+        motion = motion if where is None else motion * where
         clips = x.unflatten(0, motion.shape[:2])
         if gate is None:
             clips = torch.add(clips, motion.to(x), alpha=strength)

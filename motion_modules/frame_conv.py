@@ -4,15 +4,14 @@ from functools import cache
 from typing import Any
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from .low_rank import LowRank, LowRankOperations
 
 
 def frame_conv(operations: Any, inputs: int, outputs: int, taps: int, bias: bool = True) -> Any:
-    """A layer `b f inputs l` -> `b f-taps+1 outputs l`, its parameters a Conv1d's. Low rank: the first factor has the
-    taps, the second mixes channels alone.
+    """A layer `f inputs l` -> `f-taps+1 outputs l`, its parameters a Conv1d's. Low rank: the first factor has the taps,
+    the second mixes channels alone.
     """
     if isinstance(operations, LowRankOperations):
         whole, rank = operations.operations, operations.rank
@@ -28,8 +27,7 @@ def _over_frames(conv1d: type) -> type:
         def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             """What both torch's and the host's forward call with the weights as they are to be used."""
             if _is_slow_as_product(input, weight):
-                columns = super()._conv_forward(rearrange(input, "b f c l -> (b l) c f"), weight, bias)
-                return rearrange(columns, "(b l) c f -> b f c l", b=len(input))
+                return super()._conv_forward(input.transpose(0, 2), weight, bias).transpose(0, 2)
             return _product(input, weight, bias)
 
         def lay_out(self) -> None:
@@ -49,14 +47,11 @@ def _is_slow_as_product(x: Tensor, weight: Tensor) -> bool:
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Frames that follow each other lie behind each other in memory: those under a kernel's taps are one matrix
-    `(taps c) l`, without a copy. So are those of which some are the next clip's; what comes of them is left out.
+    `(taps c) l`, without a copy.
     """
-    clips, frames, taps = *x.shape[:2], weight.shape[-1]
-    windows = x.flatten(0, 1).unfold(0, taps, 1).permute(0, 3, 1, 2).flatten(1, 2)
+    windows = x.unfold(0, weight.shape[-1], 1).permute(0, 3, 1, 2).flatten(1, 2)
     matrix = weight.transpose(1, 2).flatten(1).expand(len(windows), -1, -1)  # outputs (taps inputs)
-    y = torch.bmm(matrix, windows) if bias is None else torch.baddbmm(bias[:, None], matrix, windows)
-    size = (clips, frames - taps + 1, *y.shape[1:])
-    return y.as_strided(size, (frames * y.stride(0), *y.stride()))
+    return torch.bmm(matrix, windows) if bias is None else torch.baddbmm(bias[:, None], matrix, windows)
 
 
 def lay_out(module: torch.nn.Module) -> None:

@@ -45,9 +45,15 @@ class MotionConv(nn.Module):
         """
         size = y.shape[-2:]
         clips = y.unflatten(0, (-1, frames))
-        before = F.pad(clips.flatten(3), (0, 0, 0, 0, 2, 0))  # causal: frames before the first count as zero
+        padded = F.pad(clips.flatten(3), (0, 0, 0, 0, 2, 0))  # causal: frames before the first count as zero
+
+        def moved(conv1d: Any) -> Tensor:
+            y = conv1d(padded.flatten(0, 1)).unflatten(-1, size)
+            # all clips at once, so some of it is of frames of two clips: left out
+            return y.as_strided((len(clips), frames, *y.shape[1:]), (padded.shape[1] * y.stride(0), *y.stride()))
+
         logits = self.conv_gate(y).unflatten(0, (-1, frames))
-        gate, motion = torch.sigmoid(logits[:, :, :1]), self.conv1d(before).unflatten(-1, size)
+        gate, motion = torch.sigmoid(logits[:, :, :1]), moved(self.conv1d)
         if self.conv1d_background is None:
             return gate, motion
         if mask is None:
@@ -56,7 +62,7 @@ class MotionConv(nn.Module):
             subject = resize_masks(mask.to(y.device).expand(frames, -1, -1), *size).to(y)[:, None]
         if gates is not None and self.training:
             gates.append(logits[:, :, 1])
-        return gate, subject * motion + (1 - subject) * self.conv1d_background(before).unflatten(-1, size)
+        return gate, subject * motion + (1 - subject) * moved(self.conv1d_background)
 
 
 class TemporalAttention(nn.Module):

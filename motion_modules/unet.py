@@ -19,7 +19,7 @@ def res_block(layer: Any, x: Tensor, emb: Tensor, call: Call) -> Tensor:
     def run(x: Tensor, emb: Tensor) -> Tensor:
         h = call.norm_and_silu(layer.in_layers, x)
         h = call.conv(f"{path}.in_layers.2", layer.in_layers[2:](h))
-        h = h + layer.emb_layers(emb).type(h.dtype)[..., None, None]
+        h = h + call.embedded(layer.emb_layers, emb).type(h.dtype)[..., None, None]
         h = call.norm_and_silu(layer.out_layers, h)
         h = call.conv(f"{path}.out_layers.3", layer.out_layers[2:](h))
         h = call.conv(path, call.conv(f"{path}.skip_connection", layer.skip_connection(x)) + h)
@@ -59,7 +59,8 @@ def transformer_block(
 ) -> Tensor:
     """A block, then its temporal attention; tokens `(b f) l c`."""
     options = with_frames(options, block, path, tokens, call)
-    return call.attend(path, block(tokens, context=context, transformer_options=options), block.n_heads)
+    out = block(tokens, context=context, transformer_options=options)
+    return call.attend(path, out, block.n_heads, tuple(options["activations_shape"][-2:]))
 
 
 def plain_layer(layer: nn.Module, suffix: str, y: Tensor, call: Call) -> Tensor:

@@ -7,6 +7,7 @@ from ..host.files import folders
 from ..host.files.weights_file import stamp
 from ..host.patching.bridge import apply_adapter
 from ..host.patching.image_model import base_query, family, image_unet
+from ..host.patching.motion_masks import over_frames
 from ..host.said import say
 from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN, Adapter, options
 from ..motion_modules.adapter_file import content
@@ -21,6 +22,14 @@ _STRENGTH = "How much of the motion: 0 is the image model itself, 1 the adapter 
 _MASK = (
     "Where the subject is, one mask or one per frame. Only for adapters trained with masks: split ones do without and "
     "may be overruled, conditioned ones want the first frame's."
+)
+_WHERE = (
+    "Where and when this motion acts: white as learnt, black not at all, grey in between. One mask, or one per frame; "
+    "several adapters take one each."
+)
+_OVER_TIME = (
+    "How much of the strength each frame gets, 0 to 2, one number per frame: 1, 1, 0.5, 0. Empty: all of it in every "
+    "frame."
 )
 _MODEL = "The image model to move: SD 1.x, SD 2.x or SDXL, of the family the adapter was trained on."
 _ADAPTER = (
@@ -118,17 +127,21 @@ class ApplyMotionAdapter(io.ComfyNode):
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, advanced=True,
                                tooltip=_END_PERCENT),
                 io.Mask.Input("mask", optional=True, tooltip=_MASK),
+                io.Mask.Input("motion_mask", optional=True, tooltip=_WHERE),
+                io.String.Input("over_time", default="", optional=True, advanced=True, tooltip=_OVER_TIME),
             ],
             outputs=[io.Model.Output(tooltip="The model with one motion more.")],
         )  # fmt: skip
 
     @classmethod
     def execute(
-        cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None
-    ) -> io.NodeOutput:
+        cls, model, adapter, strength: float, start_percent: float, end_percent: float, mask=None, motion_mask=None,
+        over_time: str = ""
+    ) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
         adapter = adapter.relative_to(base_query(model))
-        return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask))
+        strength, where = over_frames(strength, over_time, motion_mask)
+        return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask, where))
 
 
 class SaveMotionAdapter(io.ComfyNode):

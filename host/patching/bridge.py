@@ -34,9 +34,9 @@ def motion_patcher(adapter: MotionAdapter, sites: list[Site], dtype: torch.dtype
 
 def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_percent: float = 0.0,
                   end_percent: float = 1.0,
-                  mask: torch.Tensor | None = None):  # fmt: skip
+                  mask: torch.Tensor | None = None, where: torch.Tensor | None = None):  # fmt: skip
     """A clone of the model with one adapter more; strength 0 is the model as it was. `mask`: the subject `f h w`, for
-    adapters that know what one is.
+    adapters that know what one is. `where`: how much its layers may add, `f h w` or `1 h w`, 0 to 1.
 
     Raises AdapterError where the adapter does not fit the model, or the mask the adapter.
     """
@@ -48,6 +48,11 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
             raise AdapterError(
                 "A motion LoRA acts as long as its motion module does: leave its percents at 0 and 1, set the module's."
             )
+        if where is not None:
+            raise AdapterError(
+                "A motion LoRA acts where its motion module does: leave its motion_mask and over_time out, set the "
+                "module's."
+            )
         return apply_motion_lora(model, adapter, strength)
     sites = sites_of(model, adapter.method)
     check_fits(adapter, sites, family(model))
@@ -58,7 +63,7 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
     active = Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context,
-                    adapter.from_first_frame)  # fmt: skip
+                    where, adapter.from_first_frame)  # fmt: skip
     add_active(patched, active)
     for name, layer in patcher.model.weight_deltas().items():
         change_weight(patched, f"diffusion_model.{name.removesuffix('.weight')}", layer.delta.weight.detach(), strength)

@@ -19,6 +19,7 @@ from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resiz
 from ...motion_modules.methods import Layers
 from ..inputs.frames import check_shape_of_masks
 from ..said import say
+from .motion_masks import MOVES, in_call
 from .unet_layers import acting, idle
 
 LEVEL = "few_shot_motion_level"  # there: gives the noise level of a step, read from the device once at most
@@ -37,6 +38,7 @@ class Active:
     end_percent: float = 1.0
     mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
+    where: torch.Tensor | None = None  # `f h w` or `1 h w`: how much its layers may add there, 0 to 1
     from_first_frame: bool = False  # was it learnt to go on from a clean first frame?
 
     def acts(self, sampling, sigma: Callable[[], float]) -> bool:
@@ -131,6 +133,11 @@ class MotionStack:
                 for adapter in active
                 if adapter.mask is not None and adapter.context is None
             },
+            where={
+                id(adapter.module): masks
+                for adapter in active
+                if (masks := in_call((adapter.where, options.get(MOVES)), frames, options))
+            },
             gates=options.get(GATES),
         )
 
@@ -200,8 +207,10 @@ def _check_length(active: list[Active], frames: int) -> None:
 
 def _check_masks(active: list[Active], x: torch.Tensor) -> None:
     for adapter in active:
-        if adapter.mask is not None:
-            height, width = adapter.mask.shape[1:]
+        for mask in (adapter.mask, adapter.where):
+            if mask is None or mask.shape[1:] == (1, 1):
+                continue
+            height, width = mask.shape[1:]
             check_shape_of_masks((width, height), (x.shape[-1], x.shape[-2]), "The masks")
 
 

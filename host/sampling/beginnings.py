@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..inputs.frames import check_dimensions, check_shape_of_masks
+from ..patching.motion_masks import in_call
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,7 @@ def _cells(mask: Tensor, clip: Tensor) -> Tensor:
     """A mask `f h w` of pictures as one of cells, `f 1 h w`, for every frame of the clip `f c h w`: black and white
     where all of a cell is.
     """
-    if len(mask) not in (1, len(clip)):
-        raise ValueError(
-            f"The motion mask has {len(mask)} frames, the clip {len(clip)}: give one mask per frame, or a single one "
-            "for all."
-        )
+    (mask,) = in_call((mask,), len(clip), {})
     check_shape_of_masks((mask.shape[2], mask.shape[1]), (clip.shape[3], clip.shape[2]), "The motion masks")
     cells = F.interpolate(mask[:, None].float(), size=clip.shape[-2:], mode="area").to(clip)
     if not cells.any():

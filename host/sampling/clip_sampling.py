@@ -8,7 +8,9 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
+from ..patching.motion_masks import MOVES
 from ..patching.motion_stack import FIRST_FRAME
+from .noise_levels import noise_levels
 from .preview import clip_callback
 
 # Samplers whose every step starts from x alone, so that x may be changed between steps; True: they draw noise in each
@@ -37,9 +39,14 @@ def _return_first_frame(executor, noise, latent_image, sampler, sigmas, denoise_
     return with_first_frame(clip, latent_image[:1])
 
 
-def _remember_first_frame(executor, guider, sigmas, extra_args, callback, noise, latent_image=None, *args, **kwargs):
-    extra_args = {**extra_args, "model_options": {**extra_args["model_options"], FIRST_FRAME: latent_image[:1]}}
-    return executor(guider, sigmas, extra_args, callback, noise, latent_image, *args, **kwargs)
+def _remember_first_frame(
+    executor, guider, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, *args, **kwargs
+):
+    options = {**extra_args["model_options"], FIRST_FRAME: latent_image[:1]}
+    if denoise_mask is not None and (denoise_mask < 1).any():  # what is to stay is not moved either
+        options["transformer_options"] = {**options.get("transformer_options", {}), MOVES: denoise_mask[:, 0]}
+    extra_args = {**extra_args, "model_options": options}
+    return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, *args, **kwargs)
 
 
 def _predict_with_first_frame(executor, x, timestep, model_options=None, seed=None):
@@ -82,7 +89,7 @@ def sample_clip(
     Of `steps / denoise` steps the last ones; mask `f 1 h w`: 0 keeps the latent.
     """
     sampling = model.get_model_object("model_sampling")
-    sigmas = comfy.samplers.calculate_sigmas(sampling, scheduler, int(steps / denoise))
+    sigmas = noise_levels(sampling, scheduler, int(steps / denoise))
     if denoise < 1:
         sigmas = sigmas[-(steps + 1) :]
     guider = comfy.samplers.CFGGuider(condition_model(model))

@@ -59,7 +59,8 @@ def a_call(weights: dict, path: str, frames: int, names: dict, **design) -> tupl
     module.load_state_dict(state)
     places = Places(None, names, {})
     call = Call(frames, places, [(module, 1.0)], joint_norm=1, key_frames=module.key_frames)
-    return {"block": ("input", 1), "block_index": 0, "transformer_index": 0}, call
+    options = {"block": ("input", 1), "block_index": 0, "transformer_index": 0, "activations_shape": [1, 1, 1, 1]}
+    return options, call
 
 
 def image_weights(weights: dict) -> dict:

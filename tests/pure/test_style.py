@@ -107,7 +107,7 @@ class Silent(io.ComfyNode):
     assert list(undocumented("def main(): pass")) == ["main"]
 
 
-CLOCKS = ("sleep(", "perf_counter", "monotonic", "process_time", "time.time(", "timeit", "wait_for_timeout")
+CLOCKS = ("sleep(", "perf_counter(", "monotonic(", "process_time(", "time.time(", "timeit", "wait_for_timeout")
 WAITS = "tests/serving.py"  # for a condition, at most half an hour
 
 

@@ -1,0 +1,1 @@
+"""How fast and how large the pack is at real models' widths: counted on no device at all, and timed on one."""

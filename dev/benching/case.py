@@ -1,0 +1,115 @@
+"""One case of `python3 dev bench`, in a process of its own: so its peak of memory is its own. Prints a JSON line."""
+
+import argparse
+import json
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+import comfy.model_management
+import torch
+from few_shot_motion.host.training import model as training_host
+from few_shot_motion.motion_modules.module import MotionModule, initialise
+from few_shot_motion.training.loop import new_run, train
+from few_shot_motion.training.loss import lamp_loss
+
+from .call import fused_attention, prepared
+from .real_widths import FAMILIES, image_model, layers, moving
+
+TRAINING = "training: "  # in front of a motion that is to be learnt instead of used
+
+
+def main() -> None:
+    """Time a motion against its image model, by turns."""
+    options = parser().parse_args()
+    device = comfy.model_management.get_torch_device()
+    dtype = torch.float32 if device.type == "cpu" else torch.float16
+    run = _training if options.motion.startswith(TRAINING) else _use
+    print(json.dumps(run(options, dtype, device)))
+
+
+def parser() -> argparse.ArgumentParser:
+    """What a case is told: of the image model, the motion, and the clip."""
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("motion")
+    words.add_argument("--family", choices=FAMILIES, default="SD 1.5")
+    words.add_argument("--clips", type=int, default=1)
+    words.add_argument("--frames", type=int, default=8)
+    words.add_argument("--size", type=int, nargs=2, default=(16, 16), help="height and width of the latents")
+    words.add_argument("--repeats", type=int, default=3)
+    words.add_argument("--checkpointing", action="store_true")
+    return words
+
+
+@torch.inference_mode()
+def _use(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> dict:
+    image = image_model(options.family, dtype)
+    plain_peak = _peak_after(image, options, device)
+    moved = moving(image, options.motion)
+    peak = _peak_after(moved, options, device)
+    turns = [[_timed(model, options, device) for model in (moved, image)] for _ in range(options.repeats)]
+    seconds, plain = (statistics.median(times) for times in zip(*turns, strict=True))
+    return {"seconds": seconds, "plain": plain, "ratio": statistics.median(a / b for a, b in turns), "peak": peak,
+            "plain_peak": plain_peak}  # fmt: skip
+
+
+def _timed(model, options: argparse.Namespace, device: torch.device) -> float:
+    comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
+    model.pre_run()
+    return seconds_of(prepared(model, options.family, options.clips, options.frames, tuple(options.size)), device)
+
+
+def _peak_after(model, options: argparse.Namespace, device: torch.device) -> int:
+    _timed(model, options, device)
+    return _peak(device)
+
+
+def _training(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> dict:
+    motion = options.motion.removeprefix(TRAINING)
+    image, frames, size = image_model(options.family, dtype), options.frames, tuple(options.size)
+    comfy.model_management.load_models_gpu([image], force_full_load=True)
+    image.pre_run()
+    with torch.inference_mode():
+        call = prepared(image, options.family, 1, frames, size)
+        plain = [seconds_of(call, device) for _ in range(2)]
+    plain_peak = _peak(device)
+    module, design = layers(image, motion)
+    assert isinstance(module, MotionModule)
+    initialise(module).train().to(device)
+    autocast = None if device.type == "cpu" else torch.bfloat16
+    words = training_host.attach(image, module, design.joint_norm, options.checkpointing, autocast)
+    words["optimized_attention_override"] = fused_attention
+    text = torch.randn(frames, 77, FAMILIES[options.family][1]["context_dim"], device=device)
+    predict = training_host.denoiser(image, words, [{"c_crossattn": text}], autocast)
+
+    def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
+        x0 = torch.randn(1, frames, 4, *size, generator=generator).to(device)
+        sigma = torch.tensor([2.0], device=device)
+        return lamp_loss(predict, x0, torch.randn_like(x0), sigma, (1 + sigma**2).rsqrt())
+
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    steps = train(new_run(trained, 1e-4, {}, None), loss_at, options.repeats + 1, 0)
+    seconds = [seconds_of(lambda: next(steps), device) for _ in range(options.repeats + 1)][1:]
+    return {"seconds": statistics.median(seconds), "plain": plain[1], "ratio": statistics.median(seconds) / plain[1],
+            "peak": _peak(device), "plain_peak": plain_peak}  # fmt: skip
+
+
+def seconds_of(call: Callable, device: torch.device) -> float:
+    """Of a CPU the time it worked, whatever else ran beside; of a GPU the time until all is done."""
+    if device.type == "cpu":
+        begun = time.process_time()
+        call()
+        return time.process_time() - begun
+    torch.accelerator.synchronize()
+    begun = time.perf_counter()
+    call()
+    torch.accelerator.synchronize()
+    return time.perf_counter() - begun
+
+
+def _peak(device: torch.device) -> int:
+    """Bytes held at most since the process began."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
