@@ -111,7 +111,7 @@ class Page:
         details = self.tab.get_by_text("View details")
         if details.count():
             details.first.click()
-            self.settle(1000)
+            self.settle(400)
         return self.tab.evaluate(_TEXTS)
 
     def texts(self, title: str) -> str:
@@ -134,10 +134,10 @@ class Page:
         with self.tab.expect_response(lambda answer: answer.url.endswith("/prompt"), timeout=timeout * 1000) as answer:
             self.tab.get_by_test_id("queue-button").click()
         if answer.value.status != 200:  # refused before it begins
-            self.settle(1500)
+            self.settle(700)
             return json.dumps(answer.value.json())
         self.tab.wait_for_function("() => window.fsmEnd !== undefined", timeout=timeout * 1000)
-        self.settle(1500)
+        self.settle(700)
         return self.tab.evaluate("() => window.fsmEnd")
 
 

@@ -101,7 +101,7 @@ MISTAKES: dict[str, tuple[Callable[[], dict], str]] = {
                   "Give it motion with Load Motion Adapter"),
     "another VAE": (lambda: with_another_vae("image_to_video_ti2v_zero"), "connect the VAE of this model"),
     "a first frame of another VAE": (
-        lambda: with_another_vae("animate_image_lamp"), "encode the picture with the VAE of this model"),
+        lambda: with_another_vae("animate_image_lamp"), "with the VAE of this model"),
     "a clip shorter than what is known of it": (
         lambda: changed("predict_video_ti2v_zero", Sampler={"length": 5}),
         "7 frames are given for a clip of 5: set length to more than that"),
