@@ -1,6 +1,6 @@
 """What one call of the UNet needs to know of its motion, and the names of the layers it will meet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,30 +94,20 @@ class Call:
     def row_end(self, layer: nn.Module, x: Tensor) -> Tensor:
         """Behind a row's last features, in front of its upsampler: the temporal transformers of that row."""
         row = self.places.ends.get(id(layer), "")
-        size = x.shape[-2:]
-        return _plus(
-            x,
-            [(m.layers[row](x, self.frames), s, self._where(m, size, x)) for m, s in self.adapters if row in m.layers],
-        )
+        acting = [(module, strength) for module, strength in self.adapters if row in module.layers]
+        return _plus(x, [(m.layers[row](x, self.frames), s, self._where(m, x.shape, x)) for m, s in acting])
 
     def conv(self, path: str, y: Tensor) -> Tensor:
         """Follow the 2-D convolution, or the whole ResBlock, at `path` with its motion layers, `(b f) c h w`."""
-        size = y.shape[-2:]
-        return _plus(
-            y,
-            [
-                (self._motion(m, m.layers[path], y), s, self._where(m, size, y))
-                for m, s in self.adapters
-                if path in m.layers
-            ],
-        )
+        acting = [(module, strength) for module, strength in self.adapters if path in module.layers]
+        return _plus(y, [(self._motion(m, m.layers[path], y), s, self._where(m, y.shape, y)) for m, s in acting])
 
     def _motion(self, module: Layers | NoLayers, layer: nn.Module, y: Tensor) -> Residual:
         if isinstance(layer, MotionConv):
             return layer(y, self.frames, self.masks.get(id(module)), self.gates)
         return layer(y, self.frames)
 
-    def attend(self, path: str, x: Tensor, heads: int, size: tuple[int, int]) -> Tensor:
+    def attend(self, path: str, x: Tensor, heads: int, size: Sequence[int]) -> Tensor:
         """End the transformer block at `path` with its temporal attention, `(b f) l c`, of features of this size (h,
         w).
         """
@@ -129,13 +119,13 @@ class Call:
                 residuals.append((module.layers[path](x, self.frames, heads), strength, where))
         return _plus(x, residuals)
 
-    def _where(self, module: Layers | NoLayers, size: tuple[int, int], like: Tensor) -> Tensor | None:
-        """How much a module's residuals count at each position of features of this size, `f 1 h w`; None: all of
-        it.
+    def _where(self, module: Layers | NoLayers, size: Sequence[int], like: Tensor) -> Tensor | None:
+        """How much a module's residuals count at each position of features of this size (… h, w), `f 1 h w`; None:
+        all of it.
         """
         masks, key = self.where.get(id(module), ()), (id(module), *size)
         if masks and key not in self.sized:
-            found = [resize_masks(mask.to(like.device), *size) for mask in masks]
+            found = [resize_masks(mask.to(like.device), size[-2], size[-1]) for mask in masks]
             self.sized[key] = torch.stack(torch.broadcast_tensors(*found)).prod(dim=0)[:, None].to(like)
         return self.sized.get(key)
 

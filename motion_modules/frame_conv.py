@@ -57,5 +57,5 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def lay_out(module: torch.nn.Module) -> None:
     """Lay out every such layer of a module that is to run and not to learn."""
     for layer in module.modules():
-        if hasattr(layer, "lay_out"):
-            layer.lay_out()
+        if callable(own := getattr(layer, "lay_out", None)):
+            own()

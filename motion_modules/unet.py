@@ -60,7 +60,7 @@ def transformer_block(
     """A block, then its temporal attention; tokens `(b f) l c`."""
     options = with_frames(options, block, path, tokens, call)
     out = block(tokens, context=context, transformer_options=options)
-    return call.attend(path, out, block.n_heads, tuple(options["activations_shape"][-2:]))
+    return call.attend(path, out, block.n_heads, options["activations_shape"])
 
 
 def plain_layer(layer: nn.Module, suffix: str, y: Tensor, call: Call) -> Tensor:
