@@ -112,6 +112,14 @@ def run(client: Client, name: str, number: int, error: str = "nothing", at: int 
     return told(client.run(prompt_of(name, number, error, at)))
 
 
+def census(client: Client, number: int) -> tuple[float, int]:
+    """MiB the server takes with nothing to do, and its live tensors; core's list of what was run is cleared before."""
+    client.post_json("history", {"clear": True})
+    outputs = client.run({"census": {"class_type": "Census", "inputs": {"number": number}}})
+    said = json.loads(outputs["census"]["text"][0])
+    return said["memory"] / 2**20, said["tensors"]
+
+
 def image(client: Client, number: int) -> Told:
     """A plain image of core's alone, made anew."""
     steps = {"seed": 4, "steps": 4, "cfg": 3.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}

@@ -13,8 +13,6 @@ from collections import Counter
 from pathlib import Path
 from statistics import mean
 
-import psutil
-
 from . import markdown, reliability, server, small_runs
 from .client import PromptFailed, PromptInterrupted
 from .trouble import Trouble
@@ -30,12 +28,12 @@ class Soak:
 
     def __init__(self, running: server.Server, seed: int, names: tuple[str, ...] = tuple(small_runs.RUNS)):
         self.client, self.names = running.client, names
-        self.process = psutil.Process(running.process.pid)
         self.draw, self.numbers = random.Random(seed), itertools.count(1)
         self.first: dict[str, small_runs.Told] = {}
         self.seconds: dict[str, float] = {}
         self.found: Counter[str] = Counter()
-        self.memory: list[float] = []  # MiB after each prompt
+        self.memory: list[float] = []  # MiB at each look, with nothing to do
+        self.tensors: list[int] = []  # alive then
 
     def begin(self) -> None:
         """Every workflow for the first time."""
@@ -62,11 +60,9 @@ class Soak:
             for kind in block:
                 {"run": self.run, "cancel": self.cancel, "error": self.error}[kind](name)
                 done += 1
-                self.memory.append(self.process.memory_info().rss / 2**20)
                 if done % every == 0:
                     self._look()
                     print(f"{done} prompts, {self.memory[-1]:.0f} MiB, {self._words()}", flush=True)
-        self._look()
 
     def _name(self, block: list[str]) -> str:
         names = [*self.names, *(name for name in OFTEN if name in self.names)]
@@ -121,6 +117,9 @@ class Soak:
             self.found[f"thrown: {error}"] += 1
 
     def _look(self) -> None:
+        memory, tensors = small_runs.census(self.client, next(self.numbers))
+        self.memory.append(memory)
+        self.tensors.append(tensors)
         if small_runs.image(self.client, next(self.numbers)) == self.picture:
             self.found["plain images, identical"] += 1
         else:
@@ -134,9 +133,9 @@ class Soak:
         return ", ".join(f"{what}: {count}" for what, count in self.found.items())
 
     def growth(self, warm: int) -> tuple[float, float, float]:
-        """MiB behind the first `warm` prompts, at the end, and the growth in %; each the mean of a tenth of all."""
-        tenth = max(1, len(self.memory) // 10)
-        before, after = mean(self.memory[warm : warm + tenth]), mean(self.memory[-tenth:])
+        """MiB behind the first `warm` looks, at the end, and the growth in %; each the mean of a few looks."""
+        few = max(1, len(self.memory) // 8)
+        before, after = mean(self.memory[warm : warm + few]), mean(self.memory[-few:])
         return before, after, 100 * (after - before) / before
 
 
@@ -146,7 +145,7 @@ def run(comfyui: Path, words: list[str]) -> None:
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--cancels", type=int, default=50)
     parser.add_argument("--exceptions", type=int, default=50, help="inside the UNet, half of them out of memory")
-    parser.add_argument("--every", type=int, default=20, help="prompts between two plain images")
+    parser.add_argument("--every", type=int, default=10, help="prompts between two plain images")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(words)
     if 2 * (given.cancels + given.exceptions) > given.prompts:
@@ -159,10 +158,11 @@ def run(comfyui: Path, words: list[str]) -> None:
             soak = Soak(running, given.seed)
             soak.begin()
             soak.prompts(given.prompts, given.cancels, given.exceptions, given.every)
-    before, after, growth = soak.growth(min(50, given.prompts // 4))
+    before, after, growth = soak.growth(50 // given.every)
     soak.found["failures"] += 0
     rows = [[what, str(count)] for what, count in soak.found.items()]
-    rows.append(["memory of the server", f"{before:.0f} MiB, {after:.0f} MiB at the end: {growth:+.1f} %"])
+    rows.append(["tensors alive with nothing to do", f"{soak.tensors[0]}, {soak.tensors[-1]} at the end"])
+    rows.append(["memory of the server then", f"{before:.0f} MiB, {after:.0f} MiB at the end: {growth:+.1f} %"])
     text = (f"`python3 dev soak --prompts {given.prompts} --cancels {given.cancels} --exceptions {given.exceptions} "
             f"--seed {given.seed}`:\n\n{markdown.table(['what was done', 'what was found'], rows)}")  # fmt: skip
     print(text)
