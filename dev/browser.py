@@ -44,7 +44,7 @@ class Page:
     url: str
 
     def settle(self, milliseconds: float) -> None:
-        """Wait so long, and on a busy machine until the page has nothing left to do and reads as it did before."""
+        """Wait until the page has nothing left to do, and reads and draws its nodes as it did so long before."""
         before = None
         for _ in range(100):
             if before == (now := self.tab.evaluate(_IDLE)):
@@ -59,7 +59,7 @@ class Page:
         self.tab.evaluate("() => window.app.graph.clear()")
         self.tab.evaluate(_DROP, [text, name])
         self.tab.wait_for_function("() => window.app.graph._nodes.length > 0")
-        self.settle(1200)
+        self.settle(500)
 
     def nodes(self) -> list[dict[str, Any]]:
         """Every node: id, title, type, known, box as drawn."""
@@ -74,12 +74,12 @@ class Page:
     def fit(self) -> None:
         """Show the whole graph."""
         self.tab.evaluate(_FIT)
-        self.settle(600)
+        self.settle(250)
 
     def say(self, text: str) -> None:
         """Show a text on each of our nodes, as host/said.py does."""
         self.tab.evaluate(_SAY, text)
-        self.settle(500)
+        self.settle(300)
 
     def search(self, words: str) -> list[str]:
         """Names that the page's node search offers for these words, the first first."""
@@ -87,12 +87,12 @@ class Page:
         results, size = self.tab.get_by_test_id("result-item"), self.tab.viewport_size
         while not results.count():  # a double click that came while the last search was closing does nothing
             self.tab.mouse.dblclick(size["width"] // 2, size["height"] - 150)
-            self.settle(1500)
+            self.settle(700)
         self.tab.keyboard.type(words)
-        self.settle(1500)
+        self.settle(700)
         found = results.all_inner_texts()
         self.tab.keyboard.press("Escape")
-        self.settle(500)
+        self.settle(300)
         return [text.splitlines()[0] for text in found]
 
     def help_of(self, kind: str, width: int) -> dict[str, Any]:
@@ -100,10 +100,10 @@ class Page:
         how many pictures did not load.
         """
         self.tab.evaluate(_SELECT_NEW, kind)
-        self.settle(300)
+        self.settle(150)
         if not self.tab.locator(".node-help-content").count():
             self.tab.get_by_test_id("info-button").click()
-        self.settle(1200)
+        self.settle(500)
         return self.tab.evaluate(_HELP, width)
 
     def error(self) -> str:
@@ -111,13 +111,13 @@ class Page:
         details = self.tab.get_by_text("View details")
         if details.count():
             details.first.click()
-            self.settle(1000)
+            self.settle(400)
         return self.tab.evaluate(_TEXTS)
 
     def texts(self, title: str) -> str:
         """What can be read on the page with this node in front, at its full size."""
         self.tab.evaluate(_SHOW, title)
-        self.settle(800)
+        self.settle(400)
         return self.tab.evaluate(_TEXTS)
 
     def previews(self) -> int:
@@ -134,10 +134,10 @@ class Page:
         with self.tab.expect_response(lambda answer: answer.url.endswith("/prompt"), timeout=timeout * 1000) as answer:
             self.tab.get_by_test_id("queue-button").click()
         if answer.value.status != 200:  # refused before it begins
-            self.settle(1500)
+            self.settle(700)
             return json.dumps(answer.value.json())
         self.tab.wait_for_function("() => window.fsmEnd !== undefined", timeout=timeout * 1000)
-        self.settle(1500)
+        self.settle(700)
         return self.tab.evaluate("() => window.fsmEnd")
 
 
@@ -147,7 +147,8 @@ _IDLE = """async () => {
     const loading = [...document.images].filter(image => !image.complete && image.loading !== 'lazy');
     await Promise.all(loading.map(image => image.decode().catch(() => 0)));
     await idle();
-    return document.body.innerText;
+    const drawn = [...document.querySelectorAll('[data-node-id]')].map(e => [e.offsetWidth, e.offsetHeight]);
+    return document.body.innerText + JSON.stringify([drawn, app.graph._nodes.map(node => Array.from(node.size))]);
 }"""
 _DROP = """([text, name]) => {
     const files = new DataTransfer();
@@ -241,7 +242,7 @@ def opened(
             tab.goto(url, wait_until="domcontentloaded")
             tab.wait_for_function(_READY)
             page = Page(tab, url)
-            page.settle(2500)
+            page.settle(1500)
             for _ in range(3):
                 tab.keyboard.press("Escape")
             yield page

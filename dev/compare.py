@@ -13,6 +13,7 @@ already when something goes wrong.
 
 import argparse
 import itertools
+import json
 import queue
 import re
 from collections.abc import Iterator
@@ -42,6 +43,8 @@ PROMPTS = (
     "a yellow cross on stone falls",
 )
 
+LAMP = json.loads((Path(__file__).parent / "lamp_prompts.json").read_text(encoding="utf-8"))  # motion -> its prompts
+
 
 class Job(NamedTuple):
     """One video to make; the adapter as Load Motion Adapter lists it, or NONE."""
@@ -62,7 +65,10 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--adapters", nargs="+", metavar="NAME", help=f"as Load Motion Adapter lists them; {NONE}: the bare image model"
     )
-    parser.add_argument("--prompts", nargs="+", metavar="TEXT")
+    prompts = parser.add_mutually_exclusive_group()
+    prompts.add_argument("--prompts", nargs="+", metavar="TEXT")
+    prompts.add_argument("--lamp", nargs="+", choices=[*LAMP], metavar="MOTION",
+                         help=f"the six prompts LAMP was evaluated with, for each of {', '.join(LAMP)}")  # fmt: skip
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2], metavar="N")
     parser.add_argument(
         "--set", nargs="+", type=_setting, default=[], metavar="TITLE.INPUT=VALUE", help="other values in the workflow"
@@ -70,7 +76,10 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--results", type=Path, default=STATE / "compare", metavar="DIR", help="where tables, videos and pictures go"
     )
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if options.lamp:
+        options.prompts = [prompt for motion in options.lamp for prompt in LAMP[motion]]
+    return options
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -37,7 +37,7 @@ def run(comfyui: Path, only: list[str]) -> None:
                         if wrong := page.run(_RUN_WITHIN):
                             print(f"  ended with: {wrong}", flush=True)
                         _grow(kept, page)
-    kept = {kind: {"name": names.get(kind, kind), "height": size["height"]} for kind, size in sorted(kept.items())}
+    kept = {kind: {"name": names.get(kind) or kind, "height": size["height"]} for kind, size in sorted(kept.items())}
     layout.FILE.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -115,9 +115,9 @@ KINDS = {
                              "move_y": 0.0},
                             "NOISE:NOISE"),
     "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT "
-                                    "noise:NOISE?",
+                                    "noise:NOISE? motion_mask:MASK? clip:LATENT?",
                                     {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW,
-                                     "statistics": "match at the end"},
+                                     "statistics": "match at the end", "denoise": 1.0},
                                     "LATENT:LATENT"),
     "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT "
                                        "vae:VAE? "

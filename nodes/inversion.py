@@ -7,6 +7,7 @@ from comfy_api.latest import io
 
 from ..host.sampling.clip_sampling import condition_model
 from ..host.sampling.inversion import CLEAN, InvertedNoise, check, inverter, unit_of_noise
+from ..host.sampling.noise_levels import noise_levels
 from ..host.sampling.preview import clip_callback
 from ..host.sockets import CATEGORY
 
@@ -69,7 +70,7 @@ class DDIMInversion(io.ComfyNode):
         latents = latent_image["samples"]
         check(model, latents, first_frame, cfg, negative)
         sampling = model.get_model_object("model_sampling")
-        sigmas = comfy.samplers.calculate_sigmas(sampling, scheduler, steps).flip(0)
+        sigmas = noise_levels(sampling, scheduler, steps).flip(0)
         guider = comfy.samplers.CFGGuider(condition_model(model) if first_frame == CLEAN else model)
         guider.set_conds(positive, positive if negative is None else negative)
         guider.set_cfg(cfg)

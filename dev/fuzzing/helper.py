@@ -22,7 +22,7 @@ def _made(how: dict, values: list):
         return [how["value"]]
     values = [BASE[how["from"]]()] if "from" in how else values
     bend = BENDS[how["kind"]][how["bend"]]
-    return [*values[:-1], bend(values[-1])]
+    return [*values[:-1], bend(values[-1] if values else None)]  # some make theirs of nothing
 
 
 class Bend:

@@ -54,11 +54,21 @@ class Classroom:
     def train(self, name: str, seed: int, steps: int, **learning):
         """An adapter, and its losses; `learning`: other settings than TRAINING's, or masks."""
         masks, inputs = learning.pop("masks", []), {**TRAINING, "steps": steps, "seed": seed, **learning}
-        inputs |= {"name": name, "save_every": 50, "resume": True}
+        return self._learnt(masks, {**inputs, "name": name, "save_every": 50})
+
+    def by_recipe(self, recipe: str, name: str, seed: int, steps: int, learning_rate: float):
+        """The same by a recipe as the node has it, but for steps, rate and what the machine computes in best."""
+        left = {"method": "LAMP", "width": 0, "height": 0, "precision": TRAINING["precision"], "sample_every": 0,
+                "gradient_checkpointing": False, "save_every": 250, "frames": 0, "rank": -1}  # fmt: skip
+        inputs = {"recipe": recipe, "name": name, "seed": seed, "steps": steps, "learning_rate": learning_rate}
+        return self._learnt([], {**left, **inputs})
+
+    def _learnt(self, masks: list, inputs: dict):
+        """The node's adapter and loss map; a run that is kept under the name goes on."""
         with torch.inference_mode():
             return TrainMotionLoRA.execute(
                 [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions],
-                masks=masks, **{key: [value] for key, value in inputs.items()},
+                masks=masks, captions=self.captions, resume=[True], **{key: [value] for key, value in inputs.items()},
             ).args[:2]  # fmt: skip
 
     def first_frame(self, scene: world.Scene, start: world.State) -> dict:

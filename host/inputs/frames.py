@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .values import check_filled, check_numbers, is_plain, refuse
 
-LEAST_SIDE = 8  # px: a position of a latent
+LEAST_SIDE = 16  # px: two positions of a latent, for one alone has no spread that layers could norm by
 _BEYOND = 0.5  # beyond black and white; what resizing and sharpening overshoot is less, 0 to 255 and -1 to 1 are more
 _ROUNDING = 0.01  # beyond 0 and 1 in a mask
 
@@ -79,6 +79,12 @@ def latents(value, what: str) -> dict:
         raise ValueError(
             f"{what} has the shape {tuple(samples.shape)}{' and sound beside it' if is_nested else ''}, in "
             f"{_dtype(samples)}: latents of pictures are wanted, floats of 4 dimensions, or a video model's of 5."
+        )
+    if min(samples.shape[-2:]) < 2:
+        check_filled(samples, what)
+        raise ValueError(
+            f"{what} has latents of {samples.shape[-1]}x{samples.shape[-2]} positions, 2x2 are the least: encode "
+            "larger pictures."
         )
     check_numbers(samples, what)
     return value

@@ -20,11 +20,17 @@ from . import frames, models
 from .values import is_plain, refuse
 from .widgets import WIDGETS, text
 
+
+def _is_predictor(value) -> bool:
+    """None too: a training without masks gives that, and the node says what to do."""
+    return value is None or isinstance(value, MaskPredictor)
+
+
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "IMAGE": frames.pictures, "MASK": frames.masks, "LATENT": frames.latents, "CONDITIONING": models.conditioning,
     **{kind: models.as_is(is_one, kind) for kind, is_one in models.KINDS.items()},
     Adapter.io_type: models.as_is(lambda value: isinstance(value, MotionAdapter), "motion adapter"),
-    Predictor.io_type: models.as_is(lambda value: isinstance(value, MaskPredictor), "mask predictor"),
+    Predictor.io_type: models.as_is(_is_predictor, "mask predictor"),
     TrainingSettings.io_type: models.as_is(lambda value: isinstance(value, Chosen), "Motion Training Settings"),
 }  # fmt: skip
 
@@ -105,7 +111,7 @@ _LOOKS = {
     "LATENT": lambda value: isinstance(value, dict),
     "VIDEO": models.KINDS["VIDEO"],
     Adapter.io_type: lambda value: isinstance(value, MotionAdapter),
-    Predictor.io_type: lambda value: isinstance(value, MaskPredictor),
+    Predictor.io_type: _is_predictor,
 }
 
 

@@ -10,6 +10,7 @@ from comfy.patcher_extension import WrappersMP
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
 from ..patching.motion_masks import MOVES
 from ..patching.motion_stack import FIRST_FRAME
+from .noise_levels import noise_levels
 from .preview import clip_callback
 
 # Samplers whose every step starts from x alone, so that x may be changed between steps; True: they draw noise in each
@@ -88,7 +89,7 @@ def sample_clip(
     Of `steps / denoise` steps the last ones; mask `f 1 h w`: 0 keeps the latent.
     """
     sampling = model.get_model_object("model_sampling")
-    sigmas = comfy.samplers.calculate_sigmas(sampling, scheduler, int(steps / denoise))
+    sigmas = noise_levels(sampling, scheduler, int(steps / denoise))
     if denoise < 1:
         sigmas = sigmas[-(steps + 1) :]
     guider = comfy.samplers.CFGGuider(condition_model(model))

@@ -15,6 +15,7 @@ from ...samplers.noising import Noising, visible_part, visible_start
 from ...samplers.repeat_and_slide import Noise, frames_meet, repeats_at, sample_slide
 from ...samplers.slides import Slide
 from ..said import say
+from .noise_levels import noise_levels
 
 # Samplers whose every step starts from x alone and asks the model once, at the step's own noise level
 STEPWISE = ("euler", "ddim", "euler_ancestral", "lcm", "euler_cfg_pp", "euler_ancestral_cfg_pp")
@@ -58,7 +59,7 @@ def schedule(model, scheduler: str, steps: int, inversion: bool, ends_at_smalles
     sampling = model.get_model_object("model_sampling")
 
     def sigmas_of(steps: int) -> Tensor:
-        return comfy.samplers.calculate_sigmas(sampling, scheduler, steps)
+        return noise_levels(sampling, scheduler, steps)
 
     sigmas = (
         told(sigmas_of(steps), visible_start(sigmas_of, steps, noising_of(sampling))) if inversion else sigmas_of(steps)

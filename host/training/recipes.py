@@ -7,6 +7,7 @@ from typing import Any
 from ...motion_modules.recurrent import FORMS
 from ...training.mask_loss import MaskSettings
 from ...training.schedule import RATES
+from ..inputs.frames import LEAST_SIDE
 from .settings import Settings
 
 CUSTOM = "custom"
@@ -32,7 +33,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "paper: Tune-A-Video": {**_PAPER, "method": "Tune-A-Video", "frames": 24, "steps": 500},
     CUSTOM: {},
 }  # fmt: skip
-_LEAST = {"frames": 2, "learning_rate": 1e-7, "query_rate": 0.0}  # beside 0 or -1, which is "as the recipe has it"
+_LEAST = {"frames": 2, "learning_rate": 1e-7, "query_rate": 0.0, "width": LEAST_SIDE, "height": LEAST_SIDE}  # or 0
 
 
 class Chosen(dict[str, Any]):
@@ -55,8 +56,8 @@ def resolve(recipe: str, widgets: Mapping[str, Any], chosen: Mapping[str, Any]) 
     base = {**DEFAULTS, **_FAST, **recipes}
     settings = {**base, **own}
     for key, least in _LEAST.items():
-        if settings[key] < least:
-            raise ValueError(f"{key} is {settings[key]}, {least} is the least: choose more, or leave it to the recipe.")
+        if settings.get(key) and settings[key] < least:
+            raise ValueError(f"{key} is {settings[key]}, {least} is the least: choose more, or 0 to leave it open.")
     return settings, [f"{key} {settings[key]}" for key in sorted(base) if settings[key] != base[key]]
 
 

@@ -175,6 +175,7 @@ def test_progress_and_cancel(moving, monkeypatch):
         ({"clip": {"samples": torch.zeros(4, 16, 8, 8)}}, r"shape \(4, 16, 8, 8\), this model's have 4 channels"),
         ({"clip": {"samples": torch.zeros(1, 4, 4, 8, 8)}}, "latents of 5 dimensions, this model's have 4"),
         ({"clip": {"samples": torch.full((4, 4, 8, 8), float("nan"))}}, "no numbers"),
+        ({"scheduler": "kl_optimal", "steps": 1}, "The schedule kl_optimal has no noise levels for 1 steps"),
         ({"cfg": 3.0}, "A cfg of 3 needs a negative prompt"),
         ({"clip": {"samples": torch.zeros(1, 4, 8, 8)}, "first_frame": "clean"}, "The clip has one frame"),
     ],

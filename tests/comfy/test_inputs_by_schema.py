@@ -62,8 +62,8 @@ def test_garbage_of_every_type_gets_a_sentence(case):
     node, asked = case
     kinds = gate.kinds_of(asked)
     for value in GARBAGE:
-        if value is None and asked.optional:
-            continue  # as if nothing were connected
+        if value is None and (asked.optional or asked.id == "mask_predictor"):
+            continue  # as if nothing were connected; a training without masks gives none, which the node says itself
         if kinds == ["STRING"] and isinstance(value, str):
             continue
         refused(node, asked, value)

@@ -63,6 +63,15 @@ def test_a_mask_of_other_frames_is_refused(split_adapter, frames):
         predicted(split_adapter, mask=torch.ones(frames, 8, 8))
 
 
+def test_a_mask_of_another_shape_is_refused_before_anything_is_sampled(split_adapter):
+    model, first = unets.sd_model(unets.TINY), {"samples": torch.randn(1, 4, 8, 8)}
+    patched = motion.ApplyMotionAdapter.execute(model, split_adapter, 1.0, 0.0, 1.0, torch.ones(1, 64, 32)).args[0]
+    with pytest.raises(ValueError, match="The masks are 32x64, which is not the shape of a clip of 8x8: give masks"):
+        sampling.FirstFrameKSampler.execute(
+            patched, CAPTIONS[0], CAPTIONS[1], first, FRAMES, 1, 2, 2.0, "euler", "normal", "none"
+        )
+
+
 def test_the_baseline_wants_its_mask_and_keeps_the_raw_first_frame():
     adapter = run(mask_input="conditioned", steps=2, learning_rate=0.05)[0]
     model, first = unets.sd_model(unets.TINY), {"samples": torch.randn(1, 4, 8, 8)}
@@ -96,7 +105,9 @@ def test_no_predictor_no_masks(changes):
 
 def test_latents_of_another_model_are_refused():
     predictor = run(steps=1)[2]
-    with pytest.raises(ValueError, match=r"The latent has the shape \(2, 16, 8, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"latents of the shape \(2, 16, 8, 8\), this mask predictor's have 4 channels"
+    ):
         masks.PredictMask.execute(predictor, {"samples": torch.zeros(2, 16, 8, 8)}, "latent")
     assert masks.PredictMask.execute(predictor, {"samples": torch.zeros(1, 4, 3, 8, 8)}, "picture").args[0].shape == (
         3,

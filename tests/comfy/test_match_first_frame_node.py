@@ -26,13 +26,14 @@ def test_a_latent_takes_the_first_frames_statistics_and_keeps_the_rest(shape, fr
 
 
 def test_pictures_past_the_range_stay_bright_and_the_given_ones_as_they_are():
-    images = torch.full((2, 8, 8, 3), 1.02)
+    images = torch.full((2, 16, 16, 3), 1.02)
     given = images.clone()
     found = matched(images)
     assert torch.equal(images, given) and torch.equal(found[0], images[0]) and found[1].min() == 1
 
 
-@pytest.mark.parametrize("clip", [torch.full((2, 8, 8, 3), torch.nan), {"samples": torch.full((2, 4, 8, 8), torch.nan)},
+@pytest.mark.parametrize("clip", [torch.full((2, 16, 16, 3), torch.nan),
+                                  {"samples": torch.full((2, 4, 8, 8), torch.nan)},
                                   {"samples": torch.full((1, 4, 2, 8, 8), torch.nan)}])  # fmt: skip
 def test_what_is_no_number_is_refused_in_one_sentence(clip):
     with pytest.raises(ValueError, match="holds values that are no numbers") as error:

@@ -1,5 +1,5 @@
-"""The miniature's own LAMP adapter on a picture with two subjects, one of them under the mask: it goes its way, the other
-stays where it is.
+"""The miniature's own LAMP adapter on a picture with two subjects, one of them under the mask: it goes its way, the
+other stays where it is.
 """
 
 import asyncio

@@ -61,7 +61,7 @@ def test_limits_of_widgets_are_limits_of_the_node(name, value):
         run(unets.sd_model(unets.NANO), **{name: value})
 
 
-@pytest.mark.parametrize("name, value", [("frames", 1), ("learning_rate", 1e-9)])
+@pytest.mark.parametrize("name, value", [("frames", 1), ("learning_rate", 1e-9), ("width", 8), ("height", 1)])
 def test_numbers_between_open_and_the_least_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}, .* is the least: choose more"):
         run(unets.sd_model(unets.NANO), **{name: value})

@@ -101,7 +101,7 @@ MISTAKES: dict[str, tuple[Callable[[], dict], str]] = {
                   "Give it motion with Load Motion Adapter"),
     "another VAE": (lambda: with_another_vae("image_to_video_ti2v_zero"), "connect the VAE of this model"),
     "a first frame of another VAE": (
-        lambda: with_another_vae("animate_image_lamp"), "encode the picture with the VAE of this model"),
+        lambda: with_another_vae("animate_image_lamp"), "with the VAE of this model"),
     "a clip shorter than what is known of it": (
         lambda: changed("predict_video_ti2v_zero", Sampler={"length": 5}),
         "7 frames are given for a clip of 5: set length to more than that"),
@@ -127,7 +127,7 @@ def test_a_list_without_an_adapter_says_what_to_do(page, site):
         file.rename(away)
     try:
         page.tab.evaluate("() => app.refreshComboInNodes()")
-        page.tab.wait_for_timeout(1500)
+        page.settle(700)
         page.load(changed("animate_image_lamp"), "first.json")
         value = page.tab.evaluate("() => LiteGraph.createNode('FSM_LoadMotionAdapter').widgets[0].value")
         page.load(changed("animate_image_lamp", Motion_adapter={"adapter": value}), "first.json")

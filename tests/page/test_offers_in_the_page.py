@@ -22,7 +22,7 @@ def test_every_missing_public_file_can_be_fetched(page, name):
     graph = workflows.graph(name)
     page.load(graph.browser_form(), f"{name}.json")
     page.tab.get_by_text("View details").first.click()
-    page.settle(1000)
+    page.settle(500)
     shown = page.tab.evaluate("() => document.body.innerText")
     for model in (model for node in graph.nodes for model in node.models()):
         listed = shown[shown.index(model["name"]) :].split("\n\n")[0] if model["name"] in shown else ""
@@ -41,8 +41,8 @@ def test_app_mode_shows_what_matters(page, name):
     page.load(workflows.graph(name, small=True).browser_form(), f"{name}.json")
     toggle = "() => app.extensionManager.command.execute('Comfy.ToggleLinear')"
     page.tab.evaluate(toggle)
-    page.settle(2500)
+    page.settle(1200)
     shown = page.tab.evaluate("() => document.body.innerText")
     page.tab.evaluate(toggle)
-    page.settle(1500)
+    page.settle(700)
     assert "text" in shown and WITH_APP[name] in shown

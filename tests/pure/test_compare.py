@@ -173,3 +173,16 @@ def test_documented_settings_are_the_workflows():
     ):
         title, _, name = word.partition("=")[0].rpartition(".")
         prompt.value(graph, title, name)
+
+
+def test_lamps_evaluation_is_48_prompts_of_eight_motions():
+    assert [len(set(prompts)) for prompts in compare.LAMP.values()] == [6] * 8
+    asked = compare.options_of(["--lamp", "rain", "horse run", "--seeds", "3"])
+    assert (
+        asked.prompts == [*compare.LAMP["rain"], *compare.LAMP["horse run"]]
+        and "a horse runs on the Mars" in asked.prompts
+    )
+    assert compare.options_of(["--prompts", "a horse"]).prompts == ["a horse"]
+    for words in (["--lamp", "sleep"], ["--lamp", "rain", "--prompts", "a horse"]):
+        with pytest.raises(SystemExit):
+            compare.options_of(words)

@@ -5,7 +5,7 @@ import torch
 from few_shot_motion.host.inputs import frames
 from few_shot_motion.host.inputs.values import check_filled, check_numbers, named, refuse
 
-PICTURES, MASKS, LATENTS = torch.rand(2, 16, 16, 3), torch.rand(2, 16, 16), torch.randn(2, 4, 8, 8)
+PICTURES, MASKS, LATENTS = torch.rand(2, 17, 16, 3), torch.rand(2, 16, 16), torch.randn(2, 4, 8, 8)
 
 
 def put(tensor: torch.Tensor, value: float) -> torch.Tensor:
@@ -28,7 +28,7 @@ def test_a_wrong_value_is_named(value, words):
 @pytest.mark.parametrize("change", [
     lambda x: x, lambda x: torch.cat([x, x[..., :1]], -1), torch.Tensor.half, torch.Tensor.bfloat16,
     torch.Tensor.double,
-    lambda x: x * 1.4 - 0.2, lambda x: x[:1], lambda x: x[:, :8, :9], lambda x: x.mT.contiguous().mT, lambda x: x * 0,
+    lambda x: x * 1.4 - 0.2, lambda x: x[:1], lambda x: x[:, :, :16], lambda x: x.mT.contiguous().mT, lambda x: x * 0,
 ])  # fmt: skip
 def test_pictures_that_are_taken_as_they_are(change):
     given = change(PICTURES)
@@ -37,10 +37,10 @@ def test_pictures_that_are_taken_as_they_are(change):
 
 @pytest.mark.parametrize("wrong, sentence", [
     (None, "is nothing and no IMAGE"), (PICTURES.to_sparse(), "no IMAGE"), (PICTURES.to("meta"), "no IMAGE"),
-    (PICTURES.to(torch.complex64), "no IMAGE"), (PICTURES[0], r"shape \(16, 16, 3\), pictures are \(frames, height"),
-    (PICTURES[..., :1], r"shape \(2, 16, 16, 1\).*make RGB"), (PICTURES[..., :2], "make RGB"),
+    (PICTURES.to(torch.complex64), "no IMAGE"), (PICTURES[0], r"shape \(17, 16, 3\), pictures are \(frames, height"),
+    (PICTURES[..., :1], r"shape \(2, 17, 16, 1\).*make RGB"), (PICTURES[..., :2], "make RGB"),
     (PICTURES[None], "make RGB"), (PICTURES[:0], "is empty"), (PICTURES[:, :0], "is empty"),
-    (PICTURES[:, :1, :1], "1x1 px, 8x8 are the least"), (PICTURES[:, :7], "16x7 px"),
+    (PICTURES[:, :1, :1], "1x1 px, 16x16 are the least"), (PICTURES[:, :15], "16x15 px"),
     ((PICTURES * 255).byte(), "pictures in uint8, floats from 0 to 1"), (PICTURES > 0.5, "in bool"),
     (put(PICTURES, torch.nan), "no numbers"), (put(PICTURES, torch.inf), "no numbers"),
     (put(PICTURES, -torch.inf), "no numbers"), (PICTURES.half() * torch.nan, "no numbers"),
@@ -104,7 +104,8 @@ def test_latents_that_are_taken_as_they_are(samples):
     ({}, "is of the type dict and no LATENT"), ({"samples": None}, "no LATENT"), ({"samples": [1]}, "no LATENT"),
     (LATENTS, "no LATENT"), ({"samples": LATENTS.to_sparse()}, "no LATENT"), ({"samples": LATENTS[0]}, "4 dimensions"),
     ({"samples": LATENTS.long()}, "in int64"), ({"samples": LATENTS[:0]}, "is empty"),
-    ({"samples": LATENTS[..., :0]}, "is empty"), ({"samples": put(LATENTS, torch.nan)}, "no numbers"),
+    ({"samples": LATENTS[..., :0]}, "is empty"),
+    ({"samples": LATENTS[..., :1, :]}, "8x1 positions, 2x2 are"), ({"samples": put(LATENTS, torch.nan)}, "no numbers"),
     ({"samples": put(LATENTS[None], -torch.inf)}, "no numbers"),
 ])  # fmt: skip
 def test_latents_that_are_none(wrong, sentence):

@@ -141,6 +141,7 @@ def test_ids_are_unique(name):
         assert len(set(ids)) == len(ids) and max(ids) == form[last]
     assert sorted(node["order"] for node in form["nodes"]) == list(range(len(form["nodes"])))
     titles = [node["title"] for node in real_nodes(form)]
+    assert not any("None" in title for title in titles), "core gives some of its nodes no name but their type's"
     assert len(set(titles)) == len(titles)
     assert len({browser_form(other)["id"] for other in NAMES}) == len(NAMES)
 

@@ -1,0 +1,115 @@
+"""The page and the picture of the study of training steps."""
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from .. import markdown
+from ..interpreter import ROOT
+
+FILE, PICTURE = ROOT / "docs" / "training.md", ROOT / "docs" / "training.png"
+CLOSE = 0.6  # path_error, cells
+_PANEL, _LEFT, _TOP, _BOTTOM = (480, 320), 52, 40, 36  # px
+_TOP_ERROR, _FIRST, _LAST = 4.0, 100, 30000
+_BACK, _GRID, _WORDS = (255, 255, 255), (222, 222, 222), (60, 60, 60)
+_COLOURS = {"fast": (224, 110, 20), "paper: LAMP": (40, 100, 190)}
+Line = tuple[str, str, int, dict[int, float]]  # recipe, motion, seed, steps -> path_error
+
+
+def reached(curve: dict[int, float]) -> int | None:
+    """The first step count at which the subject keeps close to the exact course."""
+    return next((steps for steps in sorted(curve) if curve[steps] <= CLOSE), None)
+
+
+def write(lines: Sequence[Line], unseen: int, factor: float) -> None:
+    """docs/training.md and docs/training.png, from what is measured."""
+    table = _table(lines)
+    FILE.write_text(_HEAD.format(unseen=unseen, factor=factor, close=CLOSE) + table, encoding="utf-8")
+    _drawn(lines).save(PICTURE, optimize=True)
+    print(f"\n{table}\nwritten: {FILE.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}")
+
+
+def _table(lines: Sequence[Line]) -> str:
+    runs = {(recipe, motion, seed): curve for recipe, motion, seed, curve in lines}
+    rows = []
+    for motion, seed in dict.fromkeys((motion, seed) for _, motion, seed, _ in lines):
+        fast, paper = (runs.get((recipe, motion, seed), {}) for recipe in _COLOURS)
+        a, b, most = reached(fast), reached(paper), max(paper, default=0)
+        ratio = f"{b / a:.1f}" if a and b else f"> {most / a:.1f}" if a and most else ""
+        rows.append([motion, str(seed), _steps(fast), _best(fast), _steps(paper), _best(paper), ratio])
+    head = ["motion", "seed", "fast, steps", "its best", "paper: LAMP, steps", "its best", "paper / fast"]
+    return markdown.table(head, rows)
+
+
+def _steps(curve: dict[int, float]) -> str:
+    if not curve:
+        return "not run"
+    return str(steps) if (steps := reached(curve)) else f"> {max(curve)}"
+
+
+def _best(curve: dict[int, float]) -> str:
+    if not curve:
+        return ""
+    steps = min(curve, key=lambda count: curve[count])
+    return f"{curve[steps]:.2f} after {steps}"
+
+
+def _drawn(lines: Sequence[Line]) -> Image.Image:
+    motions = list(dict.fromkeys(motion for _, motion, _, _ in lines))
+    width, height = _PANEL
+    picture = Image.new("RGB", (width * max(1, len(motions)), height), _BACK)
+    for number, motion in enumerate(motions):
+        picture.paste(_panel(motion, [line for line in lines if line[1] == motion]), (number * width, 0))
+    return picture
+
+
+def _panel(motion: str, lines: Sequence[Line]) -> Image.Image:
+    picture = Image.new("RGB", _PANEL, _BACK)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    draw.text((_LEFT, 6), f"{motion}: path_error over steps", fill=_WORDS, font=font)
+    for number, (recipe, colour) in enumerate(_COLOURS.items()):
+        draw.text((_LEFT + 110 * number, 22), recipe, fill=colour, font=font)
+    for steps in (100, 300, 1000, 3000, 10000, 30000):
+        x, _ = _place(steps, 0)
+        draw.line([(x, _TOP), (x, _PANEL[1] - _BOTTOM)], fill=_GRID)
+        draw.text((x - 14, _PANEL[1] - _BOTTOM + 6), str(steps), fill=_WORDS, font=font)
+    for error in (0, 1, 2, 3, 4):
+        _, y = _place(_FIRST, error)
+        draw.line([(_LEFT, y), (_PANEL[0] - 16, y)], fill=_GRID)
+        draw.text((28, y - 8), str(error), fill=_WORDS, font=font)
+    close = [_place(_FIRST, CLOSE), _place(_LAST, CLOSE)]
+    draw.line(close, fill=_WORDS)
+    draw.text((20, close[0][1] - 8), f"{CLOSE}", fill=_WORDS, font=font)
+    for recipe, _, _, curve in lines:
+        points = [_place(steps, curve[steps]) for steps in sorted(curve)]
+        if len(points) > 1:
+            draw.line(points, fill=_COLOURS[recipe], width=2)
+        for x, y in points:
+            draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill=_COLOURS[recipe])
+    return picture
+
+
+def _place(steps: float, error: float) -> tuple[float, float]:
+    across = math.log(steps / _FIRST) / math.log(_LAST / _FIRST)
+    up = min(error, _TOP_ERROR) / _TOP_ERROR
+    return _LEFT + across * (_PANEL[0] - _LEFT - 24), _PANEL[1] - _BOTTOM - up * (_PANEL[1] - _TOP - _BOTTOM)
+
+
+_HEAD = """# How many steps a motion takes
+
+Made by `python3 dev study training`: the recipe *fast* beside *paper: LAMP* on the miniature, both motions of the demo,
+eight clips of 16 frames each, several seeds. A run stops to animate {unseen} first frames that no clip has shown, as
+the demo does (10 steps, cfg 2), and goes on; its *steps* are those after which the mean path_error, in cells of 8 px,
+is at most {close} for the first time. path_error is the subject's mean distance from the exact course; without an
+adapter it is about 4.5. A run that did not come there says how far it was trained (>), and how close it came.
+
+Everything is the recipes' own but the learning rate, which is {factor:g} times theirs in both: the miniature is
+{factor:g} times narrower than SD 1.x, and AdamW's best rate goes inversely with the width. *paper: LAMP* mirrors half
+of the clips, as LAMP's code does: of a motion to one side it shows both directions under the same words. A run of the
+paper's ends at 30,000 steps, or at ten times the steps that *fast* took, one of *fast* at its own 2,000; a run that
+ended earlier was cut for want of time. Runs go on where they stopped when the command is given again.
+
+![path_error over steps](training.png)
+
+"""

@@ -1,0 +1,60 @@
+"""docs/findings.md: a verdict for every claim, its figures on the page it names, and every test and study it names is
+there.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from test_statements import words_of
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+VERDICTS = ("holds", "in part", "not here", "no")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading, without its head."""
+    part = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+CLAIMS, PARTINGS = rows("Claims"), rows("Where a paper and its released code part")
+TESTS = {
+    name
+    for path in (ROOT / "tests").rglob("test_*.py")
+    for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+}
+
+
+def test_there_are_as_many_as_the_page_is_for():
+    assert len(CLAIMS) >= 25 and all(len(row) == 5 for row in CLAIMS + PARTINGS)
+    assert len({tuple(row[:2]) for row in CLAIMS}) == len(CLAIMS)
+
+
+@pytest.mark.parametrize("row", CLAIMS, ids=lambda row: row[1])
+def test_a_claim_has_a_verdict_and_its_figures_are_where_it_says(row):
+    _, _, verdict, figure, how = row
+    assert re.match(rf"({'|'.join(VERDICTS)})\b", verdict)
+    pages = [ROOT / "docs" / page for page in re.findall(r"\]\((.+?\.md)\)", how)]
+    assert pages or re.search(r"`test_\w+`", how)
+    if pages:
+        there = " ".join(words_of(page) for page in pages)
+        for number in re.findall(r"\d+\.\d+", figure):
+            assert re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", there), number
+
+
+@pytest.mark.parametrize("row", CLAIMS + PARTINGS, ids=lambda row: row[1][:40])
+def test_what_shows_it_is_there(row):
+    named = re.findall(r"`(.+?)`", row[-1])
+    assert named
+    for word in named:
+        if word.startswith("test_"):
+            assert word in TESTS
+        elif word.startswith("python3 dev study"):
+            assert (ROOT / "dev" / "studies" / f"{word.split()[-1]}.py").exists()
+        elif word.startswith(".venv/bin/python"):
+            assert (ROOT / word.split()[-1]).exists()
+        else:
+            assert word == "python3 dev demo"
