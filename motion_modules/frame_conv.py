@@ -8,6 +8,8 @@ from torch import Tensor
 
 from .low_rank import LowRank, LowRankOperations
 
+_SMALL = 16  # features with fewer positions than a sixteenth of the outputs
+
 
 def frame_conv(operations: Any, inputs: int, outputs: int, taps: int, bias: bool = True) -> Any:
     """A layer `f inputs l` -> `f-taps+1 outputs l`, its parameters a Conv1d's. Low rank: the first factor has the taps,
@@ -47,11 +49,18 @@ def _is_slow_as_product(x: Tensor, weight: Tensor) -> bool:
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Frames that follow each other lie behind each other in memory: those under a kernel's taps are one matrix
-    `(taps c) l`, without a copy.
+    `(taps c) l`, without a copy. Of small features the weights are the larger part, which every product reads anew: so
+    there the frames are copied into one matrix.
     """
-    windows = x.unfold(0, weight.shape[-1], 1).permute(0, 3, 1, 2).flatten(1, 2)
-    matrix = weight.transpose(1, 2).flatten(1).expand(len(windows), -1, -1)  # outputs (taps inputs)
-    return torch.bmm(matrix, windows) if bias is None else torch.baddbmm(bias[:, None], matrix, windows)
+    windows = x.unfold(0, weight.shape[-1], 1)  # f c l taps
+    matrix = weight.transpose(1, 2).flatten(1)  # outputs (taps inputs)
+    column = None if bias is None else bias[:, None]
+    if _SMALL * x.shape[-1] <= len(matrix):
+        together = windows.permute(3, 1, 0, 2).flatten(2).flatten(0, 1)
+        y = matrix @ together if column is None else torch.addmm(column, matrix, together)
+        return y.unflatten(1, (len(windows), -1)).transpose(0, 1)
+    windows, matrix = windows.permute(0, 3, 1, 2).flatten(1, 2), matrix.expand(len(windows), -1, -1)
+    return torch.bmm(matrix, windows) if column is None else torch.baddbmm(column, matrix, windows)
 
 
 def lay_out(module: torch.nn.Module) -> None:

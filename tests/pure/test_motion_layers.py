@@ -36,6 +36,16 @@ def test_motion_conv_is_the_gated_causal_convolution():
         assert torch.allclose(added(layer, y, 5), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [(2, 1), (8, 8)])
+def test_a_convolution_is_the_same_however_large_features_are(size):
+    """By one product, by one per frame, and by PyTorch's convolution, at two clips."""
+    torch.manual_seed(0)
+    layer, y = layers.MotionConv(32), torch.randn(2 * 5, 32, *size)
+    expected = added(layer, y, 5)
+    with torch.no_grad():
+        assert torch.allclose(added(layer, y, 5), expected, atol=1e-6)
+
+
 def test_motion_conv_never_looks_ahead():
     layer, y = layers.MotionConv(4), torch.randn(6, 4, 2, 2)
     changed = y.clone()
