@@ -49,7 +49,7 @@ def prompt_of(server, kind: str, name: str, value: str) -> dict:
             inputs[key] = options[0].get("default", (options[0].get("options") or [""])[0])
     return {
         "checkpoint": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "miniature.safetensors"}},
-        "pictures": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 9, "color": 0}},
+        "pictures": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 9, "color": 0}},
         "node": {"class_type": kind, "inputs": inputs},
         "shown": {"class_type": "PreviewAny", "inputs": {"source": ["node", 0]}},
     }
