@@ -39,6 +39,7 @@ def run(comfyui: Path, only: list[str]) -> None:
                         _grow(kept, page)
     kept = {kind: {"name": names.get(kind) or kind, "height": size["height"]} for kind, size in sorted(kept.items())}
     layout.FILE.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    layout.SIZES.update(kept)  # what is laid out next is laid out by them
 
 
 def _grow(kept: dict[str, Any], page: browser.Page) -> None:
