@@ -130,12 +130,20 @@ class Page:
 
     def run(self, timeout: float) -> str:
         """Press Run and wait for the end: "" or what went wrong. Raises Trouble after `timeout` seconds."""
+        return self.start(timeout) or self.end(timeout)
+
+    def start(self, timeout: float) -> str:
+        """Press Run: "" once the server has taken it, or why it has not."""
         self.tab.evaluate(_LISTEN)
         with self.tab.expect_response(lambda answer: answer.url.endswith("/prompt"), timeout=timeout * 1000) as answer:
             self.tab.get_by_test_id("queue-button").click()
         if answer.value.status != 200:  # refused before it begins
             self.settle(700)
             return json.dumps(answer.value.json())
+        return ""
+
+    def end(self, timeout: float) -> str:
+        """Wait for the end of what was started: "" or what went wrong."""
         self.tab.wait_for_function("() => window.fsmEnd !== undefined", timeout=timeout * 1000)
         self.settle(700)
         return self.tab.evaluate("() => window.fsmEnd")

@@ -73,7 +73,7 @@ def _panel(motion: str, lines: Sequence[Line]) -> Image.Image:
     for steps in (100, 300, 1000, 3000, 10000, 30000):
         x, _ = _place(steps, 0)
         draw.line([(x, _TOP), (x, _PANEL[1] - _BOTTOM)], fill=_GRID)
-        draw.text((x - 14, _PANEL[1] - _BOTTOM + 6), str(steps), fill=_WORDS, font=font)
+        draw.text((x, _PANEL[1] - _BOTTOM + 6), str(steps), fill=_WORDS, font=font, anchor="ma")
     for error in (0, 1, 2, 3, 4):
         _, y = _place(_FIRST, error)
         draw.line([(_LEFT, y), (_PANEL[0] - 16, y)], fill=_GRID)

@@ -71,6 +71,16 @@ def test_samples_begin_with_the_first_frame_and_follow_what_is_learnt(output_fol
     assert (first[1:] - last[1:]).abs().mean() > 0.01
 
 
+def test_samples_take_their_noise_from_no_generator_but_their_own(output_folder):
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        run(unets.sd_model(unets.NANO), vae=Vae(), steps=2, sample_every=1, name=f"seen_{seed}")
+        assert torch.equal(torch.get_rng_state(), before)
+    one, other = (frames(output_folder / f"seen_{seed}" / "step_000002.webp") for seed in (1, 2))
+    assert torch.equal(one, other)
+
+
 def frames(file) -> torch.Tensor:
     import numpy as np
 
