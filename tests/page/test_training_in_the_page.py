@@ -6,10 +6,11 @@ Pictures of the page at every moment are left in the test's own temporary folder
 import re
 
 import pytest
+import serving
 
 from dev import browser, workflows
 
-WITHIN = 600  # s
+WITHIN = 1800  # s
 STEPS, SAMPLE_EVERY, FRAMES = 24, 8, 8
 KEPT = re.compile(r"Kept after (\d+) steps: (\S+_steps\.safetensors) to use")
 
@@ -31,15 +32,6 @@ def training(name: str, **inputs) -> dict:
     return graph.browser_form()
 
 
-def wait_for(page, folder, pattern: str) -> None:
-    """Until the training has left such a file."""
-    for _ in range(WITHIN * 5):
-        if list(folder.glob(pattern)):
-            return
-        page.tab.wait_for_timeout(200)
-    raise AssertionError(f"no {pattern} within {WITHIN} s")
-
-
 def losses(folder) -> list[str]:
     rows = (folder / "losses.csv").read_text(encoding="utf-8").splitlines()[1:]
     return [row.split(",")[1] for row in rows]
@@ -59,7 +51,7 @@ def test_a_training_is_seen_cancelled_and_gone_on_with(page, request, page_base,
     look("0_start")
     page.tab.wait_for_function("() => window.fsmPreviews.length > 20", timeout=WITHIN * 1000)
     look("1_first_steps")
-    wait_for(page, kept, f"{name}/step_*.webp")
+    serving.wait_for(lambda: list(kept.glob(f"{name}/step_*.webp")))
     look("2_first_sample")
     page.tab.get_by_role("button", name="Cancel current run").first.click()
     assert page.end(WITHIN) == "interrupted"
