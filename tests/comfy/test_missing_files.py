@@ -9,7 +9,7 @@ NODES = {  # node -> the widget that names a file, what is said of one that is n
     "FSM_LoadMotionAdapter": ("adapter", "There is no motion adapter 'away' in .+: put the file there and refresh"),
     "FSM_LoadClips": ("folder", "There is no folder 'away' in .+: put the clips there and refresh"),
     "FSM_LoadModelScope": ("unet", "There is no file 'away' in models/diffusion_models: put ModelScope's UNet there"),
-    "FSM_ClipVideoMetrics": ("clip_file", "There is no CLIP file 'away' in models/clip_vision .+: put it there"),
+    "FSM_ClipVideoMetrics": ("clip_file", "There is no file 'away' in models/clip_vision .+: put it there"),
     "FSM_FrechetVideoDistance": ("i3d", "There is no file 'away' in models/i3d: put I3D's weights there and refresh"),
 }
 
