@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import page_scripts
 from .trouble import Trouble
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -47,7 +48,7 @@ class Page:
         """Wait until the page has nothing left to do, and reads and draws its nodes as it did so long before."""
         before = None
         for _ in range(100):
-            if before == (now := self.tab.evaluate(_IDLE)):
+            if before == (now := self.tab.evaluate(page_scripts.IDLE)):
                 return
             before = now
             self.tab.wait_for_timeout(milliseconds)
@@ -57,13 +58,13 @@ class Page:
         text = workflow.read_text(encoding="utf-8") if isinstance(workflow, Path) else json.dumps(workflow)
         name = workflow.name if isinstance(workflow, Path) else name
         self.tab.evaluate("() => window.app.graph.clear()")
-        self.tab.evaluate(_DROP, [text, name])
+        self.tab.evaluate(page_scripts.DROP, [text, name])
         self.tab.wait_for_function("() => window.app.graph._nodes.length > 0")
         self.settle(500)
 
     def nodes(self) -> list[dict[str, Any]]:
         """Every node: id, title, type, known, box as drawn."""
-        return self.tab.evaluate(_NODES)
+        return self.tab.evaluate(page_scripts.NODES)
 
     def groups(self) -> dict[str, list[float]]:
         """Box of each group by its title."""
@@ -73,12 +74,12 @@ class Page:
 
     def fit(self) -> None:
         """Show the whole graph."""
-        self.tab.evaluate(_FIT)
+        self.tab.evaluate(page_scripts.FIT)
         self.settle(250)
 
     def say(self, text: str) -> None:
         """Show a text on each of our nodes, as host/said.py does."""
-        self.tab.evaluate(_SAY, text)
+        self.tab.evaluate(page_scripts.SAY, text)
         self.settle(300)
 
     def search(self, words: str) -> list[str]:
@@ -99,12 +100,12 @@ class Page:
         """A node type's help page as the panel shows it at a width in px: its text, how wide it would like to be, and
         how many pictures did not load.
         """
-        self.tab.evaluate(_SELECT_NEW, kind)
+        self.tab.evaluate(page_scripts.SELECT_NEW, kind)
         self.settle(150)
         if not self.tab.locator(".node-help-content").count():
             self.tab.get_by_test_id("info-button").click()
         self.settle(500)
-        return self.tab.evaluate(_HELP, width)
+        return self.tab.evaluate(page_scripts.HELP, width)
 
     def error(self) -> str:
         """What the page tells of the last failure, its details opened."""
@@ -112,13 +113,13 @@ class Page:
         if details.count():
             details.first.click()
             self.settle(400)
-        return self.tab.evaluate(_TEXTS)
+        return self.tab.evaluate(page_scripts.TEXTS)
 
     def texts(self, title: str) -> str:
         """What can be read on the page with this node in front, at its full size."""
-        self.tab.evaluate(_SHOW, title)
+        self.tab.evaluate(page_scripts.SHOW, title)
         self.settle(400)
-        return self.tab.evaluate(_TEXTS)
+        return self.tab.evaluate(page_scripts.TEXTS)
 
     def previews(self) -> int:
         """How many different preview pictures the last run has shown."""
@@ -134,7 +135,7 @@ class Page:
 
     def start(self, timeout: float) -> str:
         """Press Run: "" once the server has taken it, or why it has not."""
-        self.tab.evaluate(_LISTEN)
+        self.tab.evaluate(page_scripts.LISTEN)
         with self.tab.expect_response(lambda answer: answer.url.endswith("/prompt"), timeout=timeout * 1000) as answer:
             self.tab.get_by_test_id("queue-button").click()
         if answer.value.status != 200:  # refused before it begins
@@ -147,86 +148,6 @@ class Page:
         self.tab.wait_for_function("() => window.fsmEnd !== undefined", timeout=timeout * 1000)
         self.settle(700)
         return self.tab.evaluate("() => window.fsmEnd")
-
-
-_IDLE = """async () => {
-    const idle = () => new Promise(done => requestIdleCallback(done, { timeout: 60000 }));
-    await idle();
-    const loading = [...document.images].filter(image => !image.complete && image.loading !== 'lazy');
-    await Promise.all(loading.map(image => image.decode().catch(() => 0)));
-    await idle();
-    const drawn = [...document.querySelectorAll('[data-node-id]')].map(e => [e.offsetWidth, e.offsetHeight]);
-    return document.body.innerText + JSON.stringify([drawn, app.graph._nodes.map(node => Array.from(node.size))]);
-}"""
-_DROP = """([text, name]) => {
-    const files = new DataTransfer();
-    files.items.add(new File([text], name, { type: 'application/json' }));
-    const target = document.querySelector('#graph-canvas');
-    for (const kind of ['dragenter', 'dragover', 'drop'])
-        target.dispatchEvent(new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true }));
-}"""
-_NODES = """() => app.graph._nodes.map(node => {
-    const element = document.querySelector(`[data-node-id="${node.id}"]`);
-    const { scale, offset } = app.canvas.ds;
-    const canvas = app.canvas.canvas.getBoundingClientRect();
-    let box = [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30];
-    if (LiteGraph.vueNodesMode && element) {
-        const r = element.getBoundingClientRect();
-        box = [(r.x - canvas.x) / scale - offset[0], (r.y - canvas.y) / scale - offset[1],
-               r.width / scale, r.height / scale];
-    }
-    const known = !!LiteGraph.registered_node_types[node.type];
-    return { id: node.id, title: node.title, type: node.type, known, box };
-})"""
-_SHOW = """title => {
-    const node = app.graph._nodes.find(node => node.title.startsWith(title)), r = app.canvas.canvas;
-    app.canvas.ds.scale = 1;
-    app.canvas.ds.offset = [r.clientWidth / 2 - node.pos[0] - node.size[0] / 2, 120 - node.pos[1]];
-    app.canvas.setDirty(true, true);
-}"""
-_TEXTS = """() => [document.body.innerText, ...[...document.querySelectorAll('textarea')]
-    .filter(area => area.getBoundingClientRect().width > 0).map(area => area.value)].join('\\n')"""
-_SELECT_NEW = """kind => {
-    app.graph.clear();
-    const node = LiteGraph.createNode(kind);
-    app.graph.add(node);
-    app.canvas.deselectAll();
-    app.canvas.selectNode(node);
-}"""
-_HELP = """width => {
-    const help = document.querySelector('.node-help-content');
-    help.style.width = `${width}px`;
-    const wide = Math.max(help.scrollWidth, ...[...help.querySelectorAll('*')].map(e => e.scrollWidth));
-    const pictures = [...help.querySelectorAll('img')];
-    return { text: help.innerText, wide, pictures: pictures.length,
-             broken: pictures.filter(picture => !picture.naturalWidth).length };
-}"""
-_SAY = """text => app.graph._nodes.filter(node => node.type.startsWith('FSM_')).forEach(
-    node => app.api.dispatchCustomEvent('progress_text', { nodeId: String(node.id), text }))"""
-_FIT = """() => {
-    const boxes = [...app.graph._nodes.map(n => [n.pos[0], n.pos[1] - 30, n.size[0], n.size[1] + 30]),
-                   ...app.graph._groups.map(g => Array.from(g._bounding))];
-    const x = Math.min(...boxes.map(b => b[0])), y = Math.min(...boxes.map(b => b[1]));
-    const w = Math.max(...boxes.map(b => b[0] + b[2])) - x, h = Math.max(...boxes.map(b => b[1] + b[3])) - y;
-    const c = app.canvas.canvas, r = c.getBoundingClientRect();
-    const scale = Math.min((r.width - 120) / w, (r.height - 120) / h, 1);
-    app.canvas.ds.scale = scale;
-    app.canvas.ds.offset = [-x + 80 / scale, -y + 70 / scale];
-    app.canvas.setDirty(true, true);
-}"""
-_LISTEN = """() => {
-    window.fsmEnd = undefined;
-    window.fsmPreviews = [];
-    const said = [];
-    const sum = async blob => crypto.subtle.digest('SHA-1', await blob.arrayBuffer());
-    const digest = async blob => [...new Uint8Array(await sum(blob))].join();
-    const seen = async e => window.fsmPreviews.push(await digest(e.detail.blob ?? e.detail));
-    for (const kind of ['b_preview', 'b_preview_with_metadata']) app.api.addEventListener(kind, seen);
-    const end = () => { window.fsmEnd = said.join(' / '); };
-    app.api.addEventListener('execution_success', end, { once: true });
-    app.api.addEventListener('execution_error', e => { said.push(e.detail.exception_message); end(); }, { once: true });
-    app.api.addEventListener('execution_interrupted', () => { said.push('interrupted'); end(); }, { once: true });
-}"""
 
 
 @contextmanager

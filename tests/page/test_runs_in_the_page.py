@@ -46,9 +46,8 @@ def test_a_template_runs_and_says_what_it_found(page, name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_of_numbers_can_be_read(site, name):
-    with browser.opened(site.client.url) as page:
-        check(page, name, TABLES[name])
+def test_tables_of_numbers_can_be_read(page, name):
+    check(page, name, TABLES[name])
 
 
 def check(page, name: str, said: dict[str, str]) -> None:
