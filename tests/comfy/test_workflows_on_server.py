@@ -116,7 +116,7 @@ def test_server_misses_nothing_but_files(server, name):
     prompt = json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
     if all(node["class_type"].startswith("FSM_") for node in prompt.values() if FILES & set(node["inputs"])):
         # our own nodes say so when they run
-        with pytest.raises(PromptFailed, match="There is no folder .*: put the clips there and refresh"):
+        with pytest.raises(PromptFailed, match="There is no (folder|file) .*: put .* there and refresh"):
             server.client.run(prompt)
         return
     with pytest.raises(PromptRefused) as refused:  # the shipped names are not on the test server's disk
