@@ -10,7 +10,7 @@ from ..host.said import say
 from ..host.sampling.advice import of_first_frame_sampler, of_refining, of_seed
 from ..host.sampling.beginnings import beginnings, only_beginning, seeded
 from ..host.sampling.clip_sampling import condition_model, sample_clip, stepwise_sampler
-from ..host.sampling.frame_noise import ClipNoise
+from ..host.sampling.frame_noise import ClipNoise, following
 from ..host.sockets import CATEGORY
 from ..samplers.statistics import match_histograms, match_statistics
 
@@ -119,13 +119,14 @@ class FirstFrameKSampler(io.ComfyNode):
             say(remark)
         every_step, made = statistics == _STATISTICS["every step"], []
         for i, begins in enumerate(beginnings(first_frame, length, clip, motion_mask)):
+            own = following(seed, i)
             sampler = (
-                stepwise_sampler(sampler_name, seed + i, steps)
+                stepwise_sampler(sampler_name, own, steps)
                 if every_step
                 else comfy.samplers.sampler_object(sampler_name)
             )
             eps = noise_of(seeded(noise or ClipNoise(seed), i), begins.latents)
-            found = sample_clip(model, positive, negative, begins.latents, eps, seed + i, steps, cfg, sampler,
+            found = sample_clip(model, positive, negative, begins.latents, eps, own, steps, cfg, sampler,
                                 scheduler, denoise, begins.moves)  # fmt: skip
             made.append(begins.kept(match_statistics(found) if statistics == _STATISTICS["end"] else found))
         return io.NodeOutput({"samples": torch.cat(made)})

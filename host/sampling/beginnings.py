@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..inputs.frames import check_dimensions, check_shape_of_masks
 from ..patching.motion_masks import in_call
+from .frame_noise import following
 
 
 @dataclass(frozen=True)
@@ -91,5 +92,5 @@ def seeded(noise, number: int):
     if number == 0:
         return noise
     other = copy.copy(noise)
-    other.seed = (getattr(noise, "seed", 0) + number) % (1 << 64)
+    other.seed = following(getattr(noise, "seed", 0), number)
     return other

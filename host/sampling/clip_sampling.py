@@ -10,6 +10,7 @@ from comfy.patcher_extension import WrappersMP
 from ...samplers.first_frame import ADAIN_TO_FIRST_FRAME, condition_on_first_frame, sample_stepwise, with_first_frame
 from ..patching.motion_masks import MOVES
 from ..patching.motion_stack import FIRST_FRAME
+from .frame_noise import following
 from .noise_levels import noise_levels
 from .preview import clip_callback
 
@@ -72,7 +73,7 @@ def stepwise_sampler(name: str, seed: int, steps: int):
     def sample(model, x, sigmas, extra_args=None, callback=None, disable=None):
         options = dict(inner.extra_options)
         if MEMORYLESS[name]:
-            generator = torch.Generator().manual_seed(seed + 1)  # as core: not the seed of the first noise
+            generator = torch.Generator().manual_seed(following(seed, 1))  # as core: not the seed of the first noise
             options["noise_sampler"] = lambda sigma, sigma_next: torch.randn(x.shape, generator=generator).to(x)
         z0 = extra_args["model_options"][FIRST_FRAME]
         return sample_stepwise(inner.sampler_function, model, x, sigmas, z0, switch,

@@ -14,6 +14,11 @@ _ETA = {"sample_res_multistep": 0, "sample_res_multistep_cfg_pp": 0, "dpm_adapti
 _NO_STEP = 1e-4
 
 
+def following(seed: int, number: int) -> int:
+    """The seed so many behind this one; behind the largest comes 0."""
+    return (seed + number) % (1 << 64)
+
+
 class ClipNoise:
     """ComfyUI's NOISE: an object with a seed that makes noise for a latent."""
 

@@ -10,6 +10,7 @@ from ...samplers.text_to_video_zero import branch, for_size, foregrounds, smooth
 from ...samplers.warp import deltas
 from ..inputs.frames import check_shape_of_masks
 from ..patching.bridge import attend_to
+from .frame_noise import following
 from .sliding import noising_of
 
 ZERO = "few_shot_motion_text_to_video_zero"
@@ -62,10 +63,9 @@ class Motion:
             eps = noise[:count] if x is None else (x - noising.signal(part[0]) * clean) / noising.noise(part[0])
             before, done = done, done + len(part) - 1
             told = callback and (lambda i, denoised, x, _: callback(before + i, denoised, x, steps))
-            seed = (
-                extra_args.get("seed") or 0
-            ) + before  # with one seed every part would draw the same noise in its steps
-            args = {**extra_args, "seed": seed % (1 << 64)}
+            # with one seed every part would draw the same noise in its steps
+            seed = following(extra_args.get("seed") or 0, before)
+            args = {**extra_args, "seed": seed}
             return executor(
                 guider,
                 part,
