@@ -89,8 +89,8 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: inversion, mask_norm, masks, recurrent, ti2v, training, training_memory,
-    tune_a_video or windows [arguments of dev/studies/<name>.py]
+    """measure a method on the miniature: inversion, mask_norm, masks, recurrent, small_devices, ti2v, training,
+    training_memory, tune_a_video or windows [arguments of dev/studies/<name>.py]
     """
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
@@ -185,15 +185,22 @@ def bench(options: argparse.Namespace, comfyui: Path) -> None:
     bench.run(comfyui, options.rest)
 
 
-STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "training", "training_memory", "tune_a_video",
-           "windows")  # fmt: skip
+def widths(options: argparse.Namespace, comfyui: Path) -> None:
+    """run every template once at real models' width: [--anew] [names]; the table goes into docs/performance.md"""
+    from dev import widths  # needs .venv
+
+    widths.run(comfyui, options.rest)
+
+
+STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "small_devices", "ti2v", "training", "training_memory",
+           "tune_a_video", "windows")  # fmt: skip
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
             "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak,
-            "modes": modes, "bench": bench, "train-miniature": train_miniature,
+            "modes": modes, "bench": bench, "widths": widths, "train-miniature": train_miniature,
             "workflows": workflows, "measure-page": measure_page, "tour": tour, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "bench", "train-miniature",
-             "measure-page", "tour"}  # fmt: skip
+WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "bench", "widths",
+             "train-miniature", "measure-page", "tour"}  # fmt: skip
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -3,10 +3,9 @@
 from collections import Counter
 
 from .interpreter import ROOT
-from .markdown import table
+from .markdown import put, table
 
 PAGE = ROOT / "docs" / "reliability.md"
-_BEGIN, _END = "<!-- figures of python3 dev {} -->\n", "<!-- end of the figures -->\n"
 BAD = ("raw", "torn", "lost", "apart", "left over", "in spite")  # what a name of a count that must be 0 has in it
 
 
@@ -35,8 +34,4 @@ def failures(results: dict[str, Counter]) -> list[str]:
 
 def write(text: str, command: str = "faults") -> None:
     """Put a command's figures between the page's two marks for them."""
-    page, begin = PAGE.read_text(encoding="utf-8"), _BEGIN.format(command)
-    head, found, rest = page.partition(begin)
-    assert found, f"{PAGE.name} has no {begin}"
-    tail = rest.partition(_END)[2]
-    PAGE.write_text(f"{head}{begin}\n{text}\n{_END}{tail}", encoding="utf-8")
+    put(PAGE, text, command)

@@ -52,7 +52,7 @@ def fill(module: torch.nn.Module, gain: float = 1.0) -> None:
     """Random weights for layers that come without any: one row of numbers is drawn and laid into all of them."""
     drawn = torch.randn(1_000_003, generator=torch.Generator().manual_seed(0))
     for name, value in module.named_parameters():
-        if value.ndim == 1:
+        if value.ndim < 2:
             value.fill_(1.0 if name.endswith("weight") else 0.0)
         elif not value.is_meta:
             times = -(-value.numel() // len(drawn))

@@ -1,6 +1,9 @@
 """What an adapter changes in the image model's own projections, while they are used."""
 
+from comfy.patcher_extension import CallbacksMP
 from torch import Tensor
+
+from ...motion_modules.call import KEY
 
 
 class WeightChange:
@@ -11,6 +14,8 @@ class WeightChange:
 
     def __call__(self, weight: Tensor) -> Tensor:
         """A projection's weight as it came, in the dtype it is used in -> with the change added."""
+        if self.change.device != weight.device:  # it was put away, and a clone of that model is used
+            self.move_to(weight.device)
         return weight + self.change.to(weight)
 
     def move_to(self, device) -> int:
@@ -29,5 +34,17 @@ def change_weight(patched, projection: str, delta: Tensor, strength: float) -> N
     weight = f"{projection}.weight"
     if type(patched.get_model_object(projection)).__module__ == "comfy.ops":
         patched.add_weight_wrapper(weight, WeightChange(delta, strength))
+        if not patched.get_callbacks(CallbacksMP.ON_DETACH, KEY):
+            patched.add_callback_with_key(CallbacksMP.ON_DETACH, KEY, _put_away)
     else:
         patched.add_patches({weight: ("diff", (delta,))}, strength)
+
+
+def _put_away(patched, unpatch_all: bool) -> None:
+    """An ON_DETACH callback: the changes leave the device with the MODEL, or when another takes its place. ComfyUI
+    itself takes them along only where a model was loaded in part.
+    """
+    for functions in patched.weight_wrapper_patches.values():
+        for change in functions:
+            if isinstance(change, WeightChange):
+                change.move_to(patched.offload_device)

@@ -85,7 +85,7 @@ class Lesson:
         parts, cast = parts_of(image_unet(self.base)), itemsize * numbers if is_cast else 0
         saving, whole = (estimate(frozen, trained, latents, parts, itemsize, saves, cast) for saves in (True, False))
         comfy.model_management.free_memory(whole.total, self.device)
-        free = comfy.model_management.get_free_memory(self.device)
+        free = comfy.model_management.get_free_memory(self.device) + self._there_already()
         self.checkpointing = self.settings.gradient_checkpointing and not has_room(whole, free)
         self.needed = needed = saving if self.checkpointing else whole
         self.lines.append(f"Training takes about {needed}.")
@@ -93,6 +93,11 @@ class Lesson:
             self.lines[-1] += " There is room for it without gradient checkpointing, which would make steps slower."
         say(self.lines[-1])
         check_memory(needed, free, str(self.device))
+
+    def _there_already(self) -> int:
+        """Bytes of what the estimate counts that lie on the device before it is asked what is free."""
+        frozen = self.base.model_size() if self.base.model.device == self.device else 0
+        return frozen + sum(value.nbytes for value in self.trained.values())
 
     def _on_device(self, clips: ClipSet) -> ClipSet:
         latents = [self.base.model.process_latent_in(clip).to(self.device) for clip in clips.latents]
