@@ -89,8 +89,8 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: inversion, mask_norm, masks, recurrent, ti2v, training, training_memory,
-    tune_a_video or windows [arguments of dev/studies/<name>.py]
+    """measure a method on the miniature: few_steps, inversion, long, mask_norm, masks, recurrent, ti2v, training,
+    training_memory, tune_a_video or windows [arguments of dev/studies/<name>.py]
     """
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
@@ -185,8 +185,8 @@ def bench(options: argparse.Namespace, comfyui: Path) -> None:
     bench.run(comfyui, options.rest)
 
 
-STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "ti2v", "training", "training_memory", "tune_a_video",
-           "windows")  # fmt: skip
+STUDIES = ("few_steps", "inversion", "long", "mask_norm", "masks", "recurrent", "ti2v", "training",
+           "training_memory", "tune_a_video", "windows")  # fmt: skip
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
             "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak,
             "modes": modes, "bench": bench, "train-miniature": train_miniature,
