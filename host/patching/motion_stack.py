@@ -39,7 +39,7 @@ class Active:
     mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
     where: torch.Tensor | None = None  # `f h w` or `1 h w`: how much its layers may add there, 0 to 1
-    from_first_frame: bool = False  # was it learnt to go on from a clean first frame?
+    clip_frames: int = 0  # of the clips it was learnt from, if it was to go on from a clean first frame
 
     def acts(self, sampling, sigma: Callable[[], float]) -> bool:
         """At this noise level of the schedule `sampling`? It is not asked for where the adapter acts at every one.
@@ -63,7 +63,12 @@ class MotionStack:
     @property
     def from_first_frame(self) -> bool:
         """Whether any of it was learnt to go on from a clean first frame."""
-        return any(adapter.from_first_frame for adapter in self.adapters)
+        return self.clip_frames > 0
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames that all of it that goes on from a first frame was learnt with; 0 where nothing was."""
+        return min((adapter.clip_frames for adapter in self.adapters if adapter.clip_frames), default=0)
 
     def begin_run(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
         """An OUTER_SAMPLE wrapper, around a run of any sampler: says where motion wants a first frame and gets none.
