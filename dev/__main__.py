@@ -89,9 +89,7 @@ def train_miniature(options: argparse.Namespace, comfyui: Path) -> None:
 
 
 def study(options: argparse.Namespace, comfyui: Path) -> None:
-    """measure a method on the miniature: inversion, mask_norm, masks, recurrent, small_devices, ti2v, training,
-    training_memory, tune_a_video or windows [arguments of dev/studies/<name>.py]
-    """
+    """measure a method on the miniature; without a name, which there are [arguments of dev/studies/<name>.py]"""
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
     inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:])
@@ -192,8 +190,8 @@ def widths(options: argparse.Namespace, comfyui: Path) -> None:
     widths.run(comfyui, options.rest)
 
 
-STUDIES = ("inversion", "mask_norm", "masks", "recurrent", "small_devices", "ti2v", "training", "training_memory",
-           "tune_a_video", "windows")  # fmt: skip
+STUDIES = sorted(file.stem for file in Path(__file__).with_name("studies").glob("*.py")
+                 if "\ndef main(" in file.read_text(encoding="utf-8"))  # fmt: skip
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study": study, "compare": compare,
             "compat": compat, "combinations": combinations, "faults": faults, "fuzz": fuzz, "soak": soak,
             "modes": modes, "bench": bench, "widths": widths, "train-miniature": train_miniature,

@@ -107,13 +107,20 @@ class Page:
         self.settle(500)
         return self.tab.evaluate(page_scripts.HELP, width)
 
-    def error(self) -> str:
-        """What the page tells of the last failure, its details opened."""
-        details = self.tab.get_by_text("View details")
-        if details.count():
-            details.first.click()
+    def error(self, sentence: str) -> str:
+        """What the page tells of the last failure, its details opened: once the sentence is among it, or after all the
+        time a busy page may take.
+        """
+        details, opened, told = self.tab.get_by_text("View details"), False, ""
+        for _ in range(100):
+            if not opened and (opened := details.count() > 0):
+                details.first.click()
             self.settle(400)
-        return self.tab.evaluate(page_scripts.TEXTS)
+            told = self.tab.evaluate(page_scripts.TEXTS)
+            if sentence in told:
+                break
+            self.tab.wait_for_timeout(400)
+        return told
 
     def texts(self, title: str) -> str:
         """What can be read on the page with this node in front, at its full size."""

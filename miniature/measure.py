@@ -108,7 +108,7 @@ def measure_clip(clip: np.ndarray, scene: Scene, states: list[State]) -> dict[st
     exact = np.array([(state.x, state.y) for state in states])
     places = np.array([(found.x, found.y) if found else (np.nan, np.nan) for found in frames])
     errors = np.linalg.norm(places - exact, axis=1)
-    ratio, cosine = _compare_courses(places, exact)
+    ratio, cosine = compare_courses(places, exact)
     return {
         "found": float(np.mean([found is not None for found in frames])),
         "displacement_ratio": ratio,
@@ -117,7 +117,7 @@ def measure_clip(clip: np.ndarray, scene: Scene, states: list[State]) -> dict[st
         "colour_kept": float(np.mean([found is not None and found.colour == scene.colour for found in frames])),
         "shape_iou": float(
             np.mean(
-                [_shape_iou(found, state.size) if found else 0.0 for found, state in zip(frames, states, strict=True)]
+                [shape_iou(found, state.size) if found else 0.0 for found, state in zip(frames, states, strict=True)]
             )
         ),
         "scale_ratio": _compare_sizes(frames, states),
@@ -140,7 +140,7 @@ def background_change(clip: np.ndarray, shape: str) -> float:
     return float(np.mean([change[i][ground[i] & ground[0]].mean() for i in range(1, len(clip))]))
 
 
-def _compare_courses(places: np.ndarray, exact: np.ndarray) -> tuple[float, float]:
+def compare_courses(places: np.ndarray, exact: np.ndarray) -> tuple[float, float]:
     """displacement_ratio and direction_cosine of found places (f 2, NaN where there is none) against exact ones."""
     seen = np.flatnonzero(~np.isnan(places[:, 0]))
     net = places[seen[-1]] - places[seen[0]] if len(seen) else np.zeros(2)
@@ -168,7 +168,8 @@ def _compare_sizes(frames: list[Found | None], states: list[State]) -> float:
     return float(sizes[-1] / sizes[0]) if sizes[0] else 0.0
 
 
-def _shape_iou(found: Found, size: float) -> float:
+def shape_iou(found: Found, size: float) -> float:
+    """Overlap of a subject with the exact mask of its shape at this size in cells, shifted onto it."""
     shifts = np.array([found.x, found.y, size]) + _FINE * (0.5, 0.5, 0.0)
     mask = found.mask[::ART, ::ART]
     return float(_overlaps(mask, np.zeros_like(mask), found.shape, *shifts.T).max())

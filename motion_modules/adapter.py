@@ -53,6 +53,14 @@ class MotionAdapter:
         return self.method == "lamp" and "kind" not in self.metadata
 
     @property
+    def clip_frames(self) -> int:
+        """Frames of the clips it was learnt from, where it goes on from a first frame: LAMP's 16 where nothing is said
+        of them. 0 for other motion.
+        """
+        said = self.metadata.get("frames", "")
+        return (int(said) if said.isdecimal() else 16) if self.from_first_frame else 0
+
+    @property
     def split(self) -> bool:
         """Whether its motion layers tell subject from background."""
         return any(".conv1d_background." in name for name in self.tensors)

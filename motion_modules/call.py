@@ -53,6 +53,17 @@ def _own(row: Iterable[nn.Module]) -> list[nn.Module]:
     return [layer for layer in row if isinstance(layer, nn.Conv2d) or any(hasattr(layer, kind) for kind in kinds)]
 
 
+@dataclass(frozen=True)
+class Acting:
+    """One adapter in a call of the UNet. Nothing is looked up by its identity: compiled code would be its own."""
+
+    module: Layers | NoLayers
+    strength: float = 1.0
+    mask: Tensor | None = field(default=None, repr=False)  # what split layers take for the subject, `f h w`
+    where: tuple[Tensor, ...] = field(default=(), repr=False)  # how much it may add there: masks `f h w` or `1 h w`
+    sized: dict[tuple, Tensor] = field(default_factory=dict, repr=False)  # their product, by size of features
+
+
 @dataclass
 class Call:
     """One call of the UNet: how many frames a clip has, which adapters act and how strongly.
@@ -63,15 +74,11 @@ class Call:
 
     frames: int
     places: Places
-    adapters: list[tuple[Layers | NoLayers, float]]
+    adapters: list[Acting]
     joint_norm: float
     key_frames: Rule = ()
     key_strength: float = 1.0
     checkpointing: bool = False
-    masks: dict[int, Tensor] = field(default_factory=dict, repr=False)  # id of split layers' module -> a mask, `f h w`
-    # id of a module -> how much its layers may add, where and in which frame: masks `f h w` or `1 h w`, multiplied
-    where: Mapping[int, tuple[Tensor, ...]] = field(default_factory=dict, repr=False)
-    sized: dict[tuple, Tensor] = field(default_factory=dict, repr=False)  # of `where`, by module and size of features
     gates: list[Tensor] | None = field(default=None, repr=False)  # what split layers in training take for the subject
     last: Tensor | None = field(default=None, repr=False)  # what the newest layer of any kind gave
     silu: tuple[Tensor, Tensor] | None = field(default=None, repr=False)  # of the newest embedding: itself and its SiLU
@@ -85,7 +92,7 @@ class Call:
     @property
     def ends_outside_blocks(self) -> bool:
         """Do the UNet's last layers, which are in no block, take part?"""
-        return self.joint_norm > 0 or any("out.2" in module.layers for module, _ in self.adapters)
+        return self.joint_norm > 0 or any("out.2" in it.module.layers for it in self.adapters)
 
     def name(self, layer: nn.Module) -> str:
         """The path of a layer, `input_blocks.1.0`."""
@@ -94,17 +101,18 @@ class Call:
     def row_end(self, layer: nn.Module, x: Tensor) -> Tensor:
         """Behind a row's last features, in front of its upsampler: the temporal transformers of that row."""
         row = self.places.ends.get(id(layer), "")
-        acting = [(module, strength) for module, strength in self.adapters if row in module.layers]
-        return _plus(x, [(m.layers[row](x, self.frames), s, self._where(m, x.shape, x)) for m, s in acting])
+        acting = [it for it in self.adapters if row in it.module.layers]
+        return _plus(x, [(it.module.layers[row](x, self.frames), it.strength, _where(it, x.shape, x)) for it in acting])
 
     def conv(self, path: str, y: Tensor) -> Tensor:
         """Follow the 2-D convolution, or the whole ResBlock, at `path` with its motion layers, `(b f) c h w`."""
-        acting = [(module, strength) for module, strength in self.adapters if path in module.layers]
-        return _plus(y, [(self._motion(m, m.layers[path], y), s, self._where(m, y.shape, y)) for m, s in acting])
+        acting = [it for it in self.adapters if path in it.module.layers]
+        return _plus(y, [(self._motion(it, path, y), it.strength, _where(it, y.shape, y)) for it in acting])
 
-    def _motion(self, module: Layers | NoLayers, layer: nn.Module, y: Tensor) -> Residual:
+    def _motion(self, acting: Acting, path: str, y: Tensor) -> Residual:
+        layer = acting.module.layers[path]
         if isinstance(layer, MotionConv):
-            return layer(y, self.frames, self.masks.get(id(module)), self.gates)
+            return layer(y, self.frames, acting.mask, self.gates)
         return layer(y, self.frames)
 
     def attend(self, path: str, x: Tensor, heads: int, size: Sequence[int]) -> Tensor:
@@ -112,26 +120,16 @@ class Call:
         w).
         """
         residuals = []
-        for module, strength in self.adapters:
-            if path in module.layers:
-                where = self._where(module, size, x)
+        for acting in self.adapters:
+            if path in acting.module.layers:
+                where = _where(acting, size, x)
                 where = None if where is None else where.flatten(1)[..., None]
-                residuals.append((module.layers[path](x, self.frames, heads), strength, where))
+                residuals.append((acting.module.layers[path](x, self.frames, heads), acting.strength, where))
         return _plus(x, residuals)
-
-    def _where(self, module: Layers | NoLayers, size: Sequence[int], like: Tensor) -> Tensor | None:
-        """How much a module's residuals count at each position of features of this size (… h, w), `f 1 h w`; None:
-        all of it.
-        """
-        masks, key = self.where.get(id(module), ()), (id(module), *size)
-        if masks and key not in self.sized:
-            found = [resize_masks(mask.to(like.device), size[-2], size[-1]) for mask in masks]
-            self.sized[key] = torch.stack(torch.broadcast_tensors(*found)).prod(dim=0)[:, None].to(like)
-        return self.sized.get(key)
 
     def memory(self, path: str) -> tuple[Memory, float] | None:
         """The memory in the self-attention of the block at `path`, and its strength."""
-        found = ((getattr(m.layers.get(path), "memory", None), strength) for m, strength in self.adapters)
+        found = ((getattr(it.module.layers.get(path), "memory", None), it.strength) for it in self.adapters)
         return next(((memory, strength) for memory, strength in found if memory is not None), None)
 
     def norm_and_silu(self, layers: Any, x: Tensor) -> Tensor:
@@ -160,6 +158,19 @@ class Call:
         """A block; with checkpointing nothing but its output is kept of it."""
         out: Any = checkpoint(block, *inputs, use_reentrant=False) if self.checkpointing else block(*inputs)
         return out
+
+
+def _where(acting: Acting, size: Sequence[int], like: Tensor) -> Tensor | None:
+    """How much an adapter's residuals count at each position of features of this size (… h, w), `f 1 h w`; None: all
+    of it.
+    """
+    if not acting.where:
+        return None
+    key = (int(size[-2]), int(size[-1]))
+    if key not in acting.sized:
+        found = [resize_masks(mask.to(like.device), *key) for mask in acting.where]
+        acting.sized[key] = torch.stack(torch.broadcast_tensors(*found)).prod(dim=0)[:, None].to(like)
+    return acting.sized[key]
 
 
 def _plus(x: Tensor, residuals: Iterable[tuple[Residual, float, Tensor | None]]) -> Tensor:

@@ -9,6 +9,7 @@ from ..host.patching.bridge import apply_adapter
 from ..host.patching.image_model import base_query, family, image_unet
 from ..host.patching.motion_masks import over_frames
 from ..host.said import say
+from ..host.sampling.advice import of_adapter
 from ..host.sockets import CATEGORY, TOLD_BY_THE_RUN, Adapter, options
 from ..motion_modules.adapter_file import content
 from ..motion_modules.animatediff_file import as_diffusers, on_the_models_schedule
@@ -141,6 +142,8 @@ class ApplyMotionAdapter(io.ComfyNode):
         image_unet(model)
         adapter = adapter.relative_to(base_query(model))
         strength, where = over_frames(strength, over_time, motion_mask)
+        for remark in of_adapter(strength, where):
+            say(remark, warning=True)
         return io.NodeOutput(apply_adapter(model, adapter, strength, start_percent, end_percent, mask, where))
 
 

@@ -7,14 +7,19 @@ from comfy_api.latest import io
 from ..host.inputs.models import noise_of
 from ..host.patching.image_model import image_unet
 from ..host.said import say
-from ..host.sampling.advice import of_first_frame_sampler, of_refining, of_seed
+from ..host.sampling.advice import of_first_frame_sampler, of_length, of_refining, of_seed
 from ..host.sampling.beginnings import beginnings, only_beginning, seeded
-from ..host.sampling.clip_sampling import condition_model, sample_clip, stepwise_sampler
+from ..host.sampling.clip_sampling import condition_model, matching_sampler, stepwise_sampler
 from ..host.sampling.frame_noise import ClipNoise, following
+from ..host.sampling.long_clips import of_plan, plan, sample_pieces
 from ..host.sockets import CATEGORY
 from ..samplers.statistics import match_histograms, match_statistics
 
 _LENGTH = "Frames of the clip, the first frame included. Adapters do best at the number they were trained with."
+_LONG = (
+    "Frames of the clip, the first frame included. More than the adapter was trained with are made in pieces, each of "
+    "which goes on from the one before."
+)
 _FIRST = "Latent of one picture, encoded with this model's VAE: it becomes frame 0, bit for bit."
 _FIRSTS = _FIRST + " Several pictures make as many clips, one after the other, each with the next seed."
 _MOVES = (
@@ -39,8 +44,12 @@ _MATCHING = (
 )
 _NOISE = "From Shared/Autoregressive Noise; without it, each frame has its own."
 _MADE = "The clip's latents, one per frame; frame 0 is the given one. Clips of several first frames follow each other."
-_CLIP = "A clip as latent or as image batch; its first frame is returned as it is."
-_CLIP_OUT = "The clip with the first frame's statistics."
+_CLIP = (
+    "A clip as latent or as image batch; its first frame is returned as it is. Or a sampler, which then does it to the "
+    "latent after every step (samplers without memory only)."
+)
+_CLIP_OUT = "The clip with the first frame's statistics, or the sampler that gives it them."
+_FROM_FRAME = "The first frame that is changed; those before stay. The recurrent system's release has 9, in a sampler."
 
 
 class FirstFrameConditioning(io.ComfyNode):
@@ -66,7 +75,7 @@ class FirstFrameConditioning(io.ComfyNode):
     @classmethod
     def execute(cls, model, first_frame: dict, length: int, motion_mask=None) -> io.NodeOutput:
         image_unet(model)
-        for remark in of_first_frame_sampler(model):
+        for remark in (*of_first_frame_sampler(model), *of_length(model, length)):
             say(remark, warning=True)
         return io.NodeOutput(condition_model(model), only_beginning(first_frame, length, motion_mask).latent())
 
@@ -87,7 +96,7 @@ class FirstFrameKSampler(io.ComfyNode):
                 io.Conditioning.Input("positive", tooltip=_POSITIVE),
                 io.Conditioning.Input("negative", tooltip="What is not to be seen."),
                 io.Latent.Input("first_frame", tooltip=_FIRSTS),
-                io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LENGTH),
+                io.Int.Input("length", default=16, min=1, max=4096, tooltip=_LONG),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True,
                              tooltip=_SEED),
                 io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Sampling steps; LAMP uses 50."),
@@ -118,6 +127,7 @@ class FirstFrameKSampler(io.ComfyNode):
         for remark in of_refining(clip, first_frame, length, denoise):
             say(remark)
         every_step, made = statistics == _STATISTICS["every step"], []
+        finish = match_statistics if statistics == _STATISTICS["end"] else (lambda latents: latents)
         for i, begins in enumerate(beginnings(first_frame, length, clip, motion_mask)):
             own = following(seed, i)
             sampler = (
@@ -126,16 +136,18 @@ class FirstFrameKSampler(io.ComfyNode):
                 else comfy.samplers.sampler_object(sampler_name)
             )
             eps = noise_of(seeded(noise or ClipNoise(seed), i), begins.latents)
-            found = sample_clip(model, positive, negative, begins.latents, eps, own, steps, cfg, sampler,
-                                scheduler, denoise, begins.moves)  # fmt: skip
-            made.append(begins.kept(match_statistics(found) if statistics == _STATISTICS["end"] else found))
+            how = plan(model, len(eps))
+            for remark in of_plan(how, steps):
+                say(remark)
+            made.append(sample_pieces(model, positive, negative, begins, eps, how, finish, own, steps, cfg, sampler,
+                                      scheduler, denoise))  # fmt: skip
         return io.NodeOutput({"samples": torch.cat(made)})
 
 
 class MatchFirstFrame(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        clip = io.MatchType.Template("clip", [io.Latent, io.Image])
+        clip = io.MatchType.Template("clip", [io.Latent, io.Image, io.Sampler])
         return io.Schema(
             node_id="FSM_MatchFirstFrame",
             display_name="Match First Frame",
@@ -143,15 +155,20 @@ class MatchFirstFrame(io.ComfyNode):
             description="Gives every frame the colours of the first: mean and spread of a latent's channels (AdaIN), "
                         "or histograms of pictures.",
             search_aliases=["AdaIN", "histogram matching", "colour drift", "color match", "flicker", "偏色", "闪烁"],
-            inputs=[io.MatchType.Input("clip", template=clip, tooltip=_CLIP)],
+            inputs=[
+                io.MatchType.Input("clip", template=clip, tooltip=_CLIP),
+                io.Int.Input("from_frame", default=1, min=1, max=4096, optional=True, tooltip=_FROM_FRAME),
+            ],
             outputs=[io.MatchType.Output(template=clip, display_name="clip", tooltip=_CLIP_OUT)],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, clip) -> io.NodeOutput:
+    def execute(cls, clip, from_frame: int = 1) -> io.NodeOutput:
+        if isinstance(clip, comfy.samplers.Sampler):
+            return io.NodeOutput(matching_sampler(clip, from_frame))
         if isinstance(clip, dict):
-            return io.NodeOutput({**clip, "samples": match_statistics(clip["samples"])})
-        return io.NodeOutput(match_histograms(clip))
+            return io.NodeOutput({**clip, "samples": match_statistics(clip["samples"], from_frame)})
+        return io.NodeOutput(match_histograms(clip, from_frame))
 
 
 NODES = [FirstFrameConditioning, FirstFrameKSampler, MatchFirstFrame]

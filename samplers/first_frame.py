@@ -23,14 +23,15 @@ def with_first_frame(x: Tensor, frame: Tensor) -> Tensor:
 
 
 def condition_on_first_frame(
-    predict: Callable[[Tensor], Tensor], x: Tensor, z0: Tensor, input_scale: Tensor | float
+    predict: Callable[[Tensor], Tensor], x: Tensor, known: Tensor, input_scale: Tensor | float
 ) -> Tensor:
-    """One prediction with frame 0 clean: the UNet sees z0 itself, and its denoised frame 0 is z0.
+    """One prediction with frame 0 clean: the UNet sees it as it is. The first frames, `known` (k c h w), are what is
+    denoised of them; those behind frame 0 stay under the noise the sampler has them under.
 
-    `input_scale`: what the model multiplies x by before its UNet, so that z0 / input_scale arrives there as z0.
+    `input_scale`: what the model multiplies x by before its UNet, so that z / input_scale arrives there as z.
     """
-    denoised = predict(with_first_frame(x, z0 / input_scale))
-    return with_first_frame(denoised, z0)
+    denoised = predict(with_first_frame(x, known[:1] / input_scale))
+    return torch.cat([known.to(denoised), denoised[len(known) :]])
 
 
 def match_step(x: Tensor, sigma: Tensor, z0: Tensor, to_first_frame: bool) -> Tensor:
@@ -52,9 +53,19 @@ def sample_stepwise(sample: Callable, model: Callable, x: Tensor, sigmas: Tensor
     `sample(model, x, sigmas, **options)` is any sampler of the k-diffusion kind whose step depends on nothing before
     it.
     """
+
+    def after(x: Tensor, i: int) -> Tensor:
+        return match_step(x, sigmas[i + 1], z0, to_first_frame=i > to_first_frame_after)
+
+    x = in_steps(sample, model, x, sigmas, after, **options)
+    return match_step(x, sigmas[-1], z0, to_first_frame=True)
+
+
+def in_steps(sample: Callable, model: Callable, x: Tensor, sigmas: Tensor, after: Callable[[Tensor, int], Tensor],
+             **options) -> Tensor:  # fmt: skip
+    """Run a sampler without memory one step at a time; after(x, i) is what the next step goes on with from step i."""
     callback = options.pop("callback", None)
     for i in range(len(sigmas) - 1):
         report = None if callback is None else (lambda state, i=i: callback({**state, "i": i}))
-        x = sample(model, x, sigmas[i : i + 2], callback=report, **options)
-        x = match_step(x, sigmas[i + 1], z0, to_first_frame=i > to_first_frame_after)
-    return match_step(x, sigmas[-1], z0, to_first_frame=True)
+        x = after(sample(model, x, sigmas[i : i + 2], callback=report, **options), i)
+    return x

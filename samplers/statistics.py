@@ -15,21 +15,21 @@ def adain(content: Tensor, style: Tensor) -> Tensor:
     return (content - mean) / std * style_std + style_mean
 
 
-def match_statistics(latents: Tensor) -> Tensor:
-    """All frames with the first frame's mean and spread, `f c h w`, or of a video model's clips `b c f h w` each clip's
-    with its own first frame's; the first is returned as it is.
+def match_statistics(latents: Tensor, begins: int = 1) -> Tensor:
+    """Frames from `begins` on with the first frame's mean and spread, `f c h w`, or of a video model's clips
+    `b c f h w` each clip's with its own first frame's; those before are returned as they are.
 
     Computed in fp32.
     """
     frames = latents.movedim(2, 0) if latents.ndim == 5 else latents
-    if len(frames) < 2:
+    if len(frames) <= begins:
         return latents
-    matched = torch.cat([frames[:1], adain(frames[1:].float(), frames[:1].float()).to(frames)])
+    matched = torch.cat([frames[:begins], adain(frames[begins:].float(), frames[:1].float()).to(frames)])
     return matched.movedim(0, 2) if latents.ndim == 5 else matched
 
 
-def match_histograms(images: Tensor) -> Tensor:
-    """All frames with the first frame's histogram, per colour, in 256 levels: `f h w c` in [0, 1] -> same.
+def match_histograms(images: Tensor, begins: int = 1) -> Tensor:
+    """Frames from `begins` on with the first frame's histogram, per colour, in 256 levels: `f h w c` in [0, 1] -> same.
 
     LAMP's release: each level becomes the first frame's level at the same place of the cumulative histogram. Values
     beyond 0 and 1 count as those, as in every saved picture; a fourth channel is transparency, which stays.
@@ -38,7 +38,7 @@ def match_histograms(images: Tensor) -> Tensor:
     out = images.clone()
     for c in range(levels.shape[-1]):
         target = _cumulative(levels[:1, ..., c])
-        for f in range(1, len(levels)):
+        for f in range(begins, len(levels)):
             table = torch.searchsorted(target, _cumulative(levels[f, ..., c])).clamp(max=255)
             out[f, ..., c] = table[levels[f, ..., c].long()].to(torch.uint8).float() / 255
     return out

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import comfy.model_management
 import torch
 from few_shot_motion.host.training import model as training_host
+from few_shot_motion.motion_modules.call import KEY
 from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.training.loop import new_run, train
 from few_shot_motion.training.loss import lamp_loss
 
 from .call import fused_attention, prepared
-from .real_widths import FAMILIES, image_model, layers, moving
+from .real_widths import FAMILIES, image_model, lay_over, layers, moving, row_of_numbers
 
 TRAINING = "training: "  # in front of a motion that is to be learnt instead of used
 
@@ -44,19 +45,41 @@ def parser() -> argparse.ArgumentParser:
 
 @torch.inference_mode()
 def _use(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> dict:
+    if options.family == "SDXL":
+        return _by_turns(options, device, *_light(options, dtype, device))
     image = image_model(options.family, dtype)
     plain_peak = _peak_after(image, options, device)
     moved = moving(image, options.motion)
     peak = _peak_after(moved, options, device)
-    turns = [[_timed(model, options, device) for model in (moved, image)] for _ in range(options.repeats)]
+    return {**_by_turns(options, device, image, moved), "peak": peak, "plain_peak": plain_peak}
+
+
+def _by_turns(options: argparse.Namespace, device: torch.device, image, moved) -> dict:
+    turns = [[_timed(model, options, device) for model in (moved, image)] for _ in range(options.repeats + 1)]
+    return medians(turns[1:])
+
+
+def medians(turns: list[list[float]]) -> dict:
+    """Of what was timed by turns: seconds of the motion and of the image model, and of their ratios."""
     seconds, plain = (statistics.median(times) for times in zip(*turns, strict=True))
-    return {"seconds": seconds, "plain": plain, "ratio": statistics.median(a / b for a, b in turns), "peak": peak,
-            "plain_peak": plain_peak}  # fmt: skip
+    return {"seconds": seconds, "plain": plain, "ratio": statistics.median(a / b for a, b in turns)}
+
+
+def _light(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> tuple:
+    """An image model, and the same with motion, whose weights are parts of one row of numbers: of 10 GB and more."""
+    image = image_model(options.family, dtype, "meta")
+    moved, row = moving(image, options.motion), row_of_numbers(device, dtype)
+    for network in (image.model, *(adapter.module for adapter in moved.get_attachment(KEY).adapters)):
+        lay_over(network, row)
+    for model in (image, moved, *moved.get_additional_models()):
+        model.load_device = model.offload_device = device
+    return image, moved
 
 
 def _timed(model, options: argparse.Namespace, device: torch.device) -> float:
-    comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
-    model.pre_run()
+    if options.family != "SDXL":
+        comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
+        model.pre_run()
     return seconds_of(prepared(model, options.family, options.clips, options.frames, tuple(options.size)), device)
 
 
@@ -70,9 +93,8 @@ def _training(options: argparse.Namespace, dtype: torch.dtype, device: torch.dev
     image, frames, size = image_model(options.family, dtype), options.frames, tuple(options.size)
     comfy.model_management.load_models_gpu([image], force_full_load=True)
     image.pre_run()
-    with torch.inference_mode():
-        call = prepared(image, options.family, 1, frames, size)
-        plain = [seconds_of(call, device) for _ in range(2)]
+    call = torch.inference_mode()(prepared(image, options.family, 1, frames, size))
+    seconds_of(call, device)
     plain_peak = _peak(device)
     module, design = layers(image, motion)
     assert isinstance(module, MotionModule)
@@ -90,9 +112,8 @@ def _training(options: argparse.Namespace, dtype: torch.dtype, device: torch.dev
 
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
     steps = train(new_run(trained, 1e-4, {}, None), loss_at, options.repeats + 1, 0)
-    seconds = [seconds_of(lambda: next(steps), device) for _ in range(options.repeats + 1)][1:]
-    return {"seconds": statistics.median(seconds), "plain": plain[1], "ratio": statistics.median(seconds) / plain[1],
-            "peak": _peak(device), "plain_peak": plain_peak}  # fmt: skip
+    turns = [[seconds_of(what, device) for what in (lambda: next(steps), call)] for _ in range(options.repeats + 1)]
+    return {**medians(turns[1:]), "peak": _peak(device), "plain_peak": plain_peak}
 
 
 def seconds_of(call: Callable, device: torch.device) -> float:

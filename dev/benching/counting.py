@@ -1,4 +1,6 @@
-"""What a call would do to a GPU, counted on the meta device: kernels and bytes, exact and the same on every machine."""
+"""What a call would do to a GPU, counted on the meta device: kernels, bytes and FLOPs, exact and the same on every
+machine.
+"""
 
 import math
 from collections import Counter
@@ -8,6 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
 
 # these return new tensors by their schema and launch nothing: they say how a storage is read, or reserve one
 _FREE = ("empty", "new_empty", "empty_like", "empty_strided", "_unsafe_view", "_reshape_alias", "detach", "lift_fresh")
@@ -15,10 +18,11 @@ _FREE = ("empty", "new_empty", "empty_like", "empty_strided", "_unsafe_view", "_
 
 @dataclass
 class Count:
-    """Kernels and bytes of one call; `by`: the same by kind of kernel."""
+    """Kernels, bytes and FLOPs of one call; `by`: kernels and bytes by kind of kernel."""
 
     kernels: int = 0
     traffic: int = 0  # bytes read and written, every operand once
+    flops: int = 0  # of matrix products, convolutions and attention; a multiplication and an addition are two
     by: Counter = field(default_factory=Counter, repr=False)
     bytes_by: Counter = field(default_factory=Counter, repr=False)
 
@@ -64,6 +68,8 @@ class Counting(TorchDispatchMode):
             self.count.add("copy for a convolution", [args[0], args[0]])
         if not (_looks_only(func) or name in _FREE):
             self.count.add(name, [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, torch.Tensor)])
+        if flops := flop_registry.get(func.overloadpacket):
+            self.count.flops += flops(*args, **(kwargs or {}), out_val=out)
         return out
 
 
@@ -93,4 +99,5 @@ class _Attention(TorchFunctionMode):
         # as the fused kernels give it: heads beside each other, so that `b l (n d)` is a view of it
         out = q.new_empty(q.shape[0], q.shape[2], q.shape[1], v.shape[-1]).transpose(1, 2)
         self.counting.count.add("attention", [q, k, v, out])
+        self.counting.count.flops += 2 * q.shape[:-1].numel() * k.shape[-2] * (q.shape[-1] + v.shape[-1])
         return out

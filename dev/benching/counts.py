@@ -20,5 +20,7 @@ def main() -> None:
                 count = counted(model, family, clips)
                 own.setdefault(clips, count)
                 print(json.dumps({"family": family, "motion": motion, "clips": clips, "kernels": count.kernels,
-                                  "bytes": count.traffic, "more_kernels": count.kernels / own[clips].kernels,
-                                  "more_bytes": count.traffic / own[clips].traffic}), flush=True)  # fmt: skip
+                                  "bytes": count.traffic, "flops": count.flops,
+                                  "more_kernels": count.kernels / own[clips].kernels,
+                                  "more_bytes": count.traffic / own[clips].traffic,
+                                  "more_flops": count.flops / own[clips].flops}), flush=True)  # fmt: skip

@@ -93,3 +93,21 @@ def layers(model, motion: str) -> tuple[Layers, MotionAdapter]:
             return ModelScopeLayers(sites, 64), design
         design = MotionAdapter(method, {}, int(rank or 0), recurrence="fixed" if method == "recurrent" else "")
         return METHODS[method].build(design, sites, torch.nn), design
+
+
+def row_of_numbers(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """What `lay_over` takes weights from: more than any cache holds."""
+    return 0.02 * torch.randn(2**26, generator=torch.Generator().manual_seed(0)).to(device, dtype)
+
+
+def lay_over(network: torch.nn.Module, row: torch.Tensor) -> None:
+    """Make every weight of a network on "meta" a part of one row of numbers: it computes as much, and holds little."""
+    at = 0
+    for module in network.modules():
+        for kind, named in (("parameters", module._parameters), ("buffers", module._buffers)):
+            for name, value in named.items():
+                if value is not None and value.is_meta:
+                    at = 0 if at + value.numel() > len(row) else at
+                    part = row[at : at + value.numel()].view(value.shape)
+                    named[name] = torch.nn.Parameter(part, False) if kind == "parameters" else part.clone()
+                    at += value.numel()

@@ -110,6 +110,7 @@ _LOOKS = {
     "IMAGE": lambda value: isinstance(value, torch.Tensor),
     "LATENT": lambda value: isinstance(value, dict),
     "VIDEO": models.KINDS["VIDEO"],
+    "SAMPLER": models.KINDS["SAMPLER"],
     Adapter.io_type: lambda value: isinstance(value, MotionAdapter),
     Predictor.io_type: _is_predictor,
 }

@@ -7,6 +7,7 @@ import comfy.model_management
 import comfy.model_patcher
 import comfy.ops
 import torch
+from comfy_api.torch_helpers.torch_compile import TORCH_COMPILE_KWARGS
 
 from ...motion_modules.adapter import AdapterError, MotionAdapter
 from ...motion_modules.call import KEY
@@ -59,11 +60,13 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patched = model.clone()
     if strength == 0:
         return patched
-    patcher = motion_patcher(adapter, sites, model.model.get_dtype_inference())
+    # behind core's TorchCompileModel the image model is loaded the old way, which alone can be compiled
+    is_static = TORCH_COMPILE_KWARGS in model.model_options
+    patcher = motion_patcher(adapter, sites, model.model.get_dtype_inference(), disable_dynamic=is_static)
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
     active = Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context,
-                    where, adapter.from_first_frame)  # fmt: skip
+                    where, adapter.clip_frames)  # fmt: skip
     add_active(patched, active)
     for name, layer in patcher.model.weight_deltas().items():
         change_weight(patched, f"diffusion_model.{name.removesuffix('.weight')}", layer.delta.weight.detach(), strength)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import torch
 
+PIECE = "few_shot_motion_piece"  # transformer_options: which frames these are of a longer clip (samplers/pieces.py)
 MOVES = "few_shot_motion_moves"  # transformer_options: how much motion may add, `f h w` or `1 h w`, in this sampling
 
 
@@ -13,21 +14,28 @@ def in_call(masks: Iterable[torch.Tensor | None], frames: int, options: dict) ->
 
     Raises ValueError for one of another length.
     """
-    window = options.get("context_window")
+    window, piece, of_this_run = options.get("context_window"), options.get(PIECE), options.get(MOVES)
     found = []
     for mask in masks:
         if mask is None:
             continue
+        if piece is not None and mask is not of_this_run and len(mask) > 1:
+            _check_length(mask, piece.length)
+            mask = mask[piece.frames]
         if window is not None and len(mask) not in (1, frames):
             anchor = getattr(window, "causal_anchor_index", None)
             mask = mask[[*(() if anchor is None or anchor < 0 else (anchor,)), *window.index_list]]
-        if len(mask) not in (1, frames):
-            raise ValueError(
-                f"The motion mask has {len(mask)} frames, the clip {frames}: give one mask per frame, or a single one "
-                "for all."
-            )
+        _check_length(mask, frames)
         found.append(mask)
     return tuple(found)
+
+
+def _check_length(mask: torch.Tensor, frames: int) -> None:
+    if len(mask) not in (1, frames):
+        raise ValueError(
+            f"The motion mask, or over_time, has {len(mask)} frames, the clip {frames}: give one mask or number per "
+            "frame, or a single mask for all."
+        )
 
 
 def over_frames(strength: float, numbers: str, mask: torch.Tensor | None) -> tuple[float, torch.Tensor | None]:

@@ -4,21 +4,22 @@ add what no block can.
 No state outlives a call of the UNet, and the UNet's modules are never touched.
 """
 
-import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 
 import torch
 from comfy.patcher_extension import WrappersMP
+from comfy_api.torch_helpers.torch_compile import TORCH_COMPILE_KWARGS
 
 from ...motion_modules import unet
-from ...motion_modules.call import GATES, KEY, Call, Places, places_of
+from ...motion_modules.call import GATES, KEY, Acting, Call, Places, places_of
 from ...motion_modules.key_frames import NoLayers
 from ...motion_modules.mask_predictor import MaskContext, mix_first_frame, resize_masks
 from ...motion_modules.methods import Layers
 from ..inputs.frames import check_shape_of_masks
 from ..said import say
+from .compiled import COMPILED, Compiled, uncompiled
 from .motion_masks import MOVES, in_call
 from .unet_layers import acting, idle
 
@@ -39,7 +40,7 @@ class Active:
     mask: torch.Tensor | None = None  # `f h w`: what split layers take for the subject, or the baseline's condition
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
     where: torch.Tensor | None = None  # `f h w` or `1 h w`: how much its layers may add there, 0 to 1
-    from_first_frame: bool = False  # was it learnt to go on from a clean first frame?
+    clip_frames: int = 0  # of the clips it was learnt from, if it was to go on from a clean first frame
 
     def acts(self, sampling, sigma: Callable[[], float]) -> bool:
         """At this noise level of the schedule `sampling`? It is not asked for where the adapter acts at every one.
@@ -59,11 +60,17 @@ class MotionStack:
     adapters: tuple[Active, ...]
     places: Places
     checkpointing: bool = False
+    compiled: Compiled = field(default_factory=Compiled, repr=False)
 
     @property
     def from_first_frame(self) -> bool:
         """Whether any of it was learnt to go on from a clean first frame."""
-        return any(adapter.from_first_frame for adapter in self.adapters)
+        return self.clip_frames > 0
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames that all of it that goes on from a first frame was learnt with; 0 where nothing was."""
+        return min((adapter.clip_frames for adapter in self.adapters if adapter.clip_frames), default=0)
 
     def begin_run(self, executor, noise, latent_image, sampler, sigmas, *args, **kwargs):
         """An OUTER_SAMPLE wrapper, around a run of any sampler: says where motion wants a first frame and gets none.
@@ -91,6 +98,8 @@ class MotionStack:
             _check_masks(active, x_in)
             call, check = self._call(model, active, options, len(x_in)), partial(_check_length, active, len(x_in))
             options = acting(options, call, check)  # not checked yet: another pack may still cut windows
+            if settings := model_options.get(TORCH_COMPILE_KWARGS):
+                options[COMPILED] = partial(self.compiled.run, settings)
         model_options = {**model_options, "transformer_options": options}
         return executor(model, conds, x_in, timestep.expand(len(x_in)), model_options)
 
@@ -110,7 +119,7 @@ class MotionStack:
                 if adapter.context is not None:
                     scale = model.model_sampling.calculate_input(t, torch.ones_like(t))
                     x = _with_mask(adapter, x, frames, scale)
-            with _uncompiled():
+            with uncompiled():
                 return executor(x, t, c_concat, c_crossattn, control, acting(options, call), **conds)
         return executor(x, t, c_concat, c_crossattn, control, options, **conds)
 
@@ -123,44 +132,36 @@ class MotionStack:
         return Call(
             frames=frames,
             places=self.places if self.places.unet is diffusion_model else places_of(diffusion_model),
-            adapters=[(adapter.module, adapter.strength) for adapter in active],
+            adapters=[_in_call(adapter, frames, options) for adapter in active],
             joint_norm=min(1.0, max(adapter.strength * adapter.joint_norm for adapter in active)),
             key_frames=next(filter(None, (adapter.module.key_frames for adapter in active)), ()),
             key_strength=min(1.0, max(adapter.strength * bool(adapter.module.key_frames) for adapter in active)),
             checkpointing=self.checkpointing,
-            masks={
-                id(adapter.module): adapter.mask
-                for adapter in active
-                if adapter.mask is not None and adapter.context is None
-            },
-            where={
-                id(adapter.module): masks
-                for adapter in active
-                if (masks := in_call((adapter.where, options.get(MOVES)), frames, options))
-            },
             gates=options.get(GATES),
         )
 
 
-def _uncompiled():
-    """Around a call in which motion acts: what torch.compile made of this UNet is not used in it.
-
-    Core tells the compiler not to watch a call's options, and they are all that says whether and how motion acts: code
-    that was compiled for one call would run in another, in silence.
-    """
-    set_stance = getattr(torch.compiler, "set_stance", None)  # PyTorch 2.6
-    return set_stance("force_eager") if set_stance else contextlib.nullcontext()
+def _in_call(adapter: Active, frames: int, options: dict) -> Acting:
+    mask = adapter.mask if adapter.context is None else None
+    return Acting(adapter.module, adapter.strength, mask, in_call((adapter.where, options.get(MOVES)), frames, options))
 
 
 def follow_last_layers(
     executor, x, timesteps=None, context=None, y=None, control=None, transformer_options=None, **kwargs
 ):
     """A DIFFUSION_MODEL wrapper: the UNet's last layers are in no block, their motion is added here."""
-    call: Call | None = (transformer_options or {}).get(KEY)
-    if call is None:
+    options = transformer_options or {}
+    if options.get(KEY) is None:
         return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+    given = (executor, x, timesteps, context, y, control, options, kwargs)
+    run = options.get(COMPILED)
+    return run(_with_last_layers, *given) if run else _with_last_layers(*given)
+
+
+def _with_last_layers(executor, x, timesteps, context, y, control, options, kwargs):
+    call: Call = options[KEY]
     call.whole = True
-    out = executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+    out = executor(x, timesteps, context, y, control, options, **kwargs)
     if call.last is None:
         raise ValueError(
             "Another node runs this model's layers without asking for the motion in it: take that node out of this "

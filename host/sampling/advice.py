@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator
 
 import comfy.samplers
+import torch
 
 from ...motion_modules.call import KEY
 
@@ -23,6 +24,24 @@ def of_first_frame_sampler(model) -> Iterator[str]:
     elif not stack.from_first_frame:
         yield ("The motion in the model was learnt without a first frame (AnimateDiff, Recurrent, Tune-A-Video), not "
                "to go on from one: use Repeat-and-Slide TI2V Sampler, or motion of the method LAMP.")  # fmt: skip
+
+
+def of_length(model, length: int) -> Iterator[str]:
+    """A warning where a clip is to be sampled at once that is longer than its motion was learnt with."""
+    stack = model.get_attachment(KEY)
+    if stack is not None and 0 < stack.clip_frames < length:
+        yield (f"A clip of {length} frames is longer than the {stack.clip_frames} this motion was learnt with: "
+               "First-Frame-Conditioned KSampler makes it in pieces, other samplers all at once, unless Context "
+               "Windows (Manual) cuts it.")  # fmt: skip
+
+
+def of_adapter(strength: float, where: torch.Tensor | None) -> Iterator[str]:
+    """A sentence where a mask or a strength over time is one that nothing listens to."""
+    if where is not None and not where.any():
+        yield ("motion_mask and over_time leave this adapter nothing to move in any frame: paint white what is to "
+               "move, or take the adapter out.")  # fmt: skip
+    elif where is not None and strength == 0:
+        yield "motion_mask and over_time are not used: the strength is 0."
 
 
 def of_seed(noise, sampler_name: str, seed: int) -> Iterator[str]:

@@ -110,9 +110,10 @@ def test_a_second_pass_of_several_and_behind_a_mask(model):
 @pytest.mark.parametrize(
     "inputs, message",
     [
-        ({"motion_mask": torch.ones(3, 8, 8)}, "has 3 frames, the clip 4: give one mask per frame, or a single one"),
+        ({"motion_mask": torch.ones(3, 8, 8)}, "has 3 frames, the clip 4: give one mask or number per frame"),
         ({"motion_mask": torch.zeros(1, 8, 8)}, "is black, so nothing would move: paint white"),
         ({"motion_mask": torch.ones(1, 8, 64)}, "64x8, which is not the shape of a clip of 8x8"),
+        ({"denoise": 0.0, "clip": {"samples": torch.zeros(4, 4, 8, 8)}}, "denoise is 0"),
         ({"denoise": 0.5}, "there is no clip to refine: connect one at clip, or set denoise to 1"),
         ({"clip": {"samples": torch.zeros(4, 4, 8, 16)}}, "latents of 16x8, the first frame of 8x8: scale both"),
         ({"first": {"samples": torch.zeros(3, 4, 8, 8)}, "clip": {"samples": torch.zeros(4, 4, 8, 8)}},

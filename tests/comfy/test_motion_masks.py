@@ -91,15 +91,33 @@ def test_a_window_meets_its_own_frames(base, fix):
 
 
 @pytest.mark.parametrize(
+    "strength, inputs, told",
+    [
+        (1.0, {"motion_mask": BLACK}, "leave this adapter nothing to move in any frame: paint white"),
+        (1.0, {"over_time": "0, 0"}, "leave this adapter nothing to move in any frame"),
+        (0.0, {"over_time": "1, 1"}, "motion_mask and over_time are not used: the strength is 0."),
+        (0.0, {}, ""),
+        (0.5, {"motion_mask": WHITE, "over_time": "0 " * (FRAMES - 1) + "1"}, ""),
+    ],
+)
+def test_what_nothing_listens_to_is_said(base, caplog, strength, inputs, told):
+    applied(base, FROM_WORDS, strength, **inputs)
+    assert told in caplog.text and bool(told) == bool(caplog.text)
+
+
+@pytest.mark.parametrize(
     "inputs, message",
     [
-        ({"motion_mask": torch.ones(3, 8, 8)}, "The motion mask has 3 frames, the clip 4: give one mask per frame"),
+        (
+            {"motion_mask": torch.ones(3, 8, 8)},
+            "The motion mask, or over_time, has 3 frames, the clip 4: give one mask",
+        ),
         ({"motion_mask": torch.ones(1, 8, 80)}, "80x8, which is not the shape of a clip of 8x8"),
-        ({"over_time": "1 1 1"}, "The motion mask has 3 frames, the clip 4"),
+        ({"over_time": "1 1 1"}, "over_time, has 3 frames, the clip 4: give one mask or number per frame"),
         ({"over_time": "1, much"}, "over_time is '1, much', it holds one number from 0 to 2 for each frame"),
         ({"over_time": "1 1 3 1"}, "it holds one number from 0 to 2"),
         ({"over_time": "nan"}, "it holds one number from 0 to 2"),
-        ({"over_time": "1 1", "motion_mask": WHITE}, "The motion mask has 4 frames, the clip 2"),
+        ({"over_time": "1 1", "motion_mask": WHITE}, "over_time, has 4 frames, the clip 2"),
     ],
 )
 def test_masks_and_shares_that_are_none(base, inputs, message):

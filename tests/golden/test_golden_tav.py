@@ -10,7 +10,7 @@ from few_shot_motion.host.patching import bridge, image_model
 from few_shot_motion.host.training import model as training_host
 from few_shot_motion.host.training.conditions import model_conditions
 from few_shot_motion.motion_modules import released, unet
-from few_shot_motion.motion_modules.call import Call, Places
+from few_shot_motion.motion_modules.call import Acting, Call, Places
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
 from few_shot_motion.motion_modules.key_frames import key_tokens
 from few_shot_motion.motion_modules.methods import METHODS
@@ -58,7 +58,7 @@ def a_call(weights: dict, path: str, frames: int, names: dict, **design) -> tupl
     state |= {f"layer.{path}{name}": value for name, value in weights.items() if f"layer.{path}{name}" in state}
     module.load_state_dict(state)
     places = Places(None, names, {})
-    call = Call(frames, places, [(module, 1.0)], joint_norm=1, key_frames=module.key_frames)
+    call = Call(frames, places, [Acting(module)], joint_norm=1, key_frames=module.key_frames)
     options = {"block": ("input", 1), "block_index": 0, "transformer_index": 0, "activations_shape": [1, 1, 1, 1]}
     return options, call
 

@@ -114,7 +114,7 @@ def test_a_mistake_ends_in_a_sentence(page, mistake):
     page.load(form(), "mistake.json")
     raised = page.run(WITHIN)
     assert sentence in raised
-    assert sentence in page.error(), "and can be read on the page"
+    assert sentence in page.error(sentence), "and can be read on the page"
 
 
 def test_a_list_without_an_adapter_says_what_to_do(page, site):
@@ -131,8 +131,9 @@ def test_a_list_without_an_adapter_says_what_to_do(page, site):
         page.load(changed("animate_image_lamp"), "first.json")
         value = page.tab.evaluate("() => LiteGraph.createNode('FSM_LoadMotionAdapter').widgets[0].value")
         page.load(changed("animate_image_lamp", Motion_adapter={"adapter": value}), "first.json")
-        assert "put one into models/motion_adapters, then press R" in page.run(WITHIN)
-        assert "put one into models/motion_adapters, then press R" in page.error()
+        sentence = "put one into models/motion_adapters, then press R"
+        assert sentence in page.run(WITHIN)
+        assert sentence in page.error(sentence)
     finally:
         for file, away in hidden.items():
             away.rename(file)

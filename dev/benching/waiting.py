@@ -1,0 +1,50 @@
+"""What a person waits for: counts of calls, turned into seconds on cards of known speed. An estimate, not a
+measurement; prints JSON lines.
+"""
+
+import json
+
+import torch
+from few_shot_motion.host.sampling.presets import PRESETS
+from few_shot_motion.samplers.repeat_and_slide import calls_per_slide
+
+from .call import counted
+from .cards import CARDS, Card
+from .counting import Count
+from .real_widths import image_model, moving
+
+USED = 0.5  # of a card's matrix speed: what large products reach on it
+LAUNCH = 5e-6  # seconds a kernel takes at least
+STEPS = 20
+SMALL, NATIVE = (40, 64), (128, 128)  # 320x512 px, 1024x1024 px
+
+
+def seconds(count: Count, card: Card) -> float:
+    """Of one call: its products at a share of the card's speed, everything it reads and writes at its memory's, and no
+    kernel under its launch.
+    """
+    return max(count.kernels * LAUNCH, count.flops / (USED * card.products) + count.traffic / card.memory)
+
+
+def _calls(preset: str) -> float:
+    """Of the UNet for one new frame; half of the noise levels lie in the first half of a run."""
+    chosen = PRESETS[preset]
+    again = round(chosen.steps * chosen.resample_end) * chosen.resample
+    return calls_per_slide([again, *[0] * (chosen.steps - 1)]) / chosen.new_frames
+
+
+def main() -> None:
+    """A clip of 16 frames by each motion, and a new frame by TI2V-Zero; two clips a call, for guidance."""
+    rows = [("SD 1.5", "LAMP", SMALL), ("SD 1.5", "AnimateDiff v2", SMALL), ("ModelScope", "ModelScope", SMALL),
+            ("SDXL", "LAMP", NATIVE), ("SDXL", "AnimateDiff v2", NATIVE)]  # fmt: skip
+    for family, motion, size in rows:
+        with torch.no_grad():
+            image = image_model(family, torch.float16, "meta")
+            counts = [counted(model, family, 2, size=size) for model in (image, moving(image, motion))]
+        ways = {f"16 frames, {STEPS} steps": STEPS}
+        if motion != "LAMP":
+            ways |= {f"a new frame by Repeat-and-Slide, {preset}": _calls(preset) for preset in PRESETS}
+        for way, calls in ways.items():
+            plain, waits = ([calls * seconds(count, card) for card in CARDS] for count in counts)
+            print(json.dumps({"family": family, "motion": motion, "size": [8 * side for side in size], "way": way,
+                              "calls": calls, "plain": plain, "seconds": waits}), flush=True)  # fmt: skip
