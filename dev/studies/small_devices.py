@@ -103,7 +103,9 @@ def _page(known: dict[str, dict]) -> str:
         "What lies on the card of each model, MiB of MiB:\n\n"
         f"{markdown.table(loaded, moments)}\n"
         "Learning in bf16 on a checkpoint held in fp16, by Train Motion LoRA's own lesson; *said* is its sentence, "
-        f"*counted* what `study training_memory` counts of its step:\n\n{markdown.table(learning, learnt)}"
+        f"*counted* what `study training_memory` counts of its step:\n\n{markdown.table(learning, learnt)}\n"
+        "What helps where it does not begin, in this order: gradient checkpointing, which turns itself on; a rank in "
+        "place of whole matrices (3.6 GiB less); a smaller clip.\n"
     )
 
 
