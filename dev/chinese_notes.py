@@ -141,5 +141,30 @@ CHINESE = {
     "*output/metrics*.":
         "**Numbers**、**Other numbers**：*models/clip_vision* 中含 CLIP 两塔的文件。每次运行都会在 "
         "*output/metrics* 中追加几行。",
+    # directing
+    "**First frame**: your picture; paint what is to move in its mask editor (right click). The rest stays as it is.":
+        "**First frame**：你的图片；右键打开遮罩编辑器，涂出要动的部分，其余保持不变。",
+    "**First frame**: your picture; **Scale** is the size of the first pass, **Scale first frame** and **Scale clip** "
+    "that of the second.":
+        "**First frame**：你的图片；**Scale** 是第一遍的尺寸，**Scale first frame** 与 **Scale clip** 是第二遍的尺寸。",
+    "**Refine**: *denoise* is how much is drawn anew; at 0.5 the motion stays.":
+        "**Refine**：*denoise* 是重画的比例；取 0.5 时运动保持不变。",
+    "Takes as long as 16 small pictures and half of 16 large ones.": "耗时相当于 16 张小图，再加 16 张大图的一半。",
+    "**LCM LoRA**: what lets the checkpoint draw in four steps; another one of its kind may want another sampler.":
+        "**LCM LoRA**：让模型四步成图的 LoRA；换用同类的其他 LoRA 时，采样器可能也要换。",
+    "Takes as long as four steps of 16 pictures without guidance.": "耗时相当于 16 张图无引导的四步。",
+    "**Checkpoint**, **Motion adapter**: an image model, and a motion module for few steps, as AnimateLCM's.":
+        "**Checkpoint**、**Motion adapter**：图像模型，以及适合少步数的运动模块，如 AnimateLCM 的。",
+    "Four calls of the model for every new frame, each as long as a step of 16 pictures without guidance.":
+        "每个新帧调用模型四次，每次相当于 16 张图无引导的一步。",
+    "**Prompt**: what the picture shows, and the motion in the words of the adapter's captions. All other values are "
+    "those of LAMP's code.":
+        f"**Prompt**：图片的内容，{_WORDS}其余数值均与 LAMP 的代码相同。",
+    "Takes as long as 16 pictures of this size in 50 steps, and their memory.":
+        "耗时与内存相当于同尺寸的 16 张图各 50 步。",
+    "**Match late frames**: from frame 9 on, as in the system's code; a shorter clip is left as it is.":
+        "**Match late frames**：从第 9 帧起，与该系统的代码相同；更短的视频保持原样。",
+    "Takes as long as 16 pictures of this size in 10 steps, and their memory.":
+        "耗时与内存相当于同尺寸的 16 张图各 10 步。",
     "Two clips of 16 frames, and a few seconds to measure each.": "两段 16 帧的视频，每段另需几秒评测。",
 }  # fmt: skip

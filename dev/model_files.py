@@ -10,6 +10,8 @@ SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
 MODULE = "v3_sd15_mm.ckpt"  # AnimateDiff's motion module, version 3, for SD 1.5
 DOMAIN = "v3_sd15_adapter.ckpt"  # the LoRA that comes with it
+LCM_MODULE = "AnimateLCM_sd15_t2v.ckpt"  # a motion module for few steps, version 2's layers
+LCM = "AnimateLCM_sd15_t2v_lora.safetensors"  # and the LoRA that lets SD 1.5 draw in few steps
 CANNY = "control_v11p_sd15_canny_fp16.safetensors"
 BIREFNET = "birefnet.safetensors"
 RAFT = "raft_large_C_T_SKHT_V2-ff5fadd5.safetensors"
@@ -21,6 +23,8 @@ FILES = {  # name -> folder in models, address
     SDXL: ("checkpoints", f"{_HUB}/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/{SDXL}"),
     MODULE: ("motion_adapters", f"{_HUB}/guoyww/animatediff/resolve/main/{MODULE}"),
     DOMAIN: ("loras", f"{_HUB}/guoyww/animatediff/resolve/main/{DOMAIN}"),
+    LCM_MODULE: ("motion_adapters", f"{_HUB}/wangfuyun/AnimateLCM/resolve/main/{LCM_MODULE}"),
+    LCM: ("loras", f"{_HUB}/wangfuyun/AnimateLCM/resolve/main/{LCM}"),
     CANNY: ("controlnet", f"{_HUB}/comfyanonymous/ControlNet-v1-1_fp16_safetensors/resolve/main/{CANNY}"),
     BIREFNET: ("background_removal", f"{_HUB}/Comfy-Org/BiRefNet/resolve/main/background_removal/{BIREFNET}"),
     RAFT: ("optical_flow", f"{_HUB}/Comfy-Org/void-model/resolve/main/optical_flow/{RAFT}"),

@@ -6,6 +6,7 @@ from typing import Any
 from .model_files import BIREFNET, CANNY, CLIP, DOMAIN, I3D, RAFT, SD15
 
 SIZE = {"width": 512, "height": 320}  # the LAMP paper's
+ALIKE = "COMFY_MATCHTYPE_V3"  # a socket whose type is what is connected to another one of its node
 SDXL_SIZE = {"width": 1280, "height": 800}  # the same shape at about the number of pixels SDXL was trained on
 
 
@@ -119,6 +120,7 @@ KINDS = {
                                     {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW,
                                      "statistics": "match at the end", "denoise": 1.0},
                                     "LATENT:LATENT"),
+    "FSM_MatchFirstFrame": _ours(f"clip:{ALIKE}", {"from_frame": 1}, f"clip:{ALIKE}"),
     "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT "
                                        "vae:VAE? "
                                        "end_frames:IMAGE,LATENT? known_frames:MASK?", _SLIDING,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from . import base
 
-LAST, EDITED, BACKGROUND = "last.png", "edited.png", "background.png"
+LAST, EDITED, BACKGROUND, MASKED = "last.png", "edited.png", "background.png", "masked.png"
 _FRAMES = 16
 
 
@@ -32,6 +32,12 @@ def fill(folder: Path) -> None:
     for name, (what, state) in pictures.items():
         if not (folder / name).exists():
             Image.fromarray(world.draw(what, state)).save(folder / name)
+    if not (folder / MASKED).exists():  # as the mask editor keeps it: painted is what cannot be seen
+        picture = Image.fromarray(world.draw(scene, states[0]))
+        painted = Image.new("L", picture.size, 255)
+        painted.paste(0, (0, picture.height // 4, picture.width, 3 * picture.height // 4))
+        picture.putalpha(painted)
+        picture.save(folder / MASKED)
     if not (folder / "example.mp4").exists():
         clips.write_clip(folder / "example.mp4", world.draw_clip(scene, states))
 

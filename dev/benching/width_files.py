@@ -102,7 +102,7 @@ def _lora(file: Path) -> None:
             path = f"diffusion_model.{name.removesuffix('.weight')}"
             content[f"{path}.lora_up.weight"] = torch.zeros(shape[0], 64, dtype=_HALF)
             content[f"{path}.lora_down.weight"] = torch.full((64, shape[1]), 0.01, dtype=_HALF)
-    torch.save(content, file)
+    save_file(content, file) if file.suffix == ".safetensors" else torch.save(content, file)
 
 
 def _clip(file: Path) -> None:
@@ -130,7 +130,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     ADAPTERS["LAMP, SDXL"]: lambda file: _adapter("SDXL", "LAMP rank 32", file),
     model_files.MODULE: lambda file: _motion_module("SD 1.5", 4, file),
     MODULE_SDXL: lambda file: _motion_module("SDXL", 3, file),
+    model_files.LCM_MODULE: lambda file: _motion_module("SD 1.5", 4, file),
     model_files.DOMAIN: _lora,
+    model_files.LCM: _lora,
     model_files.CANNY: _controlnet,
     model_files.CLIP: _clip,
     model_files.BIREFNET: _background_removal,

@@ -11,13 +11,13 @@ from typing import Any
 from .. import blueprints, model_files
 from ..interpreter import ROOT
 from ..workflow_graph import Graph
-from . import editing, lamp, masks, metrics, recurrent, text_to_video_zero, ti2v_zero
+from . import directing, editing, lamp, masks, metrics, recurrent, text_to_video_zero, ti2v_zero
 from .miniature import settings_of
 
 FOLDER = ROOT / "workflows"
 WORKFLOWS: tuple[Callable[[Graph], Graph], ...] = (
     *text_to_video_zero.WORKFLOWS, *ti2v_zero.WORKFLOWS, *lamp.WORKFLOWS, *recurrent.WORKFLOWS, *editing.WORKFLOWS,
-    *masks.WORKFLOWS, *metrics.WORKFLOWS,
+    *masks.WORKFLOWS, *metrics.WORKFLOWS, *directing.WORKFLOWS,
 )  # fmt: skip
 SMALL = "few-shot-miniature"  # the heading under which the page lists the miniature's templates
 

@@ -5,7 +5,7 @@ Files in the input folder are those of dev/samples.py.
 
 from typing import Any
 
-from ..samples import BACKGROUND, EDITED, LAST
+from ..samples import BACKGROUND, EDITED, LAST, MASKED
 
 _SIZE = {"width": 128, "height": 128}
 _MOVES, _RECURRENT, _PRIOR, _WORDS = (
@@ -28,6 +28,7 @@ EVERYWHERE: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _TI2V = {"Motion's LoRA": {"lora_name": _WORDS}, "Motion adapter": {"adapter": _PRIOR},
          "Sampler": {"preset": "fast", "cfg": 3.0, "window": 8, "length": 12}}  # fmt: skip
+_NO_LCM = {"lora_name": _WORDS, "strength_model": 0.0, "strength_clip": 0.0}  # the miniature's four steps are its own
 _EDIT = {"Caption": {"text": _CAPTION}, "Prompt": {"text": _NEW_CAPTION}, "Frames": {"length": 8},
          "Train": {**_LEARN, "frames": 8}, "Inversion": {"steps": 20}}  # fmt: skip
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
@@ -54,6 +55,16 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "train_motion_masks": {"Train": {**_LEARN, "steps": 20}},
     "masks_from_background_removal": {"Train": {**_LEARN, "steps": 20}},
     "measure_fvd": {"Distance": {"i3d": "i3d_kinetics_400.safetensors", "frames": 9, "resamples": 10}},
+    "animate_part_lamp": {"First frame": {"image": MASKED}},
+    "animate_then_refine_lamp": {
+        **{name: {"width": 192, "height": 192} for name in ("Scale clip", "Scale first frame")}, "Refine": {"steps": 5}
+    },
+    "animate_image_few_steps_lamp": {"LCM LoRA": _NO_LCM, "Sampler": {"steps": 4, "cfg": 1.0}},
+    "image_to_video_few_steps_ti2v_zero": {
+        "LCM LoRA": {"lora_name": _WORDS}, "Motion adapter": {"adapter": _PRIOR},
+        "Sampler": {"cfg": 3.0, "window": 8, "length": 12}
+    },
+    "text_to_video_as_released_recurrent": {"Motion adapter": {"adapter": _RECURRENT}, "Guidance": {"cfg": 2.0}},
     "compare_adapters": {"Other motion adapter": {"adapter": _PRIOR}},
 }  # fmt: skip
 

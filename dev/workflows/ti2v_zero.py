@@ -23,7 +23,7 @@ def image_to_video_ti2v_zero(g: Graph) -> Graph:
     checkpoint, known = _begin(
         g, "**First frame**: your picture; **Scale** brings it to a size the model likes.", _COST
     )
-    _slide(g, checkpoint, known, frames=picture(g))
+    slide(g, checkpoint, known, frames=picture(g))
     sampler = g.titled("Sampler")
     g.app((g.titled("First frame"), "image"), (g.titled("Prompt"), "text"), (sampler, "length"), (sampler, "preset"),
           result=g.titled("Save video"))  # fmt: skip
@@ -34,7 +34,7 @@ def long_video_ti2v_zero(g: Graph) -> Graph:
     """As many frames as one likes."""
     length = "**Sampler**: *length* as you like; time grows with it, memory of the sampling does not."
     checkpoint, known = _begin(g, "**First frame**: your picture.", length)
-    return _slide(g, checkpoint, known, frames=picture(g), length=128, preset="fast")
+    return slide(g, checkpoint, known, frames=picture(g), length=128, preset="fast")
 
 
 def predict_video_ti2v_zero(g: Graph) -> Graph:
@@ -46,7 +46,7 @@ def predict_video_ti2v_zero(g: Graph) -> Graph:
     pictures = g.add("GetVideoComponents", "Frames", video=video["VIDEO"])
     last = g.add("ImageFromBatch", "Known frames", image=pictures["images"], batch_index=-15, length=15)
     scaled = g.add("ImageScale", "Scale", image=last["IMAGE"])
-    return _slide(g, checkpoint, known, frames=scaled["IMAGE"], length=31)
+    return slide(g, checkpoint, known, frames=scaled["IMAGE"], length=31)
 
 
 def infill_video_ti2v_zero(g: Graph) -> Graph:
@@ -57,7 +57,7 @@ def infill_video_ti2v_zero(g: Graph) -> Graph:
                                "and a mask of those you know.")  # fmt: skip
     first = picture(g, "First picture", "Scale first picture")
     g.column()
-    return _slide(g, checkpoint, known, frames=first, end_frames=picture(g, "Last picture", "Scale last picture"))
+    return slide(g, checkpoint, known, frames=first, end_frames=picture(g, "Last picture", "Scale last picture"))
 
 
 def _begin(g: Graph, *notes: str) -> tuple[Node, dict[str, Link]]:
@@ -72,7 +72,8 @@ def _begin(g: Graph, *notes: str) -> tuple[Node, dict[str, Link]]:
     return checkpoint, known
 
 
-def _slide(g: Graph, checkpoint: Node, known: dict[str, Link], **inputs: Any) -> Graph:
+def slide(g: Graph, checkpoint: Node, known: dict[str, Link], **inputs: Any) -> Graph:
+    """Repeat-and-slide from what is known to a saved video."""
     g.group("Repeat and slide")
     sampler = g.add("FSM_RepeatAndSlideSampler", "Sampler", "randomize", **known, vae=checkpoint["VAE"], **inputs)
     keep(g, sampler["IMAGE"])

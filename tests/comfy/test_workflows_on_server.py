@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev import layout, workflows
+from dev import layout, node_kinds, workflows
 from dev.client import PromptFailed, PromptRefused
 
 FOLDER = Path(__file__).parents[2] / "workflows"
@@ -78,7 +78,8 @@ def test_api_form_fits_the_nodes(types, name):
             if isinstance(value, list):
                 given = types[prompt[value[0]]["class_type"]]["output"][value[1]]
                 wanted = (kind if isinstance(kind, str) else "COMBO").split(",")
-                assert given in wanted or wanted == ["*"], (node["class_type"], key)
+                alike = node_kinds.ALIKE in (given, *wanted)
+                assert alike or given in wanted or wanted == ["*"], (node["class_type"], key)
             else:
                 assert is_widget(kind, options) and fits(value, key, kind, options), (node["class_type"], key, value)
 
