@@ -138,7 +138,7 @@ def joint_group_norm(norm: nn.Module, x: Tensor, frames: int) -> Tensor:
 
 def silu_in_order(x: Tensor) -> Tensor:
     """SiLU of features `b f c h w` that lie in memory in another order -> `(b f) c h w` in this one, without a copy."""
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():  # a compiler fuses the copy, and takes no `out`
         return F.silu(x.flatten(0, 1))
     out = x.new_empty(x.shape)
     torch.ops.aten.silu.out(x, out=out)

@@ -34,23 +34,23 @@ def counted():
     torch._dynamo.reset()
 
 
-def compiled(model):
+def compiled(model, backend: str = "eager"):
     """As core's node does it, with a backend that needs no compiler."""
     patched = model.clone(disable_dynamic=True)
-    set_torch_compile_wrapper(model=patched, backend="eager", options={"guard_filter_fn": skip_torch_compile_dict})
+    set_torch_compile_wrapper(model=patched, backend=backend, options={"guard_filter_fn": skip_torch_compile_dict})
     return patched
 
 
-def off(model) -> float:
+def off(model, backend: str = "eager") -> float:
     """How far the compiled model's clip is from the same model's own, in spreads of it."""
     expected = clip(model)
-    return float((clip(compiled(model)) - expected).abs().max() / expected.std())
+    return float((clip(compiled(model, backend)) - expected).abs().max() / expected.std())
 
 
 @pytest.mark.parametrize("method", EVERY)
 def test_a_call_with_motion_is_one_graph_and_gives_what_it_gives_uncompiled(base, method, counted):
     moved = moving(base, method)
-    assert off(moved) < 1e-5
+    assert off(moved, "aot_eager") < 1e-5  # what inductor is given: no views that are none, nothing written in place
     assert not moved.get_attachment(KEY).compiled.refused
     assert not counted["graph_break"]
     assert counted["stats"]["unique_graphs"] == 1
