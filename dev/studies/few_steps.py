@@ -1,7 +1,8 @@
 """Four steps without guidance: which statistics and which shared noise still make sense with so few.
 
 The miniature has no distilled checkpoint; its own four steps stand for one's. `python3 dev study few_steps` animates
-first frames that no clip has shown with the miniature's own adapter in every combination, and prints a table.
+first frames that no clip has shown with the miniature's own adapter in every combination, and prints the table of
+docs/few_steps.md.
 """
 
 import argparse
