@@ -38,6 +38,10 @@ class Card(TorchDispatchMode):
         self._stack = ExitStack()
 
     def __enter__(self) -> "Card":
+        # PyTorch makes a thread for each device it sees at its first backward pass; a process that has any cannot be
+        # forked and learn, so that pass is before there is a card to be seen
+        with torch.inference_mode(False), torch.enable_grad():
+            torch.ones(1, requires_grad=True).sum().backward()
         for name, value in self._core().items():
             self._stack.enter_context(patch.object(management, name, value))
         self._stack.enter_context(patch.object(torch.cuda, "synchronize", lambda *_: None))
