@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from . import base, interpreter, markdown, performance_page, samples, server, small_runs, width_prompts
@@ -29,21 +28,24 @@ def run(comfyui: Path, words: list[str]) -> None:
     options = parser.parse_args(words)
     if sys.platform != "linux":
         raise Trouble("A server's memory is read from /proc here: run this on Linux")
-    results = FOLDER / "results"
-    results.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "results").mkdir(parents=True, exist_ok=True)
     _furnish(FOLDER / "base")
     for wide in RUNS:
-        file = results / f"{wide.title.replace(', ', '-').replace(' ', '_')}.json"
+        file = _kept(wide)
         named = any(name in wide.title for name in options.names)
         if named or not options.names and (options.anew or not file.exists()):
             found = _tried(comfyui, wide)
             file.write_text(json.dumps(found), encoding="utf-8")
             print(f"{wide.title}: {_words(found)}", flush=True)
     known = {wide.title: json.loads(file.read_text(encoding="utf-8")) for wide in RUNS
-             if (file := results / f"{wide.title.replace(', ', '-').replace(' ', '_')}.json").exists()}  # fmt: skip
+             if (file := _kept(wide)).exists()}  # fmt: skip
     performance_page.write(_table(known), "widths")
     if wrong := [title for title, found in known.items() if _TROUBLE in found or not found["finite"]]:
         raise Trouble(f"not all workflows ran to finite numbers: {'; '.join(wrong)}")
+
+
+def _kept(wide: Wide) -> Path:
+    return FOLDER / "results" / f"{wide.title.replace(', ', '-').replace(' ', '_')}.json"
 
 
 def _furnish(folder: Path) -> None:
@@ -69,14 +71,14 @@ def _tried(comfyui: Path, wide: Wide) -> dict:
     with server.running(comfyui, folder, flags=wide.flags) as running:
         process = Path("/proc") / str(running.process.pid)
         (process / "clear_refs").write_text("5", encoding="utf-8")  # the peak begins here
-        found, begun = {"before": _memory(process, "VmRSS")}, time.monotonic()
+        found: dict = {"before": _memory(process, "VmRSS")}
         try:
             outputs = running.client.run(made)
             told = small_runs.told(outputs)
             found |= {"finite": told.finite, "looked at": len(told.digits)}
         except Trouble as trouble:
             found[_TROUBLE] = str(trouble)
-        found |= {"peak": _memory(process, "VmHWM"), "seconds": time.monotonic() - begun}
+        found["peak"] = _memory(process, "VmHWM")
         if said := _SAID.findall(running.log_text()):
             found["said"] = float(said[-1]) * 2**30
     return found

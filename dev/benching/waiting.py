@@ -6,8 +6,8 @@ import json
 
 import torch
 from few_shot_motion.host.sampling.presets import PRESETS
-from few_shot_motion.samplers.repeat_and_slide import calls_per_slide
 
+from ..studies.studio import calls_per_frame
 from .call import counted
 from .cards import CARDS, Card
 from .counting import Count
@@ -26,13 +26,6 @@ def seconds(count: Count, card: Card) -> float:
     return max(count.kernels * LAUNCH, count.flops / (USED * card.products) + count.traffic / card.memory)
 
 
-def _calls(preset: str) -> float:
-    """Of the UNet for one new frame; half of the noise levels lie in the first half of a run."""
-    chosen = PRESETS[preset]
-    again = round(chosen.steps * chosen.resample_end) * chosen.resample
-    return calls_per_slide([again, *[0] * (chosen.steps - 1)]) / chosen.new_frames
-
-
 def main() -> None:
     """A clip of 16 frames by each motion, and a new frame by TI2V-Zero; two clips a call, for guidance."""
     rows = [("SD 1.5", "LAMP", SMALL), ("SD 1.5", "AnimateDiff v2", SMALL), ("ModelScope", "ModelScope", SMALL),
@@ -43,7 +36,7 @@ def main() -> None:
             counts = [counted(model, family, 2, size=size) for model in (image, moving(image, motion))]
         ways = {f"16 frames, {STEPS} steps": STEPS}
         if motion != "LAMP":
-            ways |= {f"a new frame by Repeat-and-Slide, {preset}": _calls(preset) for preset in PRESETS}
+            ways |= {f"a new frame by Repeat-and-Slide, {preset}": calls_per_frame(preset) for preset in PRESETS}
         for way, calls in ways.items():
             plain, waits = ([calls * seconds(count, card) for card in CARDS] for count in counts)
             print(json.dumps({"family": family, "motion": motion, "size": [8 * side for side in size], "way": way,

@@ -22,7 +22,7 @@ from few_shot_motion.nodes.sampling import FirstFrameKSampler
 from .. import markdown
 from ..interpreter import STATE
 from .classroom import FRAMES, Classroom
-from .studio import kept
+from .studio import kept, pixels
 
 RESULTS = STATE / "study" / "few_steps"
 MOTION, ADAPTER = "moves right", "miniature_moves_right.safetensors"
@@ -40,7 +40,7 @@ def make(classroom: Classroom, model, seed: int, sampler: str, noise: str, stati
             model, words, words, classroom.first_frame(scene, start), FRAMES, seed, 4, 1.0, sampler, "sgm_uniform",
             statistics, noise=FrameNoise.execute(seed, noise, 0.2, True).args[0],
         ).args[0]["samples"]  # fmt: skip
-        return (classroom.vae.decode(clip.float()).clamp(0, 1) * 255).round().byte().numpy()
+        return pixels(classroom.vae.decode(clip.float()))
 
 
 def main() -> None:

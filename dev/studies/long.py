@@ -28,7 +28,7 @@ from few_shot_motion.samplers.pieces import pieces
 from .. import contact_sheet, markdown
 from ..interpreter import STATE
 from .classroom import FRAMES, SAMPLING, Classroom
-from .studio import kept
+from .studio import kept, pixels
 from .windows import seams
 
 RESULTS = STATE / "study" / "long"
@@ -89,7 +89,7 @@ def make(classroom: Classroom, adapter: MotionAdapter, motion: str, way: str, se
         clip = FirstFrameKSampler.execute(
             model, positive, negative, first, frames, seed, noise=noise, **{**SAMPLING, "steps": STEPS}
         ).args[0]["samples"]
-        return (classroom.vae.decode(clip.float()).clamp(0, 1) * 255).round().byte().numpy()
+        return pixels(classroom.vae.decode(clip.float()))
 
 
 def followed(clip: np.ndarray, motion: str, scene: world.Scene, start: world.State) -> list:

@@ -88,7 +88,7 @@ class Studio:
                 "latent", "euler", "ddim_uniform", context=0, end="clean", batch="frames of one clip", vae=self.vae,
                 known_frames=known if len(given) > 1 else None, **custom,
             )  # fmt: skip
-        return _pixels(out.args[1])
+        return pixels(out.args[1])
 
     def write(self, case: Case, frames: int, seed: int) -> np.ndarray:
         """A clip from the caption alone: the prior's own text to video."""
@@ -98,7 +98,7 @@ class Studio:
             latent = comfy.sample.sample(self.moving(), noise, 20, CFG, "euler", "ddim_uniform",
                                          self.words(case.caption), self.words(""),
                                          torch.zeros(shape), disable_pbar=True, seed=seed)  # fmt: skip
-            return _pixels(self.vae.decode(latent.float()))
+            return pixels(self.vae.decode(latent.float()))
 
 
 def calls_per_frame(preset: str) -> float:
@@ -107,7 +107,8 @@ def calls_per_frame(preset: str) -> float:
     return (steps + resample * round(steps * end)) / new_frames
 
 
-def _pixels(images: torch.Tensor) -> np.ndarray:
+def pixels(images: torch.Tensor) -> np.ndarray:
+    """Pictures in [0, 1] as uint8."""
     return (images.float().clamp(0, 1) * 255).round().byte().numpy()
 
 

@@ -3,6 +3,7 @@
 from ..model_files import LCM, LCM_MODULE
 from ..workflow_graph import Graph, Link, Node
 from .parts import ADAPTER, decode, keep, motion_model, picture, prompts_of
+from .recurrent import text_to_video_as_released_recurrent
 from .ti2v_zero import slide
 
 _PICTURE = "**First frame**: your picture; **Scale** brings it to the size the motion was trained at."
@@ -124,31 +125,6 @@ def animate_image_as_released_lamp(g: Graph) -> Graph:
     frames = g.add("VAEDecode", "Decode", samples=sampler["LATENT"], vae=checkpoint["VAE"])
     matched = g.add("FSM_MatchFirstFrame", "Match pictures", clip=frames["IMAGE"])
     keep(g, matched["clip"])
-    return g
-
-
-def text_to_video_as_released_recurrent(g: Graph) -> Graph:
-    """The recurrent system with the settings of its code: 10 DDIM steps, cfg 7.5, frame 0's statistics for frames 9
-    and on after every step.
-    """
-    g.note("**Motion adapter**: a motion of the method *Recurrent*; train one with the template *train_motion_lamp*, "
-           "Train Motion LoRA set to that method, then press R to refresh the list.",
-           "**Prompt**: what is to be seen, and the motion in the words of the adapter's captions.",
-           "**Match late frames**: from frame 9 on, as in the system's code; a shorter clip is left as it is.",
-           expect="Takes as long as 16 pictures of this size in 10 steps, and their memory.")  # fmt: skip
-    checkpoint, model = motion_model(g)
-    prompts = prompts_of(g, checkpoint["CLIP"])
-    g.group("Clip and noise")
-    empty = g.add("EmptyLatentImage", "Length and size", batch_size=16)
-    noise = g.add("FSM_FrameNoise", "Noise", "randomize", strategy="independent")
-    steps = g.add("BasicScheduler", "Steps", model=model["MODEL"], scheduler="ddim_uniform", steps=10)
-    g.group("Sample it")
-    guider = g.add("CFGGuider", "Guidance", model=model["MODEL"], **prompts, cfg=7.5)
-    solver = g.add("KSamplerSelect", "Solver", sampler_name="ddim")
-    late = g.add("FSM_MatchFirstFrame", "Match late frames", clip=solver["SAMPLER"], from_frame=9)
-    sampler = g.add("SamplerCustomAdvanced", "Sampler", noise=noise["NOISE"], guider=guider["GUIDER"],
-                    sampler=late["clip"], sigmas=steps["SIGMAS"], latent_image=empty["LATENT"])  # fmt: skip
-    decode(g, sampler["output"], checkpoint["VAE"])
     return g
 
 

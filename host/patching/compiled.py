@@ -17,9 +17,8 @@ from torch import Tensor
 from ..said import say
 
 COMPILED = "few_shot_motion_compiled"  # transformer_options: runs a function of ours as core's node wants the UNet run
-_GRAPHS = (
-    32  # that are kept at most: one for each image model, set of adapters, kind of mask and size; PyTorch's own: 8
-)
+# that are kept at most, PyTorch's own 8: one for each image model, set of adapters, kind of mask and size
+_GRAPHS = 32
 
 
 def uncompiled() -> contextlib.AbstractContextManager:

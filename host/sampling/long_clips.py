@@ -20,7 +20,7 @@ def plan(model, length: int) -> list[Piece]:
     window = stack.clip_frames if stack else 0
     if not 1 < window < length or model.model_options.get("context_handler") is not None:
         return [Piece(0, length, 1, length)]
-    return pieces(length, window, min(OVERLAP, window - 1))
+    return pieces(length, window, OVERLAP)
 
 
 def of_plan(plan: list[Piece], steps: int) -> list[str]:
