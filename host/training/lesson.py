@@ -60,9 +60,13 @@ class Lesson:
         self.clips = self._on_device(self.clips)
         self.conditions = model_conditions(self.base, positive, self.clips.latents[0][: settings.frames])
 
+    def computing(self) -> torch.autocast:
+        """The precision that image model and layers compute in together."""
+        return training_host.computing(self.device, self.autocast)
+
     def load(self) -> None:
         """Put everything back on the device, after something else was there."""
-        training_host.load(self.base)
+        training_host.load(self.base, self.autocast)
 
     def _layers(self, split: bool):
         settings, method = self.settings, self.design.method
@@ -79,7 +83,7 @@ class Lesson:
         height, width = clips.latents[0].shape[-2:]
         itemsize, held = 4 if self.autocast is None else 2, self.base.model.get_dtype()
         numbers = sum(value.numel() for value in self.base.model.diffusion_model.parameters())
-        is_cast = held != (self.autocast or torch.float32)
+        is_cast = held != (self.autocast or torch.float32) and not training_host.is_recast(held, self.autocast)
         latents = (self.settings.batch_size * self.settings.frames, height, width)
         frozen, trained = self.base.model_size(), sum(value.numel() for value in self.trained.values())
         parts, cast = parts_of(image_unet(self.base)), itemsize * numbers if is_cast else 0

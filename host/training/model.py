@@ -14,6 +14,8 @@ from ..patching.bridge import add_active
 from ..patching.motion_stack import FRAMES, Active, set_stack
 from .conditions import in_one_batch
 
+HALVES = torch.float16, torch.bfloat16
+
 
 def attach(
     base, module: MotionModule, joint_norm: bool, checkpointing: bool, autocast: torch.dtype | None = None
@@ -31,16 +33,37 @@ def attach(
     for name, layer in module.weight_deltas().items():
         base.add_weight_wrapper(f"diffusion_model.{name}", layer)
     base.model.requires_grad_(False)
-    load(base)
+    load(base, autocast)
     options = comfy.model_patcher.create_model_options_clone(base.model_options)
     comfy.sampler_helpers.prepare_model_patcher(base, {}, options)
     return options["transformer_options"]
 
 
-def load(base) -> None:
-    """Put a model in training on the device, whole."""
+def load(base, autocast: torch.dtype | None = None) -> None:
+    """Put a model in training on the device, whole; weights in another half precision than `autocast` become that."""
     comfy.model_management.load_models_gpu([base, *base.get_additional_models()], force_full_load=True)
     base.pre_run()
+    if is_recast(base.model.get_dtype(), autocast):
+        _recast(base.model.diffusion_model, autocast)
+
+
+def is_recast(held: torch.dtype, autocast: torch.dtype | None) -> bool:
+    """Do weights held in one dtype become `autocast` once, and not again in every call?"""
+    return held in HALVES and autocast in HALVES and held != autocast
+
+
+def _recast(unet: torch.nn.Module, autocast: torch.dtype | None) -> None:
+    """Convolutions' and products' weights in the dtype autocast would give them, call by call; norms keep theirs."""
+    for layer in unet.modules():
+        if isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d)) and layer.weight.dtype in HALVES:
+            for value in layer.parameters(recurse=False):
+                value.data = value.data.to(autocast)
+            layer.comfy_cast_weights = False  # pyright: ignore
+
+
+def computing(device: torch.device, autocast: torch.dtype | None) -> torch.autocast:
+    """A context in which products are of `autocast`; without one, of what tensors are in."""
+    return torch.autocast(device.type, dtype=autocast, enabled=autocast is not None)
 
 
 def denoiser(base, options: dict, conditions: list[dict[str, Tensor]], autocast: torch.dtype | None) -> Callable:
@@ -51,7 +74,7 @@ def denoiser(base, options: dict, conditions: list[dict[str, Tensor]], autocast:
         clips, frames = x.shape[:2]
         conds = in_one_batch(conditions)
         call = {**options, "cond_or_uncond": [0], FRAMES: frames, "sigmas": sigma}
-        with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+        with computing(device, autocast):
             denoised = base.model.apply_model(
                 x.flatten(0, 1), sigma.repeat_interleave(frames), transformer_options=call, **conds
             )

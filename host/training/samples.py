@@ -70,7 +70,8 @@ class Samples:
         lesson.module.eval()
         try:
             euler = comfy.samplers.sampler_object("euler")
-            made = guider.sample(noise, latents, euler, sigmas, disable_pbar=True, seed=_SEED)
+            with lesson.computing():  # layers in training are in fp32, whatever the image model computes in
+                made = guider.sample(noise, latents, euler, sigmas, disable_pbar=True, seed=_SEED)
         finally:
             lesson.module.train()
         return self.vae.decode(made.float()).float().cpu()

@@ -8,7 +8,7 @@ import folder_paths
 import pytest
 import torch
 import unets
-from classroom import CLIPS, MeanVae, run, same
+from classroom import CLIPS, Vae, run, same
 from few_shot_motion.host.training import curve, progress, samples
 from few_shot_motion.training.loop import Run
 from PIL import Image
@@ -18,14 +18,6 @@ from PIL import Image
 def output_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
     return tmp_path / "motion_adapters"
-
-
-class Vae(MeanVae):
-    """With a way back to pictures."""
-
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        pictures = torch.nn.functional.interpolate(latents[:, :3] / 5, scale_factor=8)
-        return pictures.movedim(1, -1).clamp(0, 1)
 
 
 @pytest.fixture
@@ -39,12 +31,12 @@ def shown(monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["LAMP", "Recurrent", "Tune-A-Video"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])
-def test_samples_change_no_weight(method, dtype, output_folder):
-    plain, losses = run(unets.sd_model(unets.NANO, dtype=dtype), vae=Vae(), method=method)
-    watched, same_losses = run(
-        unets.sd_model(unets.NANO, dtype=dtype), vae=Vae(), method=method, name="seen", sample_every=2
-    )
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=["fp32", "fp16", "bf16"])
+def test_samples_change_no_weight(dtype, precision, method, output_folder):
+    words = {"vae": Vae(), "method": method, "precision": precision}
+    plain, losses = run(unets.sd_model(unets.NANO, dtype=dtype), **words)
+    watched, same_losses = run(unets.sd_model(unets.NANO, dtype=dtype), **words, name="seen", sample_every=2)
     assert same_losses == losses and same(watched.tensors, plain.tensors)
     files = sorted((output_folder / "seen").iterdir())
     assert [file.name for file in files] == ["losses.csv", "settings.json", *(
