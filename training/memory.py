@@ -1,10 +1,14 @@
 """What a training run will take, before it starts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _GIB = 2**30
 _ROOM = 1.25  # what a run may take beyond its estimate: kernels' own buffers, other programs
+# bytes of gradients and of kernels' own buffers, for each number given to the widest block, while it is gone back
+# through: what an H200's peaks were above the rest of the estimate
+_BACKWARD = 20
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,20 @@ class Part:
     numbers: int
     depth: int | None
 
-    @property
-    def kept(self) -> float:
-        """Numbers that its backward pass needs of its forward pass, per position of the latent.
+    def kept(self, itemsize: int) -> float:
+        """Numbers of `itemsize` bytes that its backward pass needs of its forward pass, per position of the latent.
 
-        Counted by saved-tensor hooks on UNets of SD 1.x's and SDXL's topology and width, LAMP's layers in them.
+        Counted on UNets of SD 1.x's and SDXL's topology and width, LAMP's layers in them. In half precision they are
+        more: norms are computed in fp32, and what goes in and comes out is kept as such.
         """
+        half = itemsize == 2
         if self.depth is None:
-            return 5 * self.made * self.share
+            return (4 if half else 4.8) * self.made * self.share
         if self.depth:
-            return (2 + 28.5 * self.depth) * self.made * self.share
-        skip = 4 * self.made if self.given != self.made else 0
-        return (4 * self.given + 8.4 * self.made + skip) * self.share
+            return (6 + 31.6 * self.depth if half else 2 + 28 * self.depth) * self.made * self.share
+        given, made, skip = (5.0, 12.5, 3.2) if half else (3.0, 10.3, 3.2)
+        skip = skip * self.made if self.given != self.made else 0
+        return (given * self.given + made * self.made + skip) * self.share
 
 
 def estimate(frozen: int, trained_parameters: int, latents: tuple[int, int, int], parts: Sequence[Part], itemsize: int,
@@ -61,19 +67,26 @@ def estimate(frozen: int, trained_parameters: int, latents: tuple[int, int, int]
     pass; cast: bytes of the frozen weights in the dtype they are computed in, where that is not theirs.
 
     With checkpointing there is kept what goes into each part, all of the largest one while it is computed anew, and the
-    weights that are cast there.
+    weights that are cast there. On the way back the widest part's gradients come on top.
     """
     frames, height, width = latents
     each = frames * height * width * itemsize  # bytes of a channel
     copies = cast + (itemsize * trained_parameters if itemsize < 4 else 0)
     lone = [part for part in parts if part.depth is None]
     blocks = [part for part in parts if part.depth is not None]
-    maps, copied = sum(part.kept for part in parts), 1.0
+    kept = {part: part.kept(itemsize) for part in parts}
+    maps, copied = sum(kept[part] for part in parts), 1.0
     if checkpointing:
-        largest = max(blocks, key=lambda block: block.kept)
-        maps = sum(part.kept for part in lone) + sum(part.given * part.share for part in blocks) + largest.kept
+        largest = max(blocks, key=lambda block: kept[block])
+        maps = sum(kept[part] for part in lone) + sum(part.given * part.share for part in blocks) + kept[largest]
         copied = (sum(part.numbers for part in lone) + largest.numbers) / sum(part.numbers for part in parts)
-    return Estimate(frozen, trained_parameters * 16, int(each * maps + copied * copies))
+    back = going_back(latents, parts)
+    return Estimate(frozen, trained_parameters * 16, int(each * maps + copied * copies) + back)
+
+
+def going_back(latents: tuple[int, int, int], parts: Sequence[Part]) -> int:
+    """Bytes in flight in the backward pass, at most."""
+    return int(_BACKWARD * math.prod(latents) * max(part.given * part.share for part in parts))
 
 
 def has_room(needed: Estimate, free: int) -> bool:

@@ -140,25 +140,33 @@ class Trained:
 @torch.enable_grad()
 def trained(card: Card, family: str, clip: Clip, **settings: Any) -> Trained:
     """Train Motion LoRA's own lesson on clips of this size, ready for its first step; the base in fp16."""
-    values, _ = resolve("fast", {"method": "LAMP", "seed": 0, "width": clip.width, "height": clip.height,
-                                 "frames": clip.frames, **settings}, {})  # fmt: skip
-    chosen = Settings(**{name: values[name] for name in Settings.__dataclass_fields__ if name in values})
-    model = image_model(family, torch.float16)
-    model.cached_patcher_init = (_anew, (family,))
-    clips = ClipSet([torch.randn(clip.latents) for _ in range(8)], clip.frames)
     try:
-        lesson = Lesson(model, clips, chosen, MaskSettings(), {})
+        lesson = lesson_on(family, clip, torch.float16, **settings)
     except ValueError as refusal:
         return Trained("", refused=str(refusal))
-    pooled = {"pooled_output": torch.randn(1, 1280)} if family == "SDXL" else {}
-    lesson.prepare([[[torch.randn(1, 77, FAMILIES[family][1]["context_dim"]), pooled]]])
     loaded = card.held - TAKEN
     lesson.close()
     return Trained(lesson.lines[-1], lesson.checkpointing, lesson.needed.total, loaded)
 
 
-def _anew(family: str, disable_dynamic: bool = False):
-    return image_model(family, torch.float16)
+def lesson_on(family: str, clip: Clip, held: torch.dtype, **settings: Any) -> Lesson:
+    """Train Motion LoRA's own lesson by the recipe fast, its image model held in a dtype; everything is on the card
+    that is there. Raises ValueError where it would not begin.
+    """
+    values, _ = resolve("fast", {"method": "LAMP", "seed": 0, "width": clip.width, "height": clip.height,
+                                 "frames": clip.frames, **settings}, {})  # fmt: skip
+    chosen = Settings(**{name: values[name] for name in Settings.__dataclass_fields__ if name in values})
+    model = image_model(family, held)
+    model.cached_patcher_init = (_anew, (family, held))
+    lesson = Lesson(model, ClipSet([torch.randn(clip.latents) for _ in range(8)], clip.frames), chosen,
+                    MaskSettings(), {})  # fmt: skip
+    pooled = {"pooled_output": torch.randn(1, 1280)} if family == "SDXL" else {}
+    lesson.prepare([[[torch.randn(1, 77, FAMILIES[family][1]["context_dim"]), pooled]]])
+    return lesson
+
+
+def _anew(family: str, held: torch.dtype, disable_dynamic: bool = False):
+    return image_model(family, held)
 
 
 def quiet() -> None:

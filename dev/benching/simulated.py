@@ -118,9 +118,18 @@ class _FusedAttention(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.nn.functional.scaled_dot_product_attention:
-            q, _, v = args[:3]
-            return q.new_empty(q.shape[0], q.shape[2], q.shape[1], v.shape[-1]).transpose(1, 2)
+            return _Fused.apply(*args[:3])
         return func(*args, **(kwargs or {}))
+
+
+class _Fused(torch.autograd.Function):
+    """What a fused attention makes, and keeps for its backward pass."""
+
+    @staticmethod
+    def forward(ctx, q, k, v):
+        out = q.new_empty(q.shape[0], q.shape[2], q.shape[1], v.shape[-1]).transpose(1, 2)
+        ctx.save_for_backward(q, k, v, out)
+        return out
 
 
 def _apply(self: nn.Module, fn: Callable, recurse: bool = True) -> nn.Module:
