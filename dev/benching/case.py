@@ -26,7 +26,7 @@ def main() -> None:
     options = parser().parse_args()
     device = comfy.model_management.get_torch_device()
     dtype = torch.float32 if device.type == "cpu" else torch.float16
-    run = _training if options.motion.startswith(TRAINING) else _use
+    run = training if options.motion.startswith(TRAINING) else _use
     print(json.dumps(run(options, dtype, device)))
 
 
@@ -88,7 +88,8 @@ def _peak_after(model, options: argparse.Namespace, device: torch.device) -> int
     return _peak(device)
 
 
-def _training(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> dict:
+def training(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> dict:
+    """Steps of a training beside the image model's own call, by turns: seconds, peaks of memory."""
     motion = options.motion.removeprefix(TRAINING)
     image, frames, size = image_model(options.family, dtype), options.frames, tuple(options.size)
     comfy.model_management.load_models_gpu([image], force_full_load=True)

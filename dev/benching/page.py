@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import markdown
+from . import gpu_page
 from .cards import CARDS
 from .cases import CASES, FILES, GOALS
 
@@ -23,6 +24,7 @@ def page(known: dict) -> str:
         "waits": (["model", "motion", "what", "calls", *(f"{card.name}, image model alone" for card in CARDS),
                    *(f"{card.name}" for card in CARDS)], list(_waits(known.get("waits", [])))),
         "recurrent": (["self-attention", "sparse-causal", "fixed", "times"], known.get("recurrent", [])),
+        **gpu_page.tables(known.get("counts", [])),
     }  # fmt: skip
     text = WORDS.read_text(encoding="utf-8")
     for name, (head, rows) in tables.items():

@@ -20,19 +20,14 @@ def main() -> None:
     is said of it.
     """
     options = parser().parse_args()
-    sys.path.insert(0, str(STATE / "diffusers"))
-    import diffusers
-
     device = comfy.model_management.get_torch_device()
     dtype = torch.float32 if device.type == "cpu" else torch.float16
     image = image_model(options.family, dtype, "meta")
     image.load_device = device
-    with torch.device("meta"):
-        theirs = (diffusers.UNet3DConditionModel() if options.family == "ModelScope" else
-                  diffusers.UNetMotionModel(cross_attention_dim=768, use_motion_mid_block=True))  # fmt: skip
+    theirs = network(options.family)
     row = row_of_numbers(device, dtype)
-    for network in (image.model, theirs.eval()):
-        lay_over(network, row)
+    for model in (image.model, theirs):
+        lay_over(model, row)
     call = prepared(image, options.family, options.clips, options.frames, tuple(options.size))
     x = torch.randn(options.clips, 4, options.frames, *options.size, device=device, dtype=dtype)
     width = FAMILIES[options.family][1]["context_dim"]
@@ -43,3 +38,13 @@ def main() -> None:
         own = seconds_of(call, device)
         turns.append([seconds_of(lambda: theirs(x, 500, encoder_hidden_states=text), device), own])
     print(json.dumps(medians(turns[1:])))
+
+
+def network(family: str) -> torch.nn.Module:
+    """diffusers' own for a family of models, on "meta"."""
+    sys.path.insert(0, str(STATE / "diffusers"))
+    import diffusers
+
+    with torch.device("meta"):
+        return (diffusers.UNet3DConditionModel() if family == "ModelScope" else
+                diffusers.UNetMotionModel(cross_attention_dim=768, use_motion_mid_block=True)).eval()  # fmt: skip

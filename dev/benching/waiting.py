@@ -9,21 +9,11 @@ from few_shot_motion.host.sampling.presets import PRESETS
 
 from ..studies.studio import calls_per_frame
 from .call import counted
-from .cards import CARDS, Card
-from .counting import Count
+from .cards import CARDS
 from .real_widths import image_model, moving
 
-USED = 0.5  # of a card's matrix speed: what large products reach on it
-LAUNCH = 5e-6  # seconds a kernel takes at least
 STEPS = 20
 SMALL, NATIVE = (40, 64), (128, 128)  # 320x512 px, 1024x1024 px
-
-
-def seconds(count: Count, card: Card) -> float:
-    """Of one call: its products at a share of the card's speed, everything it reads and writes at its memory's, and no
-    kernel under its launch.
-    """
-    return max(count.kernels * LAUNCH, count.flops / (USED * card.products) + count.traffic / card.memory)
 
 
 def main() -> None:
@@ -38,6 +28,8 @@ def main() -> None:
         if motion != "LAMP":
             ways |= {f"a new frame by Repeat-and-Slide, {preset}": calls_per_frame(preset) for preset in PRESETS}
         for way, calls in ways.items():
-            plain, waits = ([calls * seconds(count, card) for card in CARDS] for count in counts)
+            plain, waits = (
+                [calls * card.seconds(count.kernels, count.traffic, count.flops) for card in CARDS] for count in counts
+            )
             print(json.dumps({"family": family, "motion": motion, "size": [8 * side for side in size], "way": way,
                               "calls": calls, "plain": plain, "seconds": waits}), flush=True)  # fmt: skip
