@@ -1,6 +1,7 @@
 """The workflows' notes in Chinese: each line by its English one. Titles of nodes stay as the page shows them."""
 
-_COST = "耗时与内存相当于同尺寸的 16 张图。"
+_FITS = "SD 1.5 的 16 帧 512 x 512 用 6 GB 显卡即可。"
+_COST = f"耗时约为同尺寸 16 张图的 1.7 倍。{_FITS}"
 _TRAIN = "用模板 *train_motion_lamp* 训练，然后按 R 刷新列表。"
 _WORDS = "以及用适配器训练字幕中的说法描述的运动。"
 CHINESE = {
@@ -27,8 +28,9 @@ CHINESE = {
     "*fast* where it is all the same (5).":
         "**Sampler**：先用 *balanced* 看效果（每个新帧调用模型 20 次），成品用 *exact*（50 次），不讲究时"
         "用 *fast*（5 次）。",
-    "Each call of the model takes as long as a step of 16 pictures; the sampler says on itself how many there are.":
-        "每次调用模型的耗时相当于 16 张图的一步；共调用多少次，采样器会写在节点上。",
+    "Each call of the model takes about 1.7 times as long as a step of 16 pictures; the sampler says on itself how "
+    "many there are. 16 frames of 512 x 512 by SD 1.5 fit a card of 6 GB.":
+        f"每次调用模型的耗时约为 16 张图一步的 1.7 倍；共调用多少次，采样器会写在节点上。{_FITS}",
     "**First frame**: your picture.": "**First frame**：你的图片。",
     "**Sampler**: *length* as you like; time grows with it, memory of the sampling does not.":
         "**Sampler**：*length* 随意；时间随之增加，采样所需内存不变。",
@@ -59,7 +61,10 @@ CHINESE = {
         "**First frame**：你的图片；**Scale** 把它缩放到训练时的尺寸。",
     "**Prompt**: what the picture shows, and the motion in the words of the adapter's captions.":
         f"**Prompt**：图片的内容，{_WORDS}",
-    "Takes as long as 16 pictures of this size, and their memory.": _COST,
+    "Takes about 1.7 times as long as 16 pictures of this size. 16 frames of 512 x 512 by SD 1.5 fit a card of 6 GB.":
+        _COST,
+    "Takes about twice as long as 16 pictures of this size. 16 frames of 512 x 512 by SD 1.5 fit a card of 6 GB.":
+        f"耗时约为同尺寸 16 张图的两倍。{_FITS}",
     "**Prompt**: what is to be seen, and the motion in the words of the adapter's captions.":
         f"**Prompt**：画面内容，{_WORDS}",
     "**First frame sampler** and **Noise**: other seeds give another picture and another course of the motion.":
@@ -149,22 +154,28 @@ CHINESE = {
         "**First frame**：你的图片；**Scale** 是第一遍的尺寸，**Scale first frame** 与 **Scale clip** 是第二遍的尺寸。",
     "**Refine**: *denoise* is how much is drawn anew; at 0.5 the motion stays.":
         "**Refine**：*denoise* 是重画的比例；取 0.5 时运动保持不变。",
-    "Takes as long as 16 small pictures and half of 16 large ones.": "耗时相当于 16 张小图，再加 16 张大图的一半。",
+    "Takes about 1.7 times as long as 16 small pictures and half of 16 large ones, and the memory of 16 large ones.":
+        "耗时约为 16 张小图再加 16 张大图一半的 1.7 倍，内存相当于 16 张大图。",
     "**LCM LoRA**: what lets the checkpoint draw in four steps; another one of its kind may want another sampler.":
         "**LCM LoRA**：让模型四步成图的 LoRA；换用同类的其他 LoRA 时，采样器可能也要换。",
-    "Takes as long as four steps of 16 pictures without guidance.": "耗时相当于 16 张图无引导的四步。",
+    "Takes about 1.7 times as long as four steps of 16 pictures without guidance. 16 frames of 512 x 512 by SD 1.5 fit "
+    "a card of 6 GB.":
+        f"耗时约为 16 张图无引导四步的 1.7 倍。{_FITS}",
     "**Checkpoint**, **Motion adapter**: an image model, and a motion module for few steps, as AnimateLCM's.":
         "**Checkpoint**、**Motion adapter**：图像模型，以及适合少步数的运动模块，如 AnimateLCM 的。",
-    "Four calls of the model for every new frame, each as long as a step of 16 pictures without guidance.":
-        "每个新帧调用模型四次，每次相当于 16 张图无引导的一步。",
+    "Four calls of the model for every new frame, each about 1.7 times a step of 16 pictures without guidance. 16 "
+    "frames of 512 x 512 by SD 1.5 fit a card of 6 GB.":
+        f"每个新帧调用模型四次，每次约为 16 张图无引导一步的 1.7 倍。{_FITS}",
     "**Prompt**: what the picture shows, and the motion in the words of the adapter's captions. All other values are "
     "those of LAMP's code.":
         f"**Prompt**：图片的内容，{_WORDS}其余数值均与 LAMP 的代码相同。",
-    "Takes as long as 16 pictures of this size in 50 steps, and their memory.":
-        "耗时与内存相当于同尺寸的 16 张图各 50 步。",
+    "50 steps. Takes about 1.7 times as long as 16 pictures of this size. 16 frames of 512 x 512 by SD 1.5 fit a card "
+    "of 6 GB.":
+        f"共 50 步。{_COST}",
     "**Match late frames**: from frame 9 on, as in the system's code; a shorter clip is left as it is.":
         "**Match late frames**：从第 9 帧起，与该系统的代码相同；更短的视频保持原样。",
-    "Takes as long as 16 pictures of this size in 10 steps, and their memory.":
-        "耗时与内存相当于同尺寸的 16 张图各 10 步。",
+    "Takes about twice as long as 16 pictures of this size in 10 steps. 16 frames of 512 x 512 by SD 1.5 fit a card of "
+    "6 GB.":
+        f"耗时约为同尺寸 16 张图各 10 步的两倍。{_FITS}",
     "Two clips of 16 frames, and a few seconds to measure each.": "两段 16 帧的视频，每段另需几秒评测。",
 }  # fmt: skip

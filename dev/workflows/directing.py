@@ -2,13 +2,12 @@
 
 from ..model_files import LCM, LCM_MODULE
 from ..workflow_graph import Graph, Link, Node
-from .parts import ADAPTER, decode, keep, motion_model, picture, prompts_of
+from .parts import ADAPTER, COST, FITS, decode, keep, motion_model, picture, prompts_of
 from .recurrent import text_to_video_as_released_recurrent
 from .ti2v_zero import slide
 
 _PICTURE = "**First frame**: your picture; **Scale** brings it to the size the motion was trained at."
 _WORDS = "**Prompt**: what the picture shows, and the motion in the words of the adapter's captions."
-_EXPECT = "Takes as long as 16 pictures of this size, and their memory."
 _FEW = "**LCM LoRA**: what lets the checkpoint draw in four steps; another one of its kind may want another sampler."
 
 
@@ -39,7 +38,7 @@ def animate_part_lamp(g: Graph) -> Graph:
         g, ADAPTER,
         "**First frame**: your picture; paint what is to move in its mask editor (right click). The rest stays as it "
         "is.",
-        _WORDS, expect=_EXPECT)  # fmt: skip
+        _WORDS, expect=COST)  # fmt: skip
     latent = _encoded(g, checkpoint)
     g.group("What moves")
     painted = g.add("MaskToImage", "Painted", mask=g.titled("First frame")["MASK"])
@@ -57,7 +56,8 @@ def animate_then_refine_lamp(g: Graph) -> Graph:
         "**First frame**: your picture; **Scale** is the size of the first pass, **Scale first frame** and **Scale "
         "clip** that of the second.",
         "**Refine**: *denoise* is how much is drawn anew; at 0.5 the motion stays.",
-        expect="Takes as long as 16 small pictures and half of 16 large ones.")  # fmt: skip
+        expect="Takes about 1.7 times as long as 16 small pictures and half of 16 large ones, and the memory of 16 "
+               "large ones.")  # fmt: skip
     latent = _encoded(g, checkpoint)
     sampler = _sampled(g, model, prompts, latent)
     g.row()
@@ -86,7 +86,12 @@ def _fast(g: Graph) -> tuple[Node, Node, Node]:
 
 def animate_image_few_steps_lamp(g: Graph) -> Graph:
     """A picture animated in four steps, without guidance."""
-    g.note(ADAPTER, _FEW, _WORDS, expect="Takes as long as four steps of 16 pictures without guidance.")
+    g.note(
+        ADAPTER,
+        _FEW,
+        _WORDS,
+        expect=f"Takes about 1.7 times as long as four steps of 16 pictures without guidance. {FITS}",
+    )
     checkpoint, lora, model = _fast(g)
     prompts = prompts_of(g, lora["CLIP"])
     latent = _encoded(g, checkpoint)
@@ -99,8 +104,8 @@ def image_to_video_few_steps_ti2v_zero(g: Graph) -> Graph:
     """A picture moves with nothing trained, in four steps for each new frame."""
     g.note("**Checkpoint**, **Motion adapter**: an image model, and a motion module for few steps, as AnimateLCM's.",
            _FEW, "**First frame**: your picture; **Scale** brings it to a size the model likes.",
-           expect="Four calls of the model for every new frame, each as long as a step of 16 pictures without "
-                  "guidance.")  # fmt: skip
+           expect="Four calls of the model for every new frame, each about 1.7 times a step of 16 pictures "
+                  f"without guidance. {FITS}")  # fmt: skip
     checkpoint, lora, model = _fast(g)
     model.inputs["adapter"] = model.inputs["adapter"] if g.miniature else LCM_MODULE
     known = {"model": model["MODEL"], **prompts_of(g, lora["CLIP"])}
@@ -116,8 +121,7 @@ def animate_image_as_released_lamp(g: Graph) -> Graph:
     checkpoint, model, prompts = _pictured(
         g, ADAPTER, _PICTURE,
         "**Prompt**: what the picture shows, and the motion in the words of the adapter's captions. All other values "
-        "are those of LAMP's code.", expect="Takes as long as 16 pictures of this size in 50 steps, and their "
-                                            "memory.")  # fmt: skip
+        "are those of LAMP's code.", expect=f"50 steps. {COST}")  # fmt: skip
     latent = _encoded(g, checkpoint)
     sampler = _sampled(g, model, prompts, latent, keep_unit_variance=False, steps=50, cfg=12.5, sampler_name="ddim",
                        scheduler="ddim_uniform", statistics="match at every step (LAMP)")  # fmt: skip

@@ -3,10 +3,9 @@
 from ..model_files import SDXL
 from ..node_kinds import SDXL_SIZE
 from ..workflow_graph import Graph, Link, Node
-from .parts import ADAPTER, CLIPS, PROMPT, motion_model, move, paint, picture, prompts_of
+from .parts import ADAPTER, CLIPS, COST, PROMPT, motion_model, move, paint, picture, prompts_of
 
 TRAINING = "**Train** says on itself what memory it will take, and shows the loss. Cancel keeps what is learnt."
-_EXPECT = "Takes as long as 16 pictures of this size, and their memory."
 
 
 def train_motion_lamp(g: Graph) -> Graph:
@@ -45,7 +44,7 @@ def text_to_video_lamp(g: Graph) -> Graph:
     g.note(ADAPTER,
            "**Prompt**: what is to be seen, and the motion in the words of the adapter's captions.",
            "**First frame sampler** and **Noise**: other seeds give another picture and another course of the motion.",
-           expect=_EXPECT)  # fmt: skip
+           expect=COST)  # fmt: skip
     checkpoint, model = motion_model(g)
     prompts = prompts_of(g, checkpoint["CLIP"])
     g.group("First frame")
@@ -59,7 +58,7 @@ def animate_image_lamp(g: Graph) -> Graph:
     g.note(ADAPTER,
            "**First frame**: your picture; **Scale** brings it to the size the motion was trained at.",
            "**Prompt**: what the picture shows, and the motion in the words of the adapter's captions.",
-           expect=_EXPECT)  # fmt: skip
+           expect=COST)  # fmt: skip
     checkpoint, model = motion_model(g)
     prompts = prompts_of(g, checkpoint["CLIP"])
     g.group("First frame")
@@ -75,7 +74,7 @@ def sdxl_first_frame_lamp(g: Graph) -> Graph:
     g.note("**First-frame checkpoint**, **First-frame prompt**: who paints the picture, and what is on it.",
            ADAPTER,
            "**Checkpoint**, **Prompt**: the model the motion was trained on, and the motion in the words of its "
-           "captions.", expect=_EXPECT)  # fmt: skip
+           "captions.", expect=COST)  # fmt: skip
     g.group("Painter", below=True)
     painter = g.add("CheckpointLoaderSimple", "First-frame checkpoint", ckpt_name=SDXL)
     described = prompts_of(g, painter["CLIP"], "First-frame prompt", f"{PROMPT}, photo, morning light, sharp")

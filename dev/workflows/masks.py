@@ -4,7 +4,7 @@ another background.
 
 from ..workflow_graph import Graph
 from .lamp import TRAINING, learn, sources
-from .parts import ADAPTER, CLIPS, keep, motion_model, picture, prompts_of
+from .parts import ADAPTER, CLIPS, COST, keep, motion_model, picture, prompts_of
 
 _TRAIN = (
     "**Checkpoint**: the image model that is to learn it. What learns from the masks, and how much, is in *Motion "
@@ -62,7 +62,7 @@ def animate_over_background(g: Graph) -> Graph:
            "**First frame**: your picture; **Background**: what its subject is to be laid over, as many times as there "
            "are frames in **Sampler**.",
            "**Prompt**: what the picture shows, and the motion in the words of the adapter's captions.",
-           expect="Takes as long as 16 pictures of this size, and their memory.")  # fmt: skip
+           expect=COST)  # fmt: skip
     checkpoint, model = motion_model(g)
     prompts = prompts_of(g, checkpoint["CLIP"])
     g.group("First frame")

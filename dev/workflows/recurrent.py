@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..workflow_graph import Graph
-from .parts import decode, motion_model, prompts_of
+from .parts import FITS, decode, motion_model, prompts_of
 
 Values = Mapping[str, Any]
 _OWN: Values = {}
@@ -17,7 +17,7 @@ def text_to_video_recurrent(g: Graph) -> Graph:
     """A prompt, and a video without a first frame."""
     return _from_words(
         g, "**Length and size**: batch_size is the number of frames; **Noise**: another seed is another clip.",
-        "Takes as long as 16 pictures of this size, and their memory.")  # fmt: skip
+        f"Takes about twice as long as 16 pictures of this size. {FITS}")  # fmt: skip
 
 
 def text_to_video_as_released_recurrent(g: Graph) -> Graph:
@@ -26,7 +26,7 @@ def text_to_video_as_released_recurrent(g: Graph) -> Graph:
     """
     return _from_words(
         g, "**Match late frames**: from frame 9 on, as in the system's code; a shorter clip is left as it is.",
-        "Takes as long as 16 pictures of this size in 10 steps, and their memory.",
+        f"Takes about twice as long as 16 pictures of this size in 10 steps. {FITS}",
         noise={"strategy": "independent"}, steps={"scheduler": "ddim_uniform", "steps": 10}, guidance={"cfg": 7.5},
         solver={"sampler_name": "ddim"}, matched_from=9)  # fmt: skip
 
