@@ -108,7 +108,9 @@ Everything is the recipes' own but the learning rate, which is {factor:g} times 
 {factor:g} times narrower than SD 1.x, and AdamW's best rate goes inversely with the width. *paper: LAMP* mirrors half
 of the clips, as LAMP's code does: of a motion to one side it shows both directions under the same words. A run of the
 paper's ends at 30,000 steps, or at ten times the steps that *fast* took, one of *fast* at its own 2,000; a run that
-ended earlier was cut for want of time. Runs go on where they stopped when the command is given again.
+ended earlier was cut for want of time. Runs go on where they stopped when the command is given again. Those kept here
+were trained to 3,000 steps at most on an NVIDIA H200, and from there on a CPU; both compute in bf16 on a checkpoint in
+fp32.
 
 ![path_error over steps](training.png)
 
