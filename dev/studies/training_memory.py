@@ -109,8 +109,8 @@ def main() -> None:
                         rows.append(_row(setting))
                         print(rows[-1], flush=True)
     head = ["", "size", "computes in", "rank", "checkpointing", "said, GiB", "counted, GiB", "said / counted"]
-    measured = ["adapter", "checkpointing", "said, GiB", "its peak, GiB", "said / peak"]
-    tables = markdown.table(head, rows), markdown.table(measured, _measured())
+    beside = ["adapter", "checkpointing", "said, GiB", "its peak, GiB", "said / peak"]
+    tables = markdown.table(head, rows), markdown.table(beside, measured())
     FILE.write_text(_HEAD.format(*tables), encoding="utf-8")
     print(f"written: {FILE.relative_to(ROOT)}")
 
@@ -124,7 +124,7 @@ def _row(setting: Setting) -> list[str]:
             f"{said.total / _GIB:.2f}", f"{counted / _GIB:.2f}", f"{said.total / counted:.2f}"]  # fmt: skip
 
 
-def _measured() -> list[list[str]]:
+def measured() -> list[list[str]]:
     """What is said of the trainings that a card has run, in whose steps each call cast the weights anew."""
     rows = []
     for found in map(json.loads, MEASURED.read_text(encoding="utf-8").splitlines()):

@@ -4,6 +4,8 @@ import comfy.samplers
 import pytest
 import torch
 import unets
+from few_shot_motion.host.patching.motion_masks import MOVES
+from few_shot_motion.host.sampling.beginnings import beginnings
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.sampling import FirstFrameConditioning, FirstFrameKSampler
 from moving import COND, FIRST, FRAMES, SIDE, UNCOND, drawn, moving
@@ -59,6 +61,31 @@ def test_what_is_black_stays_the_first_frame_bit_for_bit(model, statistics):
 def test_what_is_white_moves_as_without_a_mask(model):
     white = torch.ones(FRAMES, 16, 16)
     assert torch.equal(made(model, motion_mask=white), made(model))
+
+
+def test_what_is_grey_begins_as_the_first_frame_and_what_is_white_as_the_clip_to_refine():
+    grey, clip = torch.full((1, SIDE * 8, SIDE * 8), 0.7), drawn(FRAMES, 4, SIDE, SIDE)
+    grey[..., : SIDE * 4] = 1
+    (begins,) = beginnings(FIRST, FRAMES, {"samples": clip}, grey)
+    assert torch.equal(begins.latents[1:, ..., : SIDE // 2], clip[1:, ..., : SIDE // 2])
+    right = (..., slice(SIDE // 2, None))
+    assert torch.equal(begins.latents[right], FIRST["samples"].expand(FRAMES, -1, -1, -1)[right])
+
+
+@pytest.mark.parametrize("mask, told", [(HALF, HALF), (torch.ones(1, 8, 8), None)])
+def test_motion_layers_are_told_what_moves(model, mask, told):
+    """Not only the latents are held: what stays has no motion in it either."""
+    seen, watched = [], model.clone()
+    watched.set_model_unet_function_wrapper(lambda apply, given: (
+        seen.append(given["c"]["transformer_options"].get(MOVES)),
+        apply(given["input"], given["timestep"], **given["c"]))[1])  # fmt: skip
+    made(watched, motion_mask=mask)
+    assert seen
+    for moves in seen:
+        assert (moves is None) == (told is None)
+        if told is not None:
+            assert moves.shape == (FRAMES, SIDE, SIDE) and not moves[..., : SIDE // 2].any()
+            assert (moves[..., SIDE // 2 :] == 1).all()
 
 
 def test_a_mask_per_frame_says_when(model):

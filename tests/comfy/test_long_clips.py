@@ -27,10 +27,10 @@ def adapter(base, frames=LEARNT):
     return replace(adapter_for(base, "lamp"), metadata={"frames": str(frames)} if frames else {})
 
 
-def made(model, length=LONG, statistics="match at the end", sampler="euler", positive=COND, **inputs):
+def made(model, length=LONG, statistics="match at the end", sampler="euler", positive=COND, negative=UNCOND, **inputs):
     with torch.inference_mode():
         return FirstFrameKSampler.execute(
-            model, positive, UNCOND, FIRST, length, 7, 2, 3.0, sampler, "normal", statistics, **inputs
+            model, positive, negative, FIRST, length, 7, 2, 3.0, sampler, "normal", statistics, **inputs
         ).args[0]["samples"]
 
 
@@ -75,11 +75,12 @@ def test_of_two_motions_the_shorter_counts_and_context_windows_go_before(base):
 @pytest.mark.parametrize("overlap", [1, 3])
 def test_a_piece_knows_the_last_frames_of_the_one_before(base, monkeypatch, overlap):
     """Known frames are what the sampler starts from, what it takes for denoised, and what comes back."""
-    seen, inner = [], long_clips.sample_clip
+    seen, seeds, inner = [], [], long_clips.sample_clip
 
     def spied(*args, **kwargs):
         found = inner(*args, **kwargs)
         seen.append((args[3].clone(), args[4], args[12], found))
+        seeds.append(args[5])
         return found
 
     monkeypatch.setattr(long_clips, "sample_clip", spied)
@@ -91,7 +92,7 @@ def test_a_piece_knows_the_last_frames_of_the_one_before(base, monkeypatch, over
         assert torch.equal(latents[: piece.known], known) and torch.equal(found[: piece.known], known)
         assert torch.equal(found[piece.made], clip[piece.new])
         assert len(noise) == len(latents) == LEARNT and (noise[1:] - noise[:-1]).abs().amax((1, 2, 3)).min() > 0.1
-    assert len({float(noise[0].sum()) for _, noise, _, _ in seen}) == len(seen)
+    assert len({float(noise[0].sum()) for _, noise, _, _ in seen}) == len(set(seeds)) == len(seen)
 
 
 def test_masks_and_strengths_are_the_whole_clips(base):
@@ -111,13 +112,14 @@ def test_masks_and_strengths_are_the_whole_clips(base):
         made(ApplyMotionAdapter.execute(base, adapter(base), 1.0, 0.0, 1.0, over_time="1 1 1 1").args[0])
 
 
-def test_a_prompt_per_frame_goes_with_its_frame(base):
+@pytest.mark.parametrize("which", ["positive", "negative"])
+def test_a_prompt_per_frame_goes_with_its_frame(base, which):
     moving = bridge.apply_adapter(base, adapter(base))
     words = COND[0][0][:1].repeat(LONG, 1, 1)
-    same = made(moving, positive=[[words, {}]])
-    assert torch.allclose(same, made(moving, positive=[[words[:1], {}]]), atol=1e-5)
+    same = made(moving, **{which: [[words, {}]]})
+    assert torch.allclose(same, made(moving, **{which: [[words[:1], {}]]}), atol=1e-5)
     words[-1] = drawn(*words.shape[1:])
-    other = made(moving, positive=[[words, {}]])
+    other = made(moving, **{which: [[words, {}]]})
     assert torch.equal(other[: LONG - 2], same[: LONG - 2]) and (other[-1] - same[-1]).abs().max() > 1e-3
 
 
@@ -133,11 +135,13 @@ class Control:
 
 def test_a_controlnets_pictures_go_with_their_frames():
     hint, still = torch.arange(9.0).view(9, 1, 1, 1), torch.zeros(1, 1, 1, 1)
-    given = [[torch.zeros(1, 7, 8), {"control": Control(hint, Control(still)), "strength": 0.5}]]
+    before = Control(10 + hint, Control(still))
+    given = [[torch.zeros(1, 7, 8), {"control": Control(hint, before), "strength": 0.5}]]
     piece = Piece(6, 4, 1, 9)
     ((_, also),) = long_clips.of_piece(given, piece)
     assert also["control"].cond_hint_original.flatten().tolist() == [6, 7, 8, 8] and also["strength"] == 0.5
-    assert torch.equal(also["control"].previous_controlnet.cond_hint_original, still)
+    assert also["control"].previous_controlnet.cond_hint_original.flatten().tolist() == [16, 17, 18, 18]
+    assert torch.equal(also["control"].previous_controlnet.previous_controlnet.cond_hint_original, still)
     assert len(given[0][1]["control"].cond_hint_original) == 9
     assert long_clips.of_piece(given, Piece(0, 9, 1, 9)) is given
 
