@@ -111,10 +111,19 @@ def training(options: argparse.Namespace, dtype: torch.dtype, device: torch.devi
         sigma = torch.tensor([2.0], device=device)
         return lamp_loss(predict, x0, torch.randn_like(x0), sigma, (1 + sigma**2).rsqrt())
 
+    def there_and_back() -> list[float]:
+        losses, generator = [], torch.Generator().manual_seed(0)
+        forward = seconds_of(lambda: losses.append(loss_at(0, generator)), device)
+        backward = seconds_of(losses.pop().backward, device)
+        module.zero_grad()
+        return [forward, backward]
+
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
     steps = train(new_run(trained, 1e-4, {}, None), loss_at, options.repeats + 1, 0)
     turns = [[seconds_of(what, device) for what in (lambda: next(steps), call)] for _ in range(options.repeats + 1)]
-    return {**medians(turns[1:]), "peak": _peak(device), "plain_peak": plain_peak}
+    forward, backward = map(statistics.median, zip(*[there_and_back() for _ in range(options.repeats)], strict=True))
+    return {**medians(turns[1:]), "forward": forward, "backward": backward, "peak": _peak(device),
+            "plain_peak": plain_peak}  # fmt: skip
 
 
 def seconds_of(call: Callable, device: torch.device) -> float:

@@ -20,6 +20,7 @@ def page(known: dict) -> str:
         "times": (["case: frames x latent", "seconds", "times the image model", "peak memory", "image model's peak"],
                   list(_times(cases))),
         "files": (["adapter", "file", "save", "load"], list(_files(cases))),
+        "steps": (["case", "forward", "backward", "the rest: AdamW, gradients' norm"], list(_steps(cases))),
         "goals": (["what", "goal", "figure", ""], list(_goals(cases))),
         "waits": (["model", "motion", "what", "calls", *(f"{card.name}, image model alone" for card in CARDS),
                    *(f"{card.name}" for card in CARDS)], list(_waits(known.get("waits", [])))),
@@ -38,6 +39,14 @@ def _times(cases: dict) -> Iterator[list[str]]:
         if found and not case.motion.startswith(FILES):
             yield [case.name, f"{found['seconds']:.2f}", f"{found['ratio']:.2f}", _gb(found, "peak"),
                    _gb(found, "plain_peak")]  # fmt: skip
+
+
+def _steps(cases: dict) -> Iterator[list[str]]:
+    """Where a training step's time goes, in calls of the image model."""
+    for case in CASES:
+        if "forward" in (found := cases.get(case.name, {})):
+            parts = found["forward"], found["backward"], found["seconds"] - found["forward"] - found["backward"]
+            yield [case.name, *(f"{seconds / found['plain']:.2f}" for seconds in parts)]
 
 
 def _gb(found: dict, key: str) -> str:
