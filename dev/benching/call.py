@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import comfy.model_management
 import comfy.model_patcher
 import comfy.sampler_helpers
 import torch
@@ -16,6 +17,13 @@ def fused_attention(_, *tensors: torch.Tensor, **words) -> torch.Tensor:
     """ComfyUI's attention by PyTorch's own kernel, whatever the device: an `optimized_attention_override`."""
     words.pop("transformer_options", None)
     return attention_pytorch(*tensors, **words)
+
+
+def loaded(model, family: str, clips: int, frames: int, size: tuple[int, int]) -> Callable[[], torch.Tensor]:
+    """`prepared`, of a MODEL that is put on its device first, whole, with its motion."""
+    comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
+    model.pre_run()
+    return prepared(model, family, clips, frames, size)
 
 
 def prepared(model, family: str, clips: int, frames: int, size: tuple[int, int]) -> Callable[[], torch.Tensor]:

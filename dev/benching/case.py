@@ -15,7 +15,7 @@ from few_shot_motion.motion_modules.module import MotionModule, initialise
 from few_shot_motion.training.loop import new_run, train
 from few_shot_motion.training.loss import lamp_loss
 
-from .call import fused_attention, prepared
+from .call import fused_attention, loaded, prepared
 from .real_widths import FAMILIES, image_model, lay_over, layers, moving, row_of_numbers
 
 TRAINING = "training: "  # in front of a motion that is to be learnt instead of used
@@ -77,10 +77,8 @@ def _light(options: argparse.Namespace, dtype: torch.dtype, device: torch.device
 
 
 def _timed(model, options: argparse.Namespace, device: torch.device) -> float:
-    if options.family != "SDXL":
-        comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
-        model.pre_run()
-    return seconds_of(prepared(model, options.family, options.clips, options.frames, tuple(options.size)), device)
+    ready = prepared if options.family == "SDXL" else loaded  # whose weights lie there already
+    return seconds_of(ready(model, options.family, options.clips, options.frames, tuple(options.size)), device)
 
 
 def _peak_after(model, options: argparse.Namespace, device: torch.device) -> int:
@@ -92,9 +90,7 @@ def training(options: argparse.Namespace, dtype: torch.dtype, device: torch.devi
     """Steps of a training beside the image model's own call, by turns: seconds, peaks of memory."""
     motion = options.motion.removeprefix(TRAINING)
     image, frames, size = image_model(options.family, dtype), options.frames, tuple(options.size)
-    comfy.model_management.load_models_gpu([image], force_full_load=True)
-    image.pre_run()
-    call = torch.inference_mode()(prepared(image, options.family, 1, frames, size))
+    call = torch.inference_mode()(loaded(image, options.family, 1, frames, size))
     seconds_of(call, device)
     plain_peak = _peak(device)
     module, design = layers(image, motion)

@@ -14,7 +14,7 @@ from few_shot_motion.host.patching.compiled import COMPILED
 from few_shot_motion.motion_modules.call import KEY
 from torch._dynamo.utils import counters
 
-from .call import prepared
+from .call import loaded
 from .case import parser, seconds_of
 from .real_widths import image_model, moving
 
@@ -32,9 +32,7 @@ def main() -> None:
     seconds, first = {}, {}
     for turn in range(options.repeats + 1):
         for name, model in models.items():
-            comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
-            model.pre_run()
-            call = prepared(model, options.family, options.clips, options.frames, tuple(options.size))
+            call = loaded(model, options.family, options.clips, options.frames, tuple(options.size))
             if turn:
                 seconds[name] = min(seconds_of(call, device), seconds.get(name, float("inf")))
             else:

@@ -15,17 +15,17 @@ import comfy.sample
 import torch
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
 
-from .call import fused_attention, prepared
+from .call import fused_attention, loaded, prepared
 from .case import TRAINING, parser, seconds_of, training
 from .cases import DIFFUSERS
-from .peer import network
-from .real_widths import FAMILIES, MOTIONS, PLAIN, image_model, lay_over, moving, row_of_numbers
+from .peer import call_of, network
+from .real_widths import MOTIONS, PLAIN, image_model, lay_over, moving, row_of_numbers
 
 FRAMES, SMALL, NATIVE = 16, (40, 64), (128, 128)
 HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 STEPS, CFG, ANIMATING = 50, 12.5, ("LAMP", "LAMP rank 32", "AnimateDiff v2")
-_SHOWN = 12  # kinds of kernels
 LEARNT = ("LAMP rank 32", "LAMP", "Recurrent rank 32", "Tune-A-Video rank 32")
+_SHOWN = 12  # kinds of kernels
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def _calls(repeats: int) -> Iterator[dict]:
             for motion in (PLAIN, *MOTIONS[family]):
                 moved = moving(image, motion)
                 for clips in (1, 2):
-                    call = _loaded(moved, family, clips, SMALL)
+                    call = loaded(moved, family, clips, FRAMES, SMALL)
                     yield {"family": family, "motion": motion, "precision": name, "clips": clips, "size": SMALL,
                            **_timed(call, repeats), **(_kernels(call) if name == "fp16" else {})}  # fmt: skip
             comfy.model_management.unload_all_models()
@@ -72,18 +72,12 @@ def _large(repeats: int) -> Iterator[dict]:
 @torch.inference_mode()
 def _peers(repeats: int) -> Iterator[dict]:
     """diffusers' own networks, on the same clips."""
-    device = comfy.model_management.get_torch_device()
-    row = row_of_numbers(device, torch.float16)
+    row = row_of_numbers(comfy.model_management.get_torch_device(), torch.float16)
     for family in ("SD 1.5", "ModelScope"):
-        theirs = network(family)
-        lay_over(theirs, row)
+        theirs = network(family, row)
         for clips in (1, 2):
-            x = torch.randn(clips, 4, FRAMES, *SMALL, device=device, dtype=torch.float16)
-            each = clips * (1 if family == "ModelScope" else FRAMES)
-            text = torch.randn(each, 77, FAMILIES[family][1]["context_dim"], device=device, dtype=torch.float16)
-            call = lambda: theirs(x, 500, encoder_hidden_states=text)  # noqa: B023, E731
-            yield {"family": family, "motion": DIFFUSERS, "precision": "fp16", "clips": clips, "size": SMALL,
-                   **_timed(call, repeats)}  # fmt: skip
+            found = _timed(call_of(theirs, family, clips, FRAMES, SMALL), repeats)
+            yield {"family": family, "motion": DIFFUSERS, "precision": "fp16", "clips": clips, "size": SMALL, **found}
 
 
 @torch.inference_mode()
@@ -105,7 +99,6 @@ def _sampling(_: int) -> Iterator[dict]:
     for motion in (PLAIN, *ANIMATING):
         moved = moving(image, motion)
         run = pictures if motion == PLAIN else lambda: clip(moved)  # noqa: B023
-        run()
         yield {"family": "SD 1.5", "motion": motion, "precision": "fp16", "size": SMALL, **_timed(run, 1)}
 
 
@@ -124,18 +117,12 @@ def _training(repeats: int) -> Iterator[dict]:
             comfy.model_management.unload_all_models()
 
 
-def _loaded(model, family: str, clips: int, size: tuple[int, int]) -> Callable[[], torch.Tensor]:
-    comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
-    model.pre_run()
-    return prepared(model, family, clips, FRAMES, size)
-
-
 def _timed(call: Callable, repeats: int) -> dict:
-    """Median seconds after two calls nobody counts, and the card's peak in bytes."""
+    """Median seconds after a call or two that nobody counts, and the card's peak in bytes."""
     device = comfy.model_management.get_torch_device()
     torch.cuda.reset_peak_memory_stats()
-    if repeats > 1:
-        call(), call()
+    for _ in range(min(repeats, 2)):
+        call()
     seconds = statistics.median(seconds_of(call, device) for _ in range(repeats))
     return {"seconds": seconds, "peak": torch.cuda.max_memory_allocated()}
 

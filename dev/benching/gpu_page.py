@@ -14,7 +14,7 @@ Table = tuple[list[str], list[list[str]]]
 
 def tables(counts: Found) -> dict[str, Table]:
     """Name in the page -> head and rows; counts: of the same calls on the meta device."""
-    found = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    found = measured()
     return {
         "gpu_calls": (["model", "motion", "fp16, ms", "times", "bf16, ms", "kernels", "their own time, ms", "times",
                        "estimate, ms", "peak, GB"],
@@ -26,6 +26,11 @@ def tables(counts: Found) -> dict[str, Table]:
                          [[row["motion"], "on" if row["checkpointing"] else "off", f"{row['seconds']:.3f}",
                            _gb(row)] for row in found if row["part"] == "training"]),
     }  # fmt: skip
+
+
+def measured() -> Found:
+    """What was timed on the card, a dict for each line."""
+    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
 
 
 def _calls(found: Found, counts: Found) -> Iterator[list[str]]:

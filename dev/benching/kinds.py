@@ -5,10 +5,9 @@ JSON lines.
 import json
 from collections import Counter
 
-import comfy.model_management
 import torch
 
-from .call import prepared
+from .call import loaded
 from .real_widths import image_model, moving
 
 MOTIONS, TURNS, SHOWN = ("LAMP", "LAMP rank 32"), 5, 8
@@ -33,9 +32,7 @@ def main() -> None:
 
 def _seconds(model) -> Counter:
     """Seconds of a call by operation, its own time alone."""
-    comfy.model_management.load_models_gpu([model, *model.get_additional_models()], force_full_load=True)
-    model.pre_run()
-    call, found = prepared(model, "SD 1.5", 1, 8, (16, 16)), Counter()
+    call, found = loaded(model, "SD 1.5", 1, 8, (16, 16)), Counter()
     call()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         call()

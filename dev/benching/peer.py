@@ -4,6 +4,7 @@ a JSON line.
 
 import json
 import sys
+from collections.abc import Callable
 
 import comfy.model_management
 import torch
@@ -24,27 +25,33 @@ def main() -> None:
     dtype = torch.float32 if device.type == "cpu" else torch.float16
     image = image_model(options.family, dtype, "meta")
     image.load_device = device
-    theirs = network(options.family)
     row = row_of_numbers(device, dtype)
-    for model in (image.model, theirs):
-        lay_over(model, row)
-    call = prepared(image, options.family, options.clips, options.frames, tuple(options.size))
-    x = torch.randn(options.clips, 4, options.frames, *options.size, device=device, dtype=dtype)
-    width = FAMILIES[options.family][1]["context_dim"]
-    each = options.clips * (1 if options.family == "ModelScope" else options.frames)
-    text = torch.randn(each, 77, width, device=device, dtype=dtype)
+    lay_over(image.model, row)
+    clip = options.family, options.clips, options.frames, tuple(options.size)
+    call, theirs = prepared(image, *clip), call_of(network(options.family, row), *clip)
     turns = []
     for _ in range(options.repeats + 1):
         own = seconds_of(call, device)
-        turns.append([seconds_of(lambda: theirs(x, 500, encoder_hidden_states=text), device), own])
+        turns.append([seconds_of(theirs, device), own])
     print(json.dumps(medians(turns[1:])))
 
 
-def network(family: str) -> torch.nn.Module:
-    """diffusers' own for a family of models, on "meta"."""
+def network(family: str, row: torch.Tensor) -> torch.nn.Module:
+    """diffusers' own for a family of models, its weights parts of one row of numbers."""
     sys.path.insert(0, str(STATE / "diffusers"))
     import diffusers
 
     with torch.device("meta"):
-        return (diffusers.UNet3DConditionModel() if family == "ModelScope" else
-                diffusers.UNetMotionModel(cross_attention_dim=768, use_motion_mid_block=True)).eval()  # fmt: skip
+        theirs = (diffusers.UNet3DConditionModel() if family == "ModelScope" else
+                  diffusers.UNetMotionModel(cross_attention_dim=768, use_motion_mid_block=True))  # fmt: skip
+    lay_over(theirs, row)
+    return theirs.eval()
+
+
+def call_of(theirs: torch.nn.Module, family: str, clips: int, frames: int, size: tuple[int, int]) -> Callable:
+    """A call of diffusers' network with random clips."""
+    like = next(theirs.parameters())
+    x = torch.randn(clips, 4, frames, *size).to(like)
+    each = clips * (1 if family == "ModelScope" else frames)
+    text = torch.randn(each, 77, FAMILIES[family][1]["context_dim"]).to(like)
+    return lambda: theirs(x, 500, encoder_hidden_states=text)

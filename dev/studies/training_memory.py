@@ -4,7 +4,6 @@ Nothing is computed: the forward pass runs on tensors without values on a card t
 `python3 dev study training_memory` writes docs/training_memory.md.
 """
 
-import json
 from dataclasses import dataclass, replace
 from functools import cache
 from unittest.mock import patch
@@ -18,13 +17,13 @@ from few_shot_motion.motion_modules.call import Call
 from few_shot_motion.training.memory import Estimate, going_back
 
 from .. import markdown
+from ..benching import gpu_page
 from ..benching.call import fused_attention
 from ..benching.on_card import Clip, lesson_on, quiet
 from ..benching.simulated import CARD, TAKEN, Card
 from ..interpreter import ROOT
 
 FILE = ROOT / "docs" / "training_memory.md"
-MEASURED = ROOT / "dev" / "benching" / "gpu.jsonl"
 _GIB = 2**30
 FRAMES, LARGE = 16, 2**40  # bytes of a card that holds everything
 SIZES = {"SD 1.5": ((320, 512), (512, 512)), "SDXL": ((320, 512), (576, 1024))}  # px, height and width
@@ -127,7 +126,7 @@ def _row(setting: Setting) -> list[str]:
 def measured() -> list[list[str]]:
     """What is said of the trainings that a card has run, in whose steps each call cast the weights anew."""
     rows = []
-    for found in map(json.loads, MEASURED.read_text(encoding="utf-8").splitlines()):
+    for found in gpu_page.measured():
         if found["part"] != "training":
             continue
         method, _, rank = found["motion"].partition(" rank ")

@@ -39,7 +39,7 @@ def attach(
     return options["transformer_options"]
 
 
-def load(base, autocast: torch.dtype | None = None) -> None:
+def load(base, autocast: torch.dtype | None) -> None:
     """Put a model in training on the device, whole; weights in another half precision than `autocast` become that."""
     comfy.model_management.load_models_gpu([base, *base.get_additional_models()], force_full_load=True)
     base.pre_run()
