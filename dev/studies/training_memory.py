@@ -67,6 +67,7 @@ class Setting:
             later = _MOMENTS * sum(value.numel() for value in lesson.trained.values())
             held = card.held - TAKEN + later + going_back(latents, parts_of(image_unet(lesson.base)))
             del out
+            lesson.close()  # ComfyUI would keep a model of a card that is gone
             return lesson.needed, held, blocks.largest
 
 
@@ -131,8 +132,10 @@ def measured() -> list[list[str]]:
             continue
         method, _, rank = found["motion"].partition(" rank ")
         with Card(LARGE), patch.object(training_host, "is_recast", lambda *_: False):
-            said = _lesson(found["checkpointing"], "SD 1.5", Clip(FRAMES, *SIZES["SD 1.5"][0]), torch.float16,
-                           method=method, rank=int(rank or 0), precision="bf16").needed.total  # fmt: skip
+            lesson = _lesson(found["checkpointing"], "SD 1.5", Clip(FRAMES, *SIZES["SD 1.5"][0]), torch.float16,
+                           method=method, rank=int(rank or 0), precision="bf16")  # fmt: skip
+            said = lesson.needed.total
+            lesson.close()
         rows.append([found["motion"], _switch(found["checkpointing"]), f"{said / _GIB:.2f}",
                      f"{found['peak'] / _GIB:.2f}", f"{said / found['peak']:.2f}"])  # fmt: skip
     return rows
