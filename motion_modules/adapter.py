@@ -44,6 +44,7 @@ class MotionAdapter:
     queries: Mapping[str, Tensor] = field(
         default_factory=dict, repr=False
     )  # a release's tuned queries `…attn1.to_q.weight`, whole: their changes in `tensors` are of one base only
+    centred: bool = False  # its convolutions over the frames look at the frame behind, too
 
     @property
     def from_first_frame(self) -> bool:
@@ -59,6 +60,11 @@ class MotionAdapter:
         """
         said = self.metadata.get("frames", "")
         return (int(said) if said.isdecimal() else 16) if self.from_first_frame else 0
+
+    @property
+    def heads_for_an_end(self) -> bool:
+        """Whether it was learnt with last frames given, too."""
+        return self.from_first_frame and self.metadata.get("ends") == "both"
 
     @property
     def split(self) -> bool:
@@ -98,6 +104,8 @@ class MotionAdapter:
         )
         title = TITLES.get(self.method, self.method)
         kind = self.metadata.get("kind") or f"{title} motion adapter, {extent}{recurrence}"
+        kind += ", centred convolutions" if self.centred else ""
+        kind += ", learnt with last frames" if self.heads_for_an_end else ""
         kind += ", split into subject and background" if self.split else ""
         kind += f", masks: {self.metadata['mask_input']}" if "mask_input" in self.metadata else ""
         kind += ", right on the checkpoint it was saved from alone" if self.of_an_unknown_base else ""

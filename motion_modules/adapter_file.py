@@ -24,6 +24,7 @@ from .writing import Write, tensors_to, write_whole
 
 FORMAT = "1"
 _EXACT = (".pe", ".to_q.weight")  # kept in single precision: positions, and whole queries of which changes are made
+_CONVOLUTIONS = {False: "causal", True: "centred"}
 _SCHEDULES = ("linear", "sqrt_linear", "sqrt", "cosine")  # ComfyUI's
 
 
@@ -35,6 +36,7 @@ def content(adapter: MotionAdapter, dtype: torch.dtype = torch.float16) -> Write
         "group_norm": _scope(adapter.joint_norm), "own_group_norm": _scope(adapter.joint_own_norm),
         "recurrence": adapter.recurrence, "noise_schedule": json.dumps(dict(adapter.schedule)),
         **({"split": "subject and background"} if adapter.split else {}),
+        **({"convolution": _CONVOLUTIONS[True]} if adapter.centred else {}),
         **({"queries": "whole"} if adapter.queries else {}),
     }  # fmt: skip
     changes = {name.replace(".to_q.weight", ".to_q.delta.weight") for name in adapter.queries}
@@ -90,6 +92,7 @@ def read_own(file: str, weights: Weights) -> MotionAdapter | None:
     return MotionAdapter(
         method, tensors, _rank(file, metadata), _joint(file, metadata, "group_norm", "joint"), dict(metadata),
         _joint(file, metadata, "own_group_norm", "per frame"), _schedule(file, metadata), masks, recurrence, queries,
+        _centred(file, metadata),
     )  # fmt: skip
 
 
@@ -101,6 +104,16 @@ def _joint(file: str, metadata: Mapping[str, str], name: str, otherwise: str) ->
             "pack, or save or train it again."
         )
     return said == _scope(True)
+
+
+def _centred(file: str, metadata: Mapping[str, str]) -> bool:
+    said = metadata.get("convolution", _CONVOLUTIONS[False])
+    if said not in _CONVOLUTIONS.values():
+        raise AdapterError(
+            f"{file} has convolutions of the kind {_shown(said)}, this pack knows {', '.join(_CONVOLUTIONS.values())}: "
+            "update the pack."
+        )
+    return said == _CONVOLUTIONS[True]
 
 
 def _shown(text: str) -> str:

@@ -23,13 +23,15 @@ class MotionConv(nn.Module):
     """Temporal-spatial motion layer behind one 2-D convolution (LAMP, section 3.4 and figure 3).
 
     out = y + sigmoid(conv_gate(y)) * conv1d(y): the gate looks at one frame, `conv1d` at frames i-2, i-1 and i of one
-    position. `split` (ours): out = y + g_f * conv1d(y) + g_b * conv1d_background(y), where g_f + g_b is LAMP's gate,
-    and a second channel of the gate, or a mask, says which share of it is the subject's. With two equal convolutions
-    this is LAMP's layer.
+    position; `centred`, at i-1, i and i+1: the plain convolution of figure 5, and what a given last frame needs, for a
+    causal one never tells its neighbours that the end is near. `split` (ours): out = y + g_f * conv1d(y) +
+    g_b * conv1d_background(y), where g_f + g_b is LAMP's gate, and a second channel of the gate, or a mask, says which
+    share of it is the subject's. With two equal convolutions this is LAMP's layer.
     """
 
-    def __init__(self, channels: int, operations: Any = nn, split: bool = False):
+    def __init__(self, channels: int, operations: Any = nn, split: bool = False, centred: bool = False):
         super().__init__()
+        self.around = (1, 1) if centred else (2, 0)  # frames of zeros before the first and behind the last
         self.conv_gate = operations.Conv2d(channels, 2 if split else 1, 3, padding=1)
         self.conv1d = frame_conv(operations, channels, channels, 3)
         self.conv1d_background = frame_conv(operations, channels, channels, 3) if split else None
@@ -45,7 +47,7 @@ class MotionConv(nn.Module):
         """
         size = y.shape[-2:]
         clips = y.unflatten(0, (-1, frames))
-        padded = F.pad(clips.flatten(3), (0, 0, 0, 0, 2, 0))  # causal: frames before the first count as zero
+        padded = F.pad(clips.flatten(3), (0, 0, 0, 0, *self.around))
 
         def moved(conv1d: Any) -> Tensor:
             y = conv1d(padded.flatten(0, 1)).unflatten(-1, size)

@@ -68,6 +68,7 @@ def _kind(adapter: MotionAdapter) -> dict[str, object]:
         "group norm": "joint" if adapter.joint_norm else "per frame",
         "recurrence": adapter.recurrence or "none",
         "split": adapter.split,
+        "convolution": "centred" if adapter.centred else "causal",
         "release": bool(adapter.queries),
         "number of layers": len(whole),
         "sizes": hash(tuple(sorted(whole.items()))),

@@ -44,11 +44,12 @@ class Method:
 
 
 def _lamp(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
-    return MotionModule(sites, adapter.rank, operations, adapter.split)
+    return MotionModule(sites, adapter.rank, operations, adapter.split, centred=adapter.centred)
 
 
 def _recurrent(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:
-    return MotionModule(sites, adapter.rank, operations, tuned=_BOTH, recurrence=adapter.recurrence)
+    return MotionModule(sites, adapter.rank, operations, tuned=_BOTH, recurrence=adapter.recurrence,
+                        centred=adapter.centred)  # fmt: skip
 
 
 def _tune_a_video(adapter: MotionAdapter, sites: Iterable[Site], operations: Any) -> Layers:

@@ -18,13 +18,14 @@ class MotionModule(nn.Module):
     """A tree of containers with a motion layer at every site; `layers[path]` finds it again.
 
     tuned: the attentions with tuned queries; recurrence: the form of the memory in the self-attention, "" for none.
-    LAMP's by default. split: subject and background apart.
+    LAMP's by default. split: subject and background apart. centred: convolutions that look at the frame behind, too.
     """
 
     max_frames = None
 
     def __init__(self, sites: Iterable[Site], rank: int = 0, operations: Any = nn, split: bool = False, *,
-                 key_frames: Rule = ("first",), tuned: tuple[str, ...] = ("attn1",), recurrence: str = ""):  # fmt: skip
+                 key_frames: Rule = ("first",), tuned: tuple[str, ...] = ("attn1",), recurrence: str = "",
+                 centred: bool = False):  # fmt: skip
         super().__init__()
         made_by = LowRankOperations(rank, operations) if rank else operations
         form = FORMS[recurrence] if recurrence else None
@@ -34,7 +35,7 @@ class MotionModule(nn.Module):
             layer = (
                 MotionBlock(site.channels, tuned, form, made_by)
                 if site.is_block
-                else MotionConv(site.channels, made_by, split)
+                else MotionConv(site.channels, made_by, split, centred)
             )
             self.layers[site.path] = layer
             put(self, site.path, layer)

@@ -7,8 +7,8 @@ from comfy_api.latest import io
 from ..host.inputs.models import noise_of
 from ..host.patching.image_model import image_unet
 from ..host.said import say
-from ..host.sampling.advice import of_first_frame_sampler, of_length, of_refining, of_seed
-from ..host.sampling.beginnings import beginnings, only_beginning, seeded
+from ..host.sampling.advice import of_first_frame_sampler, of_last_frame, of_length, of_refining, of_seed
+from ..host.sampling.beginnings import beginnings, looping, only_beginning, seeded
 from ..host.sampling.clip_sampling import condition_model, matching_sampler, stepwise_sampler
 from ..host.sampling.frame_noise import ClipNoise, following
 from ..host.sampling.long_clips import of_plan, plan, sample_pieces
@@ -31,6 +31,8 @@ _REFINED = (
     "number of frames counts, not length."
 )
 _DENOISE = "How much of the clip is made anew, 1 is all. Only with a clip to refine."
+_LAST = "Latent of a picture the clip ends in: its last frame, bit for bit. One for all clips, or one for each."
+_LOOP = "The clip comes back to its first frame: played again and again it goes on without a seam."
 _STATISTICS = {"none": "none", "end": "match at the end", "every step": "match at every step (LAMP)"}
 _MODEL = "A model with a motion adapter; without one every frame is a picture of its own."
 _POSITIVE = "What is to be seen, and how it moves; one prompt, or one per frame."
@@ -111,6 +113,8 @@ class FirstFrameKSampler(io.ComfyNode):
                 io.Mask.Input("motion_mask", optional=True, tooltip=_MOVES),
                 io.Latent.Input("clip", optional=True, tooltip=_REFINED),
                 io.Float.Input("denoise", default=1.0, min=0.01, max=1.0, step=0.01, optional=True, tooltip=_DENOISE),
+                io.Latent.Input("last_frame", optional=True, tooltip=_LAST),
+                io.Boolean.Input("loop", default=False, optional=True, tooltip=_LOOP),
             ],
             outputs=[io.Latent.Output(tooltip=_MADE)],
         )  # fmt: skip
@@ -118,17 +122,20 @@ class FirstFrameKSampler(io.ComfyNode):
     @classmethod
     def execute(cls, model, positive, negative, first_frame: dict, length: int, seed: int, steps: int, cfg: float,
                 sampler_name: str, scheduler: str, statistics: str, noise=None, motion_mask=None, clip=None,
-                denoise: float = 1.0) -> io.NodeOutput:  # fmt: skip
+                denoise: float = 1.0, last_frame=None, loop: bool = False) -> io.NodeOutput:  # fmt: skip
         image_unet(model)
-        for remark in of_first_frame_sampler(model):
+        for remark in (*of_first_frame_sampler(model), *of_last_frame(model, last_frame, loop)):
             say(remark, warning=True)
         for remark in of_seed(noise, sampler_name, seed):
             say(remark)
         for remark in of_refining(clip, first_frame, length, denoise):
             say(remark)
+        if loop:
+            length, clip = looping(first_frame, length, clip, last_frame)
+            last_frame = first_frame
         every_step, made = statistics == _STATISTICS["every step"], []
         finish = match_statistics if statistics == _STATISTICS["end"] else (lambda latents: latents)
-        for i, begins in enumerate(beginnings(first_frame, length, clip, motion_mask)):
+        for i, begins in enumerate(beginnings(first_frame, length, clip, motion_mask, last_frame)):
             own = following(seed, i)
             sampler = (
                 stepwise_sampler(sampler_name, own, steps)
@@ -136,11 +143,12 @@ class FirstFrameKSampler(io.ComfyNode):
                 else comfy.samplers.sampler_object(sampler_name)
             )
             eps = noise_of(seeded(noise or ClipNoise(seed), i), begins.latents)
-            how = plan(model, len(eps))
+            how = plan(model, len(eps), begins.ends, loop)
             for remark in of_plan(how, steps):
                 say(remark)
-            made.append(sample_pieces(model, positive, negative, begins, eps, how, finish, own, steps, cfg, sampler,
-                                      scheduler, denoise))  # fmt: skip
+            latents = sample_pieces(model, positive, negative, begins, eps, how, finish, own, steps, cfg, sampler,
+                                    scheduler, denoise)  # fmt: skip
+            made.append(latents[: len(latents) - loop])
         return io.NodeOutput({"samples": torch.cat(made)})
 
 

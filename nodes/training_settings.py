@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..host.sockets import CATEGORY, TrainingSettings
 from ..host.training.recipes import DEFAULTS, THE_RECIPES, chosen
-from ..host.training.settings import LOSS_WEIGHTINGS, PRECISIONS
+from ..host.training.settings import CONVOLUTIONS, LOSS_WEIGHTINGS, PRECISIONS
 from ..motion_modules.mask_predictor import INPUTS
 from ..motion_modules.recurrent import FORMS
 from ..training.mask_loss import TARGETS, WEIGHTINGS
@@ -48,6 +48,11 @@ _SPLIT = (
     "Motion layers with a part of their own for the background, told apart by what they learn from the masks; no mask "
     "is needed at generation."
 )
+_CONVOLUTION = "Over the frames. causal: LAMP's, at the two frames before. centred: at one before and one behind."
+_BOTH_ENDS = (
+    "LAMP only: half the steps give the last frame beside the first, so that clips may be made to end in a picture, or "
+    "to loop. Its convolutions are centred, and it wants more steps."
+)
 _SAMPLE_IMAGE = "The first frame of the sample clips; without one, the first frame of the first clip."
 _SAMPLE_POSITIVE = "The prompt of the sample clips; without one, the first caption."
 
@@ -90,6 +95,9 @@ class MotionTrainingSettings(io.ComfyNode):
                 io.Conditioning.Input("sample_positive", optional=True, tooltip=_SAMPLE_POSITIVE),
                 io.Conditioning.Input("sample_negative", optional=True,
                                       tooltip="The negative prompt of the sample clips; without one, nothing."),
+                io.Combo.Input("convolution", options=[THE_RECIPES, *CONVOLUTIONS], optional=True,
+                               tooltip=_CONVOLUTION),
+                io.Combo.Input("both_ends", options=_SWITCH, optional=True, tooltip=_BOTH_ENDS),
             ],
             outputs=[TrainingSettings.Output(display_name="settings", tooltip="For Train Motion LoRA.")],
         )  # fmt: skip

@@ -17,21 +17,20 @@ ADAIN_TO_FIRST_FRAME = (
 )
 
 
-def with_first_frame(x: Tensor, frame: Tensor) -> Tensor:
-    """x `f c h w` with frame 0 replaced by `1 c h w`."""
-    return torch.cat([frame.to(x), x[1:]])
-
-
 def condition_on_first_frame(
-    predict: Callable[[Tensor], Tensor], x: Tensor, known: Tensor, input_scale: Tensor | float
-) -> Tensor:
+    predict: Callable[[Tensor], Tensor], x: Tensor, known: Tensor, input_scale: Tensor | float,
+    ends: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """One prediction with frame 0 clean: the UNet sees it as it is. The first frames, `known` (k c h w), are what is
-    denoised of them; those behind frame 0 stay under the noise the sampler has them under.
+    denoised of them; those behind frame 0 stay under the noise the sampler has them under. The clip's last frames,
+    `ends`, are as clean as frame 0 where they are given.
 
     `input_scale`: what the model multiplies x by before its UNet, so that z / input_scale arrives there as z.
     """
-    denoised = predict(with_first_frame(x, known[:1] / input_scale))
-    return torch.cat([known.to(denoised), denoised[len(known) :]])
+    ends = known[:0] if ends is None else ends
+    inner = slice(1, len(x) - len(ends))
+    denoised = predict(torch.cat([(known[:1] / input_scale).to(x), x[inner], (ends / input_scale).to(x)]))
+    return torch.cat([known.to(denoised), denoised[len(known) : inner.stop], ends.to(denoised)])
 
 
 def match_step(x: Tensor, sigma: Tensor, z0: Tensor, to_first_frame: bool) -> Tensor:

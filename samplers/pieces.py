@@ -29,6 +29,11 @@ class Piece(NamedTuple):
         return slice(self.start + self.known, min(self.start + self.size, self.length))
 
     @property
+    def is_last(self) -> bool:
+        """Whether it ends where the clip does."""
+        return self.start + self.size == self.length
+
+    @property
     def made(self) -> slice:
         """Where they lie in it."""
         return slice(self.known, min(self.size, self.length - self.start))
@@ -47,3 +52,13 @@ def pieces(length: int, window: int, overlap: int) -> list[Piece]:
         there = plan[-1].new.stop
         plan.append(Piece(there - overlap, window, overlap, length))
     return plan
+
+
+def even_pieces(length: int, window: int, overlap: int) -> list[Piece]:
+    """As few such pieces, all about as long as each other, the last of which ends where the clip does: for a clip whose
+    last frame is given.
+    """
+    many, made = len(pieces(length, window, overlap)), length - overlap
+    ends = [overlap + made * (i + 1) // many for i in range(many)]
+    begins = [0, *(end - overlap for end in ends[:-1])]
+    return [Piece(begin, end - begin, overlap if begin else 1, length) for begin, end in zip(begins, ends, strict=True)]

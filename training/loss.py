@@ -11,18 +11,19 @@ Denoiser = Callable[[Tensor, Tensor], Tensor]  # model(x, sigma) -> denoised, x 
 
 
 def lamp_loss(
-    model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_scale: Tensor, power: float = 0.0
+    model: Denoiser, x0: Tensor, eps: Tensor, sigma: Tensor, input_scale: Tensor, power: float = 0.0, ends: int = 0
 ) -> Tensor:
     """Mean squared error of the predicted noise of frames 1 and on; frame 0 is a condition: clean in the input, absent
-    from the loss.
+    from the loss. So are as many frames at the clip's end as `ends` says.
 
     x0, eps: `b f c h w`; sigma: `b`; input_scale: `b`, what the model multiplies its input by. The squared error is
     weighted by (1 + sigma^2) ** power: 0 is the paper's, 1 the error of v = (eps - sigma x0) / sqrt(1 + sigma^2) for
     models that predict it.
     """
-    x = x0 + _level(sigma) * eps
-    x = torch.cat([x0[:, :1] / _level(input_scale), x[:, 1:]], dim=1)  # the UNet sees z0 itself
-    return _weighted(noise_error(model, x, x0, sigma)[:, 1:], sigma, power)
+    x, inner = x0 + _level(sigma) * eps, slice(1, x0.shape[1] - ends)
+    seen = x0 / _level(input_scale)  # the UNet sees z0 itself
+    x = torch.cat([seen[:, :1], x[:, inner], seen[:, inner.stop :]], dim=1)
+    return _weighted(noise_error(model, x, x0, sigma)[:, inner], sigma, power)
 
 
 def video_loss(

@@ -66,7 +66,7 @@ def apply_adapter(model, adapter: MotionAdapter, strength: float = 1.0, start_pe
     patched.set_additional_models(KEY, [*patched.get_additional_models_with_key(KEY), patcher])
     set_schedule(patched, adapter.schedule)
     active = Active(patcher.model, strength, adapter.joint_norm, start_percent, end_percent, mask, context,
-                    where, adapter.clip_frames)  # fmt: skip
+                    where, adapter.clip_frames, adapter.heads_for_an_end)  # fmt: skip
     add_active(patched, active)
     for name, layer in patcher.model.weight_deltas().items():
         change_weight(patched, f"diffusion_model.{name.removesuffix('.weight')}", layer.delta.weight.detach(), strength)

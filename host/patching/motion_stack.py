@@ -41,6 +41,7 @@ class Active:
     context: MaskContext | None = None  # of an adapter that was trained with the first frame's mask as a condition
     where: torch.Tensor | None = None  # `f h w` or `1 h w`: how much its layers may add there, 0 to 1
     clip_frames: int = 0  # of the clips it was learnt from, if it was to go on from a clean first frame
+    heads_for_an_end: bool = False  # was it learnt with last frames given, too
 
     def acts(self, sampling, sigma: Callable[[], float]) -> bool:
         """At this noise level of the schedule `sampling`? It is not asked for where the adapter acts at every one.
@@ -66,6 +67,11 @@ class MotionStack:
     def from_first_frame(self) -> bool:
         """Whether any of it was learnt to go on from a clean first frame."""
         return self.clip_frames > 0
+
+    @property
+    def heads_for_an_end(self) -> bool:
+        """Whether any of it was learnt with last frames given, too."""
+        return any(adapter.heads_for_an_end for adapter in self.adapters)
 
     @property
     def clip_frames(self) -> int:

@@ -19,19 +19,20 @@ from .frame_noise import following
 from .noise_levels import noise_levels
 
 _KNOWN = "few_shot_motion_known"  # model_options: the clean latents of a clip's known first frames
+_ENDS = "few_shot_motion_ends"  # and of its last ones, where they are given
 # Samplers whose every step starts from x alone, so that x may be changed between steps; True: they draw noise in each
 MEMORYLESS = {"euler": False, "ddim": False, "heun": False, "dpm_2": False, "euler_ancestral": True,
               "dpm_2_ancestral": True,
               "dpmpp_2s_ancestral": True, "lcm": True}  # fmt: skip
 
 
-def condition_model(model, piece: Piece | None = None):
-    """A clone of the model that keeps frame 0 of whatever latent it samples: fed clean at every step, returned bit for
-    bit. Of a piece of a longer clip it keeps every frame that is known.
+def condition_model(model, piece: Piece | None = None, ends: int = 0):
+    """A clone of the model that keeps frame 0 of whatever latent it samples, and so many at its end: fed clean at every
+    step, returned bit for bit. Of a piece of a longer clip it keeps every frame that is known.
     """
     conditioned = model.clone()
-    wrappers = {WrappersMP.OUTER_SAMPLE: partial(_return_known, piece),
-                WrappersMP.SAMPLER_SAMPLE: partial(_remember_known, piece),
+    wrappers = {WrappersMP.OUTER_SAMPLE: partial(_return_known, piece, ends),
+                WrappersMP.SAMPLER_SAMPLE: partial(_remember_known, piece, ends),
                 WrappersMP.PREDICT_NOISE: _predict_from_known}  # fmt: skip
     for kind, wrapper in wrappers.items():
         conditioned.remove_wrappers_with_key(kind, FIRST_FRAME)
@@ -39,19 +40,20 @@ def condition_model(model, piece: Piece | None = None):
     return conditioned
 
 
-def _return_known(piece, executor, noise, latent_image, sampler, sigmas, denoise_mask=None, *args, **kwargs):
+def _return_known(piece, ends, executor, noise, latent_image, sampler, sigmas, denoise_mask=None, *args, **kwargs):
     clip = executor(noise, latent_image, sampler, sigmas, denoise_mask, *args, **kwargs)
     if denoise_mask is not None:  # core's arithmetic comes near to what it keeps
         clip = torch.where(denoise_mask.to(clip) == 0, latent_image.to(clip), clip)
     known = piece.known if piece else 1
-    return torch.cat([latent_image[:known].to(clip), clip[known:]])
+    rest = len(clip) - ends
+    return torch.cat([latent_image[:known].to(clip), clip[known:rest], latent_image[rest:].to(clip)])
 
 
-def _remember_known(
-    piece, executor, guider, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, *args, **kwargs
-):
+def _remember_known(piece, ends, executor, guider, sigmas, extra_args, callback, noise, latent_image=None,
+                    denoise_mask=None, *args, **kwargs):  # fmt: skip
     options = {**extra_args["model_options"], FIRST_FRAME: latent_image[:1]}
     options[_KNOWN] = latent_image[: piece.known if piece else 1]
+    options[_ENDS] = latent_image[len(latent_image) - ends :]
     told = {PIECE: piece} if piece else {}
     if denoise_mask is not None and (denoise_mask < 1).any():  # what is to stay is not moved either
         told[MOVES] = denoise_mask[:, 0]
@@ -66,7 +68,8 @@ def _predict_from_known(executor, x, timestep, model_options=None, seed=None):
     known = model_options[_KNOWN]
     sampling = executor.class_obj.inner_model.model_sampling
     scale = sampling.calculate_input(timestep[:1].view(1, 1, 1, 1), torch.ones_like(known[:1]))
-    return condition_on_first_frame(lambda noised: executor(noised, timestep, model_options, seed), x, known, scale)
+    predict = partial(executor, timestep=timestep, model_options=model_options, seed=seed)
+    return condition_on_first_frame(predict, x, known, scale, model_options[_ENDS])
 
 
 def stepwise_sampler(name: str, seed: int, steps: int):
@@ -125,18 +128,18 @@ def _without_memory(name: str, sampler) -> Callable[[torch.Tensor, int], dict]:
 
 def sample_clip(
     model, positive, negative, latents, noise, seed, steps, cfg, sampler, scheduler, denoise=1.0, mask=None,
-    piece: Piece | None = None, callback: Callable | None = None,
+    piece: Piece | None = None, callback: Callable | None = None, ends: int = 0,
 ) -> torch.Tensor:  # fmt: skip
     """What KSampler does, with a given noise and sampler object; returns latents `f c h w` on the CPU.
 
     Of `steps / denoise` steps the last ones; mask `f 1 h w`: 0 keeps the latent. piece: what part the latents are of a
-    longer clip.
+    longer clip; ends: how many of its last frames are given.
     """
     sampling = model.get_model_object("model_sampling")
     sigmas = noise_levels(sampling, scheduler, int(steps / denoise))
     if denoise < 1:
         sigmas = sigmas[-(steps + 1) :]
-    guider = comfy.samplers.CFGGuider(condition_model(model, piece))
+    guider = comfy.samplers.CFGGuider(condition_model(model, piece, ends))
     guider.set_conds(positive, negative)
     guider.set_cfg(cfg)
     return guider.sample(noise, latents, sampler, sigmas, denoise_mask=mask, callback=callback, seed=seed).cpu()

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ...motion_modules.call import KEY
-from ...samplers.pieces import Piece, pieces
+from ...samplers.pieces import Piece, even_pieces, pieces
 from .beginnings import Beginning
 from .clip_sampling import sample_clip
 from .frame_noise import following
@@ -12,24 +12,25 @@ from .preview import clip_callback
 OVERLAP = 1  # frames a piece goes on from: one did best, docs/long_clips.md
 
 
-def plan(model, length: int) -> list[Piece]:
+def plan(model, length: int, ends: bool = False, loops: bool = False) -> list[Piece]:
     """The pieces in which a MODEL makes a clip of so many frames: a single one where its motion knows no number of its
-    own, the clip is no longer than that, or core cuts context windows.
+    own, the clip is no longer than that, or core cuts context windows. The last frame may be given: one that loops is
+    made with the frame it comes back to, which may be one too many.
     """
     stack = model.get_attachment(KEY)
     window = stack.clip_frames if stack else 0
-    if not 1 < window < length or model.model_options.get("context_handler") is not None:
+    if not 1 < window < length - loops or model.model_options.get("context_handler") is not None:
         return [Piece(0, length, 1, length)]
-    return pieces(length, window, OVERLAP)
+    return (even_pieces if ends else pieces)(length, window, OVERLAP)
 
 
 def of_plan(plan: list[Piece], steps: int) -> list[str]:
     """A sentence about a clip made in pieces."""
-    length, size = plan[0].length, plan[0].size
+    length, size = plan[0].length, max(piece.size for piece in plan)
     if len(plan) < 2:
         return []
     return [
-        f"{length} frames are more than the {size} this motion was learnt with: made in {len(plan)} pieces of {size}, "
+        f"{length} frames are more than this motion was learnt with: made in {len(plan)} pieces of {size}, "
         f"each of which goes on from the one before, in {len(plan) * steps} steps instead of {steps}."
     ]
 
@@ -39,6 +40,7 @@ def sample_pieces(model, positive, negative, begins: Beginning, noise: Tensor, p
     """A clip `f c h w`, piece by piece; finish: what is done to the latents of each. The rest is sample_clip's."""
     clip, callback = begins.latents, clip_callback(model, steps * len(plan))
     for i, piece in enumerate(plan):
+        ends = int(begins.ends and piece.is_last)
         part = Beginning(clip[piece.frames], None if begins.moves is None else begins.moves[piece.frames])
 
         def report(step: int, x0: Tensor, x: Tensor, total: int, before: int = i * steps) -> None:
@@ -47,10 +49,12 @@ def sample_pieces(model, positive, negative, begins: Beginning, noise: Tensor, p
         made = sample_clip(
             model, of_piece(positive, piece), of_piece(negative, piece), part.latents, noise[piece.around],
             following(seed, piece.start), steps, cfg, sampler, scheduler, denoise, part.moves,
-            piece if len(plan) > 1 else None, report,
+            piece if len(plan) > 1 else None, report, ends,
         )  # fmt: skip
         clip = clip.to(made, copy=True)
         clip[piece.new] = part.kept(finish(made))[piece.made]
+    if begins.ends:
+        clip[-1] = begins.latents[-1]
     return clip
 
 

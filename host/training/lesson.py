@@ -37,7 +37,13 @@ class Lesson:
         method = METHODS[settings.method]
         recurrence = settings.recurrence if settings.method == "Recurrent" else ""
         self.design = MotionAdapter(
-            method, {}, settings.rank, settings.group_norm == "joint", notes, recurrence=recurrence
+            method,
+            {},
+            settings.rank,
+            settings.group_norm == "joint",
+            notes,
+            recurrence=recurrence,
+            centred=settings.centred,
         )
         self.autocast = _autocast(settings.precision, self.device)
         with torch.random.fork_rng(devices=[]):
@@ -76,7 +82,7 @@ class Lesson:
             if site.is_block or method != "recurrent" or settings.motion_convolutions
         ]
         if split:
-            return MotionModule(sites, settings.rank, split=True)
+            return MotionModule(sites, settings.rank, split=True, centred=settings.centred)
         return MOTION_METHODS[method].build(self.design, sites, torch.nn)
 
     def _check_fits(self, clips: ClipSet) -> None:
@@ -121,6 +127,9 @@ class Lesson:
         predict = training_host.denoiser(self.base, {**self.options, GATES: gates}, captions, self.autocast)
         scale = sampling.calculate_input(sigma, torch.ones(len(x0), device=self.device))
         loss = lamp_loss if self.settings.method == "LAMP" else video_loss
+        if self.settings.both_ends:
+            ends = int(torch.rand(1, generator=generator) < 0.5)
+            return lamp_loss(predict, x0, eps, sigma, scale, self.power, ends)
         if self.masks is None:
             return loss(predict, x0, eps, sigma, scale, self.power)
         watched = self.masks.watch(predict, subject, scale)

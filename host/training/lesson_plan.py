@@ -20,7 +20,7 @@ from .progress import Progress
 from .recipes import CUSTOM, described, resolve
 from .report import outcome
 from .run import Learnt, Sampling, learn
-from .settings import Settings
+from .settings import LATER, Settings
 
 
 def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str], masks: list, widgets: Mapping,
@@ -32,13 +32,17 @@ def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str
     recipe = widgets.get("recipe", CUSTOM)
     values, by_hand = resolve(recipe, widgets, chosen)
     settings, learning = _taken(Settings, values), _taken(MaskSettings, values)
-    _check(model, settings, masks)
+    check_trainable(model)
+    _check(settings, masks)
     keeper = Keeper(str(values.get("name", "motion")), values["save_every"], values.get("resume", False))
     progress = Progress(comfy.model_management.get_torch_device(), keeper.name)
     material = gather(vae, clips, positive, masks, captions, settings, learning, progress.stage)
     material.lines.insert(0, described(recipe, settings, by_hand))
     say(material.lines[0])
     decisive = asdict(settings) | (asdict(learning) if masks else {})
+    for later, neutral in LATER.items():  # so that runs go on that were kept before there was such a setting
+        if decisive[later] == neutral:
+            del decisive[later]
     is_scheduled = masks and learning.is_scheduled
     # a run may go on for more steps than it was begun with
     material.identity = {"settings": decisive | ({} if is_scheduled else {"steps": 0}), **material.identity}
@@ -56,8 +60,13 @@ def _taken(kind, values: Mapping[str, Any]):
     return kind(**{field.name: values[field.name] for field in fields(kind) if field.name in values})
 
 
-def _check(model, settings: Settings, masks: list) -> None:
-    check_trainable(model)
+def _check(settings: Settings, masks: list) -> None:
+    if settings.both_ends and (settings.method != "LAMP" or masks):
+        found = "there are masks to learn from" if masks else f"the method is {settings.method}"
+        raise ValueError(
+            f"Both ends of a clip are given in LAMP's training without masks, and {found}: turn both_ends off, or "
+            f"{'take the masks away' if masks else 'choose LAMP'}."
+        )
     if masks and settings.method != "LAMP":
         raise ValueError(
             f"Masks are learnt from beside LAMP's motion, the method is {settings.method}: choose LAMP, or take "
@@ -72,6 +81,7 @@ def _notes(model, settings: Settings, learning: MaskSettings, material: Material
         "base": family(model),
         "prompts": settings_text(sorted(set(captions))),
         "frames": str(settings.frames),
+        **({"ends": "both"} if settings.both_ends else {}),
         "width": str(width),
         "height": str(height),
         "fps": f"{settings.fps:g}",

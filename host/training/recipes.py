@@ -21,9 +21,9 @@ DEFAULTS: dict[str, Any] = {
 OPEN: dict[str, Any] = {"frames": 0, "steps": 0, "learning_rate": 0.0, "rank": -1}  # "as the recipe has it"
 THE_RECIPES = "the recipe's"  # in Motion Training Settings
 _LEFT_OPEN = {"batch_size": 0, "query_rate": -1.0}  # there
-_SWITCHES = ("flip", "motion_convolutions")
+_SWITCHES = ("flip", "motion_convolutions", "both_ends")
 _PAPER = {"learning_rate": 3e-5, "rank": 0, "query_rate": 1.0, "weighting": "uniform", "group_norm": "joint"}
-_FAST = {"frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32}
+_FAST = {"frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "convolution": "causal", "both_ends": False}
 RECIPES: dict[str, dict[str, Any]] = {
     "fast": _FAST,
     "balanced": {"frames": 16, "steps": 6000, "learning_rate": 1e-4, "rank": 64, "lr_schedule": RISE_AND_FALL},

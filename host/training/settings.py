@@ -9,6 +9,8 @@ from ...training.schedule import RATES
 
 METHODS = {"LAMP": "lamp", "Recurrent": "recurrent", "Tune-A-Video": "tune-a-video"}
 PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+LATER = {"convolution": "causal", "both_ends": False}  # settings that older runs were kept without
+CONVOLUTIONS = ("causal", "centred")
 LOSS_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5}  # power of 1 + sigma^2 in the loss of noise-predicting models
 
 
@@ -36,3 +38,10 @@ class Settings:
     recurrence: str = next(iter(FORMS))
     motion_convolutions: bool = False
     fps: float = 0.0  # 0: the clips' own
+    convolution: str = "causal"  # over the frames; one of CONVOLUTIONS
+    both_ends: bool = False  # LAMP: in every other step, by chance, the last frame is given like the first
+
+    @property
+    def centred(self) -> bool:
+        """Whether convolutions look at the frame behind, too: only they tell a frame that the end is near."""
+        return self.method != "Tune-A-Video" and (self.both_ends or self.convolution == "centred")

@@ -49,7 +49,7 @@ def test_it_is_said_and_what_is_no_longer_is_as_before(base, caplog):
     moving, unlearnt = (bridge.apply_adapter(base, adapter(base, frames)) for frames in (LEARNT, LONG))
     plan = pieces(LONG, LEARNT, long_clips.OVERLAP)
     made(moving)
-    assert f"9 frames are more than the 4 this motion was learnt with: made in {len(plan)} pieces of 4" in caplog.text
+    assert f"9 frames are more than this motion was learnt with: made in {len(plan)} pieces of 4" in caplog.text
     assert f", in {2 * len(plan)} steps instead of 2." in caplog.text
     caplog.clear()
     made(moving, LEARNT)

@@ -75,6 +75,7 @@ def test_what_is_merged_can_be_saved_loaded_and_applied(rank, tmp_path):
     "others, weights, rank, message",
     [
         ([adapter("tune-a-video")], [1, 1], 0, "of two kinds .method lamp and tune-a-video"),
+        ([adapter(centred=True)], [1, 1], 0, "convolution causal and centred"),
         ([adapter(joint_norm=False)], [1, 1], 0, "group norm joint and per frame"),
         ([MotionAdapter("lamp", adapter().tensors, metadata={"base": "SDXL"})], [1, 1], 0, "Diffusion 1.x and SDXL"),
         ([], [0], 0, "The weights are 0: give every motion 0 or more"),

@@ -7,6 +7,7 @@ import unets
 from classroom import CAPTIONS, CLIPS, SETTINGS, MeanVae, run, same
 from few_shot_motion.host.training import lesson_plan
 from few_shot_motion.host.training.recipes import DEFAULTS, OPEN, RECIPES, resolve
+from few_shot_motion.host.training.settings import LATER
 from few_shot_motion.nodes.training import TrainMotionLoRA
 from few_shot_motion.nodes.training_settings import MotionTrainingSettings
 
@@ -50,7 +51,7 @@ def test_a_workflow_of_the_first_version_trains_as_it_did():
     old = {**DEFAULTS, **SETTINGS, "steps": 2000, "rank": 32, "learning_rate": 1e-4}
     for changes in ({}, {"flip": True}, {"lr_schedule": "warm-up, linear decay", "weighting": "uniform"}, {"rank": 0}):
         for recipe in ("fast", "custom"):
-            assert resolve(recipe, {**old, **changes}, {})[0] == {**old, **changes}
+            assert resolve(recipe, {**old, **changes}, {})[0] == {**LATER, **old, **changes}
 
 
 @pytest.mark.parametrize("name, value", [("frames", 1025), ("rank", -2), ("rank", 513), ("steps", -1),

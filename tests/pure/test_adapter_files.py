@@ -7,7 +7,7 @@ import torch
 from few_shot_motion.motion_modules import adapter_file as files
 from few_shot_motion.motion_modules.adapter import AdapterError, MotionAdapter
 from few_shot_motion.motion_modules.diffusers_names import to_comfy
-from few_shot_motion.motion_modules.methods import check_fits
+from few_shot_motion.motion_modules.methods import METHODS, check_fits, place
 from few_shot_motion.motion_modules.module import MotionModule
 from few_shot_motion.motion_modules.released import first_and_memory, load_adapter
 from few_shot_motion.motion_modules.sites import Site
@@ -196,6 +196,25 @@ def test_released_unets_without_a_first_frame(tmp_path, memory):
         assert all(torch.allclose(adapter.tensors[key], value, atol=1e-6) for key, value in expected.items())
         other = first_and_memory(adapter)
         assert other.recurrence == ("official, first + memory" if memory else "")
+
+
+@pytest.mark.parametrize("method", ["lamp", "recurrent"])
+@pytest.mark.parametrize("centred", [False, True])
+def test_which_frames_a_convolution_looks_at_is_kept_and_built(tmp_path, method, centred):
+    form = "fixed" if method == "recurrent" else ""
+    module = METHODS[method].build(MotionAdapter(method, {}, recurrence=form), SITES, torch.nn)
+    adapter = MotionAdapter(method, dict(module.state_dict()), recurrence=form, centred=centred)
+    again = load_adapter(files.save_adapter(adapter, tmp_path / "a.safetensors"), no_base)
+    assert again.centred == centred and ("centred convolutions" in again.describe()) == centred
+    layers = place(again, SITES, torch.float32).layers
+    assert layers[SITES[0].path].around == ((1, 1) if centred else (2, 0))
+
+
+def test_a_convolution_of_an_unknown_kind(tmp_path):
+    save_file({"x": torch.zeros(2)}, tmp_path / "a.safetensors",
+              {"few_shot_motion": "1", "method": "lamp", "convolution": "dilated"})  # fmt: skip
+    refused(tmp_path / "a.safetensors", "a.safetensors has convolutions of the kind 'dilated', this pack knows causal, "
+            "centred: update the pack")  # fmt: skip
 
 
 def test_a_memory_of_an_unknown_form(tmp_path):

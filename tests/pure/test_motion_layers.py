@@ -22,13 +22,15 @@ def added(layer: layers.MotionConv, y: torch.Tensor, frames: int) -> torch.Tenso
     return gate * motion
 
 
-def test_motion_conv_is_the_gated_causal_convolution():
+@pytest.mark.parametrize("centred", [False, True])
+def test_motion_conv_is_the_gated_convolution_over_the_frames_before_or_around(centred):
     torch.manual_seed(0)
-    layer, y = layers.MotionConv(6), torch.randn(2 * 5, 6, 3, 4)
+    layer, y, before = layers.MotionConv(6, centred=centred), torch.randn(2 * 5, 6, 3, 4), 1 if centred else 2
     clips = rearrange(y, "(b f) c h w -> b f c h w", f=5)
     expected = torch.zeros_like(clips)
     for f in range(5):
-        taps = [clips[:, f - 2 + k] if f - 2 + k >= 0 else torch.zeros_like(clips[:, 0]) for k in range(3)]
+        there = range(f - before, f - before + 3)
+        taps = [clips[:, at] if 0 <= at < 5 else torch.zeros_like(clips[:, 0]) for at in there]
         moved = sum(torch.einsum("oc,bchw->bohw", layer.conv1d.weight[:, :, k], tap) for k, tap in enumerate(taps))
         expected[:, f] = torch.sigmoid(layer.conv_gate(clips[:, f])) * (moved + layer.conv1d.bias.view(1, -1, 1, 1))
     assert torch.allclose(added(layer, y, 5), expected, atol=1e-6)

@@ -1,7 +1,7 @@
 """The pieces of a clip longer than its motion was learnt with."""
 
 import pytest
-from few_shot_motion.samplers.pieces import Piece, pieces
+from few_shot_motion.samplers.pieces import Piece, even_pieces, pieces
 
 
 @pytest.mark.parametrize("length", [1, 2, 15, 16])
@@ -36,3 +36,17 @@ def test_behind_the_end_the_last_frame_is_repeated():
 def test_no_piece_without_known_and_new_frames(overlap):
     with pytest.raises(ValueError, match="leave no piece to make: take 1 to 15"):
         pieces(64, 16, overlap)
+
+
+@pytest.mark.parametrize("overlap", [1, 3])
+@pytest.mark.parametrize("length", [5, 17, 18, 31, 32, 64, 65])
+def test_pieces_of_a_clip_with_an_end_are_as_few_even_and_end_where_it_does(length, overlap):
+    plan = even_pieces(length, 16, overlap)
+    assert len(plan) == len(pieces(length, 16, overlap))
+    assert plan[0].start == 0 and plan[0].known == 1 and plan[-1].is_last and not any(at.is_last for at in plan[:-1])
+    made = [frame for piece in plan for frame in range(length)[piece.new]]
+    assert made == [*range(1, length)]
+    assert all(piece.size <= 16 and piece.known == overlap for piece in plan[1:])
+    fresh = [piece.size - overlap for piece in plan]
+    assert max(fresh) - min(fresh) <= 1
+    assert all(piece.frames == piece.around for piece in plan)

@@ -37,6 +37,18 @@ def test_loss_is_the_noise_error_of_all_frames_but_the_first(power):
     assert torch.allclose(seen[0][:, 1:], (abar.sqrt() * x0 + (1 - abar).sqrt() * eps)[:, 1:], atol=1e-5)
 
 
+def test_a_last_frame_that_is_given_arrives_clean_and_counts_no_more_than_the_first():
+    torch.manual_seed(0)
+    x0, eps, sigma = torch.randn(2, 4, 3, 5, 5), torch.randn(2, 4, 3, 5, 5), torch.tensor([0.3, 6.0])
+    scale, level, guess = 1 / (1 + sigma**2).sqrt(), sigma.view(2, 1, 1, 1, 1), torch.randn(2, 4, 3, 5, 5)
+    seen = []
+    model = lambda x, sigma: seen.append(x * scale.view(2, 1, 1, 1, 1)) or x - level * guess  # noqa: E731
+    loss = lamp_loss(model, x0, eps, sigma, scale, 0.0, 1)
+    assert loss == pytest.approx((guess - eps)[:, 1:-1].square().mean().item(), rel=1e-4)
+    assert torch.allclose(seen[0][:, [0, -1]], x0[:, [0, -1]], atol=1e-6)
+    assert torch.allclose(seen[0][:, 1:-1], ((x0 + level * eps) * scale.view(2, 1, 1, 1, 1))[:, 1:-1])
+
+
 def test_loss_without_a_first_frame_counts_every_frame():
     torch.manual_seed(0)
     x0, eps, sigma = torch.randn(2, 4, 3, 5, 5), torch.randn(2, 4, 3, 5, 5), torch.tensor([0.3, 6.0])
