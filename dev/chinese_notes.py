@@ -177,5 +177,14 @@ CHINESE = {
     "Takes about twice as long as 16 pictures of this size in 10 steps. 16 frames of 512 x 512 by SD 1.5 fit a card of "
     "6 GB.":
         f"耗时约为同尺寸 16 张图各 10 步的两倍。{_FITS}",
+    "**Checkpoint**: SD 1.5 or a model made from it; the release takes Dreamlike Photoreal 2.0.":
+        "**Checkpoint**：SD 1.5 或由它训练而来的模型；发布的代码用 Dreamlike Photoreal 2.0。",
+    "**Motion**: the release's 12, 12 moves the grid under the picture, so what is seen goes left and up: -12, -12.":
+        "**Motion**：发布代码中的 12, 12 移动的是画面下的网格，因此看到的内容向左上移动：-12, -12。",
+    "**Prompt**: what is to be seen, then the words that the release adds to every prompt. All other values are those "
+    "of its code.":
+        "**Prompt**：先写画面内容，其后是发布代码加在每条提示词后面的话。其余数值均与其代码相同。",
+    "50 steps. Takes as long as 8 pictures of this size, and their memory.":
+        "共 50 步。耗时与内存相当于同尺寸的 8 张图。",
     "Two clips of 16 frames, and a few seconds to measure each.": "两段 16 帧的视频，每段另需几秒评测。",
 }  # fmt: skip

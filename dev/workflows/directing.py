@@ -4,6 +4,7 @@ from ..model_files import LCM, LCM_MODULE
 from ..workflow_graph import Graph, Link, Node
 from .parts import ADAPTER, COST, FITS, decode, keep, motion_model, picture, prompts_of
 from .recurrent import text_to_video_as_released_recurrent
+from .text_to_video_zero import text_to_video_zero_as_released
 from .ti2v_zero import slide
 
 _PICTURE = "**First frame**: your picture; **Scale** brings it to the size the motion was trained at."
@@ -134,5 +135,5 @@ def animate_image_as_released_lamp(g: Graph) -> Graph:
 
 WORKFLOWS = (
     animate_part_lamp, animate_then_refine_lamp, animate_image_few_steps_lamp, image_to_video_few_steps_ti2v_zero,
-    animate_image_as_released_lamp, text_to_video_as_released_recurrent,
+    animate_image_as_released_lamp, text_to_video_as_released_recurrent, text_to_video_zero_as_released,
 )  # fmt: skip

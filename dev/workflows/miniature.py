@@ -65,6 +65,12 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "Sampler": {"cfg": 3.0, "window": 8, "length": 12}
     },
     "text_to_video_as_released_recurrent": {"Motion adapter": {"adapter": _RECURRENT}, "Guidance": {"cfg": 2.0}},
+    "text_to_video_zero_as_released": {  # its timesteps are for 512 px, where 3 px of 128 are its 12
+        "Prompt": {"text": "a blue box on sand"},
+        "Motion": {"move_x": -3.0, "move_y": -3.0, "by_size": True},
+        "Size": {**_SIZE, "batch_size": 8},
+        "Sampler": {"seed": 3, "steps": 10, "cfg": 3.0},
+    },
     "compare_adapters": {"Other motion adapter": {"adapter": _PRIOR}},
 }  # fmt: skip
 

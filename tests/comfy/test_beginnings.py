@@ -72,6 +72,20 @@ def test_what_is_grey_begins_as_the_first_frame_and_what_is_white_as_the_clip_to
     assert torch.equal(begins.latents[right], FIRST["samples"].expand(FRAMES, -1, -1, -1)[right])
 
 
+def test_a_cell_is_as_white_as_its_pixels_are_on_average():
+    """So one that a mask's border crosses moves in part, and only what is black all over is held bit for bit."""
+    mask = torch.zeros(1, SIDE * 8, SIDE * 8)
+    mask[0, :16, :12] = 1  # px: two cells down, one and a half across
+    (begins,) = beginnings(FIRST, FRAMES, None, mask)
+    wanted = torch.zeros(SIDE, SIDE)
+    wanted[:2, 0], wanted[:2, 1] = 1, 0.5
+    assert torch.equal(begins.moves, wanted.expand(FRAMES, 1, -1, -1))
+    sampled = drawn(FRAMES, 4, SIDE, SIDE, seed=9)
+    kept = begins.kept(sampled)
+    assert torch.equal(kept[..., :2, :2], sampled[..., :2, :2])
+    assert torch.equal(kept[..., 2:, :], begins.latents[..., 2:, :])
+
+
 @pytest.mark.parametrize("mask, told", [(HALF, HALF), (torch.ones(1, 8, 8), None)])
 def test_motion_layers_are_told_what_moves(model, mask, told):
     """Not only the latents are held: what stays has no motion in it either."""

@@ -55,6 +55,7 @@ TITLES = {  # which other code looks nodes up by
     "text_to_video_as_released_recurrent": ["Checkpoint", "Motion adapter", "Prompt", "Length and size", "Noise",
                                             "Steps", "Guidance", "Solver", "Match late frames", "Sampler",
                                             "Save video"],
+    "text_to_video_zero_as_released": ["Checkpoint", "Motion", "Prompt", "Size", "Sampler", "Save video"],
     "text_to_video_recurrent": ["Checkpoint", "Motion adapter", "Prompt", "Negative prompt", "Length and size", "Noise",
                                 "Steps", "Guidance",
                                 "Sampler", "Save video"],
