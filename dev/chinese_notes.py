@@ -37,8 +37,9 @@ CHINESE = {
     "**Clip**: a video in the *input* folder; **Known frames** keeps its last 15, which go on.":
         "**Clip**：*input* 文件夹中的视频；**Known frames** 取其最后 15 帧，由此继续。",
     "**Sampler**: *length* counts the known frames too.": "**Sampler**：*length* 也包括已知的帧。",
-    "**First picture**, **Last picture**: where the clip begins and where it ends; several frames are fine too.":
-        "**First picture**、**Last picture**：视频的开头与结尾；也可各给多帧。",
+    "**First picture**, **Last picture**: where the clip begins and where it ends; several frames are fine too. The same picture "
+    "twice makes a loop.":
+        "**First picture**、**Last picture**：视频的开头与结尾；也可各给多帧。两处用同一张图片就是循环。",
     "**Sampler**: *length* counts them too. Gaps at other places: all frames into *frames*, and a mask of those you "
     "know.":
         "**Sampler**：*length* 也包括这些帧。空缺在别处时：把全部帧接到 *frames*，再用遮罩标出已知的帧。",
@@ -186,5 +187,12 @@ CHINESE = {
         "**Prompt**：先写画面内容，其后是发布代码加在每条提示词后面的话。其余数值均与其代码相同。",
     "50 steps. Takes as long as 8 pictures of this size, and their memory.":
         "共 50 步。耗时与内存相当于同尺寸的 8 张图。",
+    "**Motion adapter**: a motion that learnt to head for a last frame: train it with the template *train_motion_lamp* "
+    "and *both_ends* of *Motion Training Settings* on, then press R to refresh the list. Any other motion jumps into "
+    "it.":
+        "**Motion adapter**：学过走向末帧的运动：用模板 *train_motion_lamp* 训练，并打开 *Motion Training Settings* 的 "
+        "*both_ends*，然后按 R 刷新列表。其他运动会跳到末帧。",
+    "**First picture**, **Last picture**: where the clip begins and where it ends; both stay exact.":
+        "**First picture**、**Last picture**：片段的开头与结尾；两者都保持不变。",
     "Two clips of 16 frames, and a few seconds to measure each.": "两段 16 帧的视频，每段另需几秒评测。",
 }  # fmt: skip

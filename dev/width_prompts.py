@@ -52,6 +52,7 @@ _VALUES: dict[str, dict[str, dict[str, Any]]] = {
     "text_to_video_as_released_recurrent": {"Motion adapter": {"adapter": ADAPTERS["Recurrent"]},
                                             "Length and size": {"batch_size": FRAMES}},
     "text_to_video_zero_as_released": {"Size": {"batch_size": FRAMES}},
+    "animate_between_pictures_lamp": {"Last picture": {"image": samples.LAST}},
     "animate_part_lamp": {"First frame": {"image": samples.MASKED}},
     "edit_video_lamp": {"First frame": {"length": 1}},
     "animate_over_background": {"Motion adapter": {"adapter": ADAPTERS["LAMP with masks"]}},

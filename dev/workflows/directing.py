@@ -50,6 +50,38 @@ def animate_part_lamp(g: Graph) -> Graph:
     return g
 
 
+_BOTH_ENDS = (
+    "**Motion adapter**: a motion that learnt to head for a last frame: train it with the template "
+    "*train_motion_lamp* and *both_ends* of *Motion Training Settings* on, then press R to refresh the list. Any other "
+    "motion jumps into it."
+)
+
+
+def animate_between_pictures_lamp(g: Graph) -> Graph:
+    """A clip from one picture to another."""
+    checkpoint, model, prompts = _pictured(
+        g, _BOTH_ENDS,
+        "**First picture**, **Last picture**: where the clip begins and where it ends; both stay exact.", _WORDS,
+        expect=COST)  # fmt: skip
+    g.group("First and last frame")
+    first = picture(g, "First picture", "Scale first picture")
+    first = g.add("VAEEncode", "Encode first picture", pixels=first, vae=checkpoint["VAE"])
+    g.column()
+    last = picture(g, "Last picture", "Scale last picture")
+    last = g.add("VAEEncode", "Encode last picture", pixels=last, vae=checkpoint["VAE"])
+    sampler = _sampled(g, model, prompts, first["LATENT"], last_frame=last["LATENT"])
+    decode(g, sampler["LATENT"], checkpoint["VAE"])
+    return g
+
+
+def loop_image_lamp(g: Graph) -> Graph:
+    """A clip that comes back to its first frame."""
+    checkpoint, model, prompts = _pictured(g, _BOTH_ENDS, _PICTURE, _WORDS, expect=COST)
+    sampler = _sampled(g, model, prompts, _encoded(g, checkpoint), loop=True)
+    decode(g, sampler["LATENT"], checkpoint["VAE"])
+    return g
+
+
 def animate_then_refine_lamp(g: Graph) -> Graph:
     """A small clip, scaled up and drawn once more: the motion stays, the first frame is the large one."""
     checkpoint, model, prompts = _pictured(
@@ -136,4 +168,5 @@ def animate_image_as_released_lamp(g: Graph) -> Graph:
 WORKFLOWS = (
     animate_part_lamp, animate_then_refine_lamp, animate_image_few_steps_lamp, image_to_video_few_steps_ti2v_zero,
     animate_image_as_released_lamp, text_to_video_as_released_recurrent, text_to_video_zero_as_released,
+    animate_between_pictures_lamp, loop_image_lamp,
 )  # fmt: skip

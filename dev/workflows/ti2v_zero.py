@@ -53,7 +53,7 @@ def predict_video_ti2v_zero(g: Graph) -> Graph:
 def infill_video_ti2v_zero(g: Graph) -> Graph:
     """A gap between two pictures is filled."""
     checkpoint, known = _begin(g, "**First picture**, **Last picture**: where the clip begins and where it ends; "
-                                  "several frames are fine too.",
+                                  "several frames are fine too. The same picture twice makes a loop.",
                                "**Sampler**: *length* counts them too. Gaps at other places: all frames into *frames*, "
                                "and a mask of those you know.")  # fmt: skip
     first = picture(g, "First picture", "Scale first picture")

@@ -23,7 +23,8 @@ def added(layer: layers.MotionConv, y: torch.Tensor, frames: int) -> torch.Tenso
 
 
 @pytest.mark.parametrize("centred", [False, True])
-def test_motion_conv_is_the_gated_convolution_over_the_frames_before_or_around(centred):
+def test_motion_conv_is_the_gated_causal_convolution(centred):
+    """Or a centred one, where that is asked for."""
     torch.manual_seed(0)
     layer, y, before = layers.MotionConv(6, centred=centred), torch.randn(2 * 5, 6, 3, 4), 1 if centred else 2
     clips = rearrange(y, "(b f) c h w -> b f c h w", f=5)
