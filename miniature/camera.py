@@ -16,6 +16,7 @@ GROUNDS = {  # colour of the ground at the horizon, and at the bottom of the pic
     "earth": ((160, 116, 84), (122, 84, 60)),
 }  # fmt: skip
 SKY, HAZE, SEA, CREST, CLOUD = (150, 198, 240), (206, 228, 246), (44, 116, 170), (150, 206, 232), (250, 250, 254)
+TRUNK, LEAVES = (92, 66, 48), (52, 104, 66)
 HORIZON, STAND, SHORE = 10.3, 14.0, 11.7  # cells from the top: sky meets ground, soles, where the sea ends
 AGAIN = 28.0
 CAMERAS = {"still": "", "pans": "while the camera pans", "follows": "while the camera follows",
@@ -105,8 +106,8 @@ def draw_background(canvas: Canvas, ground: str, camera: Camera, seed: int, i: i
         for at in _seen(camera, thing.x, thing.y, thing.size):
             size = thing.size * camera.zoom
             if thing.kind == "tree" and ground != "sand":
-                canvas.stroke("tree", np.array((92, 66, 48), np.float32), at, (at[0], at[1] - size), 0.13 * size)
-                green = np.array((52, 104, 66), np.float32) * thing.tint
+                canvas.stroke("tree", np.array(TRUNK, np.float32), at, (at[0], at[1] - size), 0.13 * size)
+                green = np.array(LEAVES, np.float32) * thing.tint
                 canvas.oval("tree", green, (at[0], at[1] - 1.7 * size), 0.62 * size, size)
             elif thing.kind == "spot" and (ground != "sand" or thing.y > SHORE + 0.6):
                 canvas.oval("spot", low * 0.88 * thing.tint, at, size, 0.22 * size)

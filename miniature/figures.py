@@ -112,6 +112,12 @@ def limb_angles(places: Joints) -> dict[str, Limb]:
     return angles
 
 
+def limb_area(figure: Figure, limb: str) -> float:
+    """Square cells that a limb takes where nothing hides it."""
+    radius, length = {"arm": (ARM_RADIUS, UPPER_ARM + FOREARM), "leg": (LEG_RADIUS, THIGH + SHIN)}[limb.split("_")[0]]
+    return (2 * radius * length + np.pi * radius * radius) * figure.cells**2
+
+
 def draw_figure(canvas: Canvas, figure: Figure, at: Joints, view: str, facing: int, zoom: float = 1.0) -> None:
     """Paint it, back to front; `at`: its joints on the picture, zoom: how much larger than itself it is there."""
     unit, colours = figure.cells * zoom, figure.colours()

@@ -68,7 +68,7 @@ def _jumps(turn: float) -> Pose:
 def _cheers(turn: float) -> Pose:
     """Both arms thrown up and bent again, on the toes at the top."""
     up = (1 - np.cos(2 * np.pi * turn)) / 2
-    arms = (92 + 58 * up, 186 - 20 * up)
+    arms = (82 + 70 * up, 202 - 38 * up)
     stand = (5 + 8 * (1 - up), 2 - 8 * (1 - up))
     return Pose((arms, arms), (stand, stand), lift=0.03 * up)
 
