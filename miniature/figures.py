@@ -165,7 +165,7 @@ def _head(canvas: Canvas, figure: Figure, colours: dict, at: Joints, unit: float
 
     canvas.stroke("head", colours["head"], tuple(neck - up * 0.2 * radius), tuple(centre), radius * 0.42)
     canvas.oval("hair", colours["hair"], place(-0.16 * facing, 0.08), radius, radius)
-    canvas.oval("head", colours["head"], place(0.24 * facing, -0.2), radius * 0.76, radius * 0.78)
+    canvas.oval("head", colours["head"], place(0.28 * facing, -0.2), radius * 0.68, radius * 0.78)
     for eye in (0.6 * facing,) if facing else (-0.32, 0.32):
         canvas.oval("eye", colours["eye"], place(eye, -0.08), radius * 0.16, radius * 0.22)
     if figure.hat:

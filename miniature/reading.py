@@ -18,13 +18,14 @@ from world import CELL
 LEAST = 0.25  # of a part's fit, from -1 (all in other colours) to 1 (exactly there): less is not found
 _BENDS = {"arm": (-20, 120), "leg": (-115, 12)}  # degrees from upper to lower, forwards or outwards
 _COARSE, _FINE = 12, 3  # degrees between angles tried
+_PURE = 70  # levels: what is further from every colour is a mixture
 _CALM = 0.0006  # per degree that a limb is away from where it was: decides where it is hidden
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A figure as one picture shows it: joints in cells, how well each part fits (-1 to 1), and of trunk, legs and head
-    whether their colours are the figure's own."""
+    """A figure as one picture shows it: joints in cells; how well each part fits, -1 to 1, the trunk less where its
+    colour goes on beyond it; of trunk and lit leg, the share that has the figure's own colours."""
 
     joints: Joints
     fits: dict[str, float]
@@ -124,7 +125,7 @@ def _trunk(maps: PartMaps, unit: float, view: str, facing: int, near: float) -> 
         ends = np.maximum(maps.fit("trunk", *at(np.array([-0.32, 1.2]), np.zeros(2))), 0)
         scores = inside.mean(axis=1) - 0.35 * outside.mean(axis=1) - 0.2 * ends.mean(axis=1)
         top = scores.max()
-        best, fit = tried[scores >= top - 1e-6].mean(axis=0), float(inside.mean(axis=1)[scores.argmax()])
+        best, fit = tried[scores >= top - 1e-6].mean(axis=0), float(top)
     return (float(best[0]), float(best[1])), float(best[2]), fit
 
 
@@ -176,16 +177,17 @@ def _kept(picture: np.ndarray, figure: Figure, joints: Joints) -> float:
     cloth = {word: np.array(colour, np.float32) for word, colour in figures.COLOURS.items()}
     skin = np.array(figures.SKIN[figure.skin], np.float32)
     palette = np.array([*cloth.values(), skin, skin * figures.SHADE])
-    bones = ((("neck", "hips"), figure.shirt), (("hip_lit", "knee_lit"), figure.trousers),
-             (("knee_lit", "foot_lit"), figure.trousers))  # fmt: skip
+    bones = ((("neck", "hips"), figure.shirt, figures.WIDTH["side"][2]),
+             (("hip_lit", "knee_lit"), figure.trousers, figures.LEG_RADIUS),
+             (("knee_lit", "foot_lit"), figure.trousers, figures.LEG_RADIUS))  # fmt: skip
     kept = []
-    for (a, b), word in bones:
+    for (a, b), word, radius in bones:
         start, along = np.array(joints[a]), np.subtract(joints[b], joints[a])
-        aside = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-6) * figures.LEG_RADIUS * figure.cells
-        at = [start + s * along + off * aside for s in np.linspace(0.25, 0.75, 9) for off in (-0.6, 0.0, 0.6)]
+        aside = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-6) * radius * figure.cells
+        at = [start + s * along + off * aside for s in np.linspace(0.25, 0.75, 9) for off in np.linspace(-0.8, 0.8, 5)]
         column, row = (np.array(at) * CELL).astype(int).clip(0, SIDE - 1).T
         far = np.linalg.norm(picture[row, column].astype(np.float32)[:, None] - palette, axis=-1)
         words = far.argmin(axis=1)
-        words = words[words < len(cloth)]  # an arm may be in front
+        words = words[(words < len(cloth)) & (far.min(axis=1) < _PURE)]  # an arm or its edge may be in front
         kept.append(len(words) == 0 or list(cloth)[int(np.bincount(words).argmax())] == word)
     return float(np.mean(kept))
