@@ -8,7 +8,7 @@ those that follow worst, are left out: clouds and waves go ways of their own.
 import numpy as np
 from camera import background_flow
 from scipy import ndimage
-from stage import Shot, part_masks
+from stage import Shot, body, part_masks
 from strokes import SIDE
 from world import CELL
 
@@ -52,9 +52,9 @@ def motion_between(before: np.ndarray, after: np.ndarray, ground: np.ndarray) ->
 
 def movers(shot: Shot) -> np.ndarray:
     """Where figures, clouds and waves exactly are, bool (f, 128, 128): all that goes its own way."""
-    own = ("cloud", "wave")
     frames = [part_masks(shot, i) for i in range(shot.frames)]
-    return np.array([sum(m for part, m in f.items() if part[0].isdigit() or part in own) > 0.02 for f in frames])
+    own = [sum(mask for part, mask in each.items() if part in ("cloud", "wave")) for each in frames]
+    return np.array([body(each) + others > 0.02 for each, others in zip(frames, own, strict=True)])
 
 
 def measure_background(clip: np.ndarray, shot: Shot, moving: np.ndarray) -> dict[str, float]:

@@ -63,7 +63,7 @@ def judge(model: train_autoencoder.Autoencoder, clips: int) -> tuple[list[dict[s
             shot = stage.random_shot(np.random.default_rng([SEED, k, *motion.encode()]), motion, "still")
             clip = stage.draw_clip(shot)
             back = through(model, clip)
-            body = figure_masks(shot)
+            body = np.array([stage.body(stage.part_masks(shot, i)) for i in range(shot.frames)]) > 0.5
             exact, read = (courses.measure_figure(each, shot) for each in (clip, back))
             row = {"psnr": decibels(back, clip, np.ones_like(body)), "figure": decibels(back, clip, body)}
             row |= {f"exact {name}": exact[name] for name in _NUMBERS} | {name: read[name] for name in _NUMBERS}
@@ -72,12 +72,6 @@ def judge(model: train_autoencoder.Autoencoder, clips: int) -> tuple[list[dict[s
                 pictures += [np.concatenate([each[i] for i in SHOWN], axis=1) for each in (clip, back)]
         rows.append({"motion": motion} | {name: float(np.mean([row[name] for row in table])) for name in table[0]})
     return rows, np.concatenate(pictures)
-
-
-def figure_masks(shot: stage.Shot) -> np.ndarray:
-    """Where the figures exactly are, bool (f, 128, 128)."""
-    masks = [stage.part_masks(shot, i) for i in range(shot.frames)]
-    return np.array([sum(mask for part, mask in each.items() if part[0].isdigit()) > 0.5 for each in masks])
 
 
 def main() -> None:

@@ -96,6 +96,16 @@ def part_masks(shot: Shot, i: int) -> dict[str, np.ndarray]:
     return paint(shot, i, parts=True).masks or {}
 
 
+def body(masks: dict[str, np.ndarray], actor: int | None = None) -> np.ndarray:
+    """Of part masks (128, 128), how much of every pixel is an actor's, or any one's; what it sits on is not."""
+    mine = [mask for part, mask in masks.items() if _whose(part) in (range(9) if actor is None else (actor,))]
+    return np.sum(mine, axis=0).clip(0, 1)
+
+
+def _whose(part: str) -> int | None:
+    return int(part[0]) if part[0].isdigit() and not part.endswith(".stool") else None
+
+
 def _stool(canvas: Canvas, actor: Actor, seen: Camera) -> None:
     tall, wood = actor.figure.cells, np.array(STOOL, np.float32)
     x, top, half = actor.x - actor.facing * 0.95 * THIGH * tall, STAND - 0.2 * tall, 0.095 * tall

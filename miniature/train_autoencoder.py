@@ -35,8 +35,7 @@ def picture(rng: np.random.Generator, actors: int = 0) -> tuple[np.ndarray, np.n
     many, at random where 0."""
     shot = stage.random_shot(rng, actors=actors or (2 if rng.random() < 0.25 else 1))
     canvas = stage.paint(shot, int(rng.integers(stage.FRAMES)), parts=True)
-    masks = [mask for part, mask in (canvas.masks or {}).items() if part[0].isdigit() and "stool" not in part]
-    return canvas.levels(), np.sum(masks, axis=0)
+    return canvas.levels(), stage.body(canvas.masks or {})
 
 
 def batch(rng: np.random.Generator, count: int, whole: bool) -> tuple[Tensor, Tensor]:

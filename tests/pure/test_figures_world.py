@@ -39,6 +39,9 @@ def test_nothing_but_the_figures_differs_from_the_empty_world():
         figure = np.sum([mask for part, mask in canvas.masks.items() if part[0].isdigit()], axis=0)
         assert np.abs(canvas.picture - empty.picture)[figure < 1e-4].max() < 0.1
         assert {part[0] for part in canvas.masks if part[0].isdigit()} == {"0", "1"}
+        one, both = stage.body(canvas.masks, 1), stage.body(canvas.masks)
+        stools = sum(mask for part, mask in canvas.masks.items() if part.endswith("stool"))
+        assert np.abs(both + stools - figure).max() < 1e-4 and (one <= both + 1e-6).all() and one.sum() > 100
 
 
 @pytest.mark.parametrize("motion", GAITS)
