@@ -7,8 +7,6 @@ from stage import STOOL
 from strokes import SIDE
 from world import CELL
 
-_HIDDEN = -0.12  # what a pixel says about a limb that may be hidden there
-
 
 class PartMaps:
     """How much nearer every pixel is to a part's colour than to the others': -1 to 1, (128, 128) per part."""
@@ -28,22 +26,6 @@ class PartMaps:
             others_than = [j for j in range(len(palette)) if np.abs(palette[j] - palette[k]).max() > 1]
             other = np.minimum.reduce([far[..., j] for j in others_than])
             self.of[part] = (other - far[..., k]) / np.maximum(other + far[..., k], 1)
-        own = far[..., : len(colours)].argmin(axis=-1)
-        body = far.argmin(axis=-1) < len(colours)
-        # a limb may hide behind what is painted over it: that speaks neither for nor against
-        names = list(colours)
-        over = {"arm_lit": (), "leg_lit": ("arm_lit", "shoe", "trunk"),
-                "leg_shaded": ("leg_lit", "arm_lit", "shoe", "trunk"),
-                "arm_shaded": ("trunk", "arm_lit", "leg_lit", "leg_shaded", "head", "hair")}  # fmt: skip
-        for limb, parts in over.items():
-            hidden = body & np.isin(own, [names.index(part) for part in parts])
-            self.of[limb] = np.where(hidden, np.maximum(self.of[limb], _HIDDEN), self.of[limb])
-
-    def forget(self, part: str, centre: tuple[float, float], radius: float) -> None:
-        """What has a part's colour in this circle (cells) is something else."""
-        at = (np.arange(SIDE) + 0.5) / CELL
-        inside = np.hypot(at[None] - centre[0], at[:, None] - centre[1]) < radius
-        self.of[part] = np.where(inside, np.minimum(self.of[part], 0.0), self.of[part])
 
     def fit(self, part: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The part's map at places in cells; outside of the picture 0."""

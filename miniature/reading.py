@@ -19,7 +19,6 @@ LEAST = 0.25  # of a part's fit, from -1 (all in other colours) to 1 (exactly th
 _BENDS = {"arm": (-20, 120), "leg": (-115, 12)}  # degrees from upper to lower, forwards or outwards
 _COARSE, _FINE = 12, 3  # degrees between angles tried
 _PURE = 70  # levels: what is further from every colour is a mixture
-_CALM = 0.0006  # per degree that a limb is away from where it was: decides where it is hidden
 
 
 @dataclass(frozen=True)
@@ -44,20 +43,16 @@ def read_clip(
     """One reading per picture of a clip uint8 (f, 128, 128, 3), None where there is no trunk in the figure's colour.
     zooms: how large it is seen, per frame; x: cells, near which it is in the first, 0 for anywhere."""
     readings: list[Reading | None] = []
-    before: Reading | None = None
     for picture, zoom in zip(clip, zooms, strict=True):
-        near = before.joints["hips"][0] if before else x
-        reading = read_picture(picture, figure, view, facing, ground, zoom, near, before)
-        before = reading or before
-        readings.append(reading)
+        readings.append(read_picture(picture, figure, view, facing, ground, zoom, x))
+        x = readings[-1].joints["hips"][0] if readings[-1] else x
     return readings
 
 
 def read_picture(
-    picture: np.ndarray, figure: Figure, view: str, facing: int, ground: str, zoom: float = 1.0, x: float = 0.0,
-    before: Reading | None = None,
-) -> Reading | None:  # fmt: skip
-    """As `read_clip`, of one picture; `before`: of the frame before, on which hidden limbs fall back."""
+    picture: np.ndarray, figure: Figure, view: str, facing: int, ground: str, zoom: float = 1.0, x: float = 0.0
+) -> Reading | None:
+    """As `read_clip`, of one picture."""
     maps = PartMaps(picture, figure, ground)
     unit = figure.cells * zoom
     found = _trunk(maps, unit, view, facing, x)
@@ -67,16 +62,14 @@ def read_picture(
     sign = facing if view == "side" else 1
     pose = figures.Pose(((0, 0), (0, 0)), ((0, 0), (0, 0)), lean=lean)
     scaled = _at(figure, pose, view, facing, zoom, hips)
-    maps.forget("arm_lit", scaled["head"], figures.HEAD[figure.height] * unit * 1.05)
     joints = {name: scaled[name] for name in ("hips", "neck", "head")}
     fits = {"trunk": fit}
-    old = figures.limb_angles(before.joints) if before else {}
     for limb in ("arm_lit", "leg_lit", "leg_shaded", "arm_shaded"):
         kind, side = limb.split("_")
         outwards = sign if view == "side" else (-1, 1)[figures.SIDES.index(side)]
         root, middle, end = (f"{bone}_{side}" for bone in figures.BONES[kind])
         joints[root] = scaled[root]
-        joints[middle], joints[end], fits[limb] = _limb(maps, limb, scaled[root], unit, outwards, old.get(limb))
+        joints[middle], joints[end], fits[limb] = _limb(maps, limb, scaled[root], unit, outwards)
     return Reading(joints, fits, _kept(picture, figure, joints))
 
 
@@ -129,7 +122,7 @@ def _trunk(maps: PartMaps, unit: float, view: str, facing: int, near: float) -> 
     return (float(best[0]), float(best[1])), float(best[2]), fit
 
 
-def _limb(maps: PartMaps, limb: str, root: tuple, unit: float, outwards: int, old: tuple | None) -> tuple:
+def _limb(maps: PartMaps, limb: str, root: tuple, unit: float, outwards: int) -> tuple:
     """Where the middle and the end joint are, and how well the limb fits there."""
     kind = limb.split("_")[0]
     lengths = {"arm": (figures.UPPER_ARM, figures.FOREARM), "leg": (figures.THIGH, figures.SHIN)}[kind]
@@ -142,14 +135,9 @@ def _limb(maps: PartMaps, limb: str, root: tuple, unit: float, outwards: int, ol
         tried = np.stack(np.meshgrid(upper, bend, indexing="ij"), -1).reshape(-1, 2) + best
         angles = outwards * tried[:, 0], outwards * tried.sum(axis=1)
         scores, fits = _scores(maps, limb, root, unit, radius, lengths, *angles)
-        if old is not None:
-            for angle, was in ((tried[:, 0], old[0]), (tried.sum(axis=1), old[1])):
-                scores = scores - _CALM * abs((outwards * angle - was + 180) % 360 - 180)
         best = tried[scores.argmax()].astype(float)
         fit = float(fits[scores.argmax()])
     a, b = np.radians(outwards * best[0]), np.radians(outwards * best.sum())
-    if old is not None and fit < LEAST:  # hidden: where it was
-        a, b = np.radians(old)
     middle = (root[0] + np.sin(a) * lengths[0] * unit, root[1] + np.cos(a) * lengths[0] * unit)
     return middle, (middle[0] + np.sin(b) * lengths[1] * unit, middle[1] + np.cos(b) * lengths[1] * unit), fit
 

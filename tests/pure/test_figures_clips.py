@@ -44,3 +44,6 @@ def test_sets_are_varied_and_unseen_figures_are_new():
     assert not {shot.actors[0].figure for shot in unseen} & set(figures)
     assert unseen == figure_clips.unseen_shots("waves", 8, 0, shots)
     assert unseen != figure_clips.unseen_shots("waves", 8, 1, shots)
+    first = shots[0].actors[0].figure
+    others = figure_clips.choose("waves", 8, 16, np.random.default_rng(0), "still", 1, [first])
+    assert first not in [shot.actors[0].figure for shot in others]

@@ -77,9 +77,10 @@ def test_an_empty_picture_shows_nobody():
     assert numbers["limb_correlation"] == 0 and np.isnan(numbers["period_ratio"])
 
 
-def test_of_two_figures_each_is_read_for_itself():
+@pytest.mark.parametrize("shirt", ["red", FIGURE.shirt])
+def test_of_two_figures_each_is_read_for_itself(shirt):
     one = stage.Actor(FIGURE, "waves", x=4.6, phase=0.1)
-    two = stage.Actor(Figure("short", "black", "red", "blue"), "cheers", x=11.8)
+    two = stage.Actor(Figure("short", "black", shirt, "blue"), "cheers", x=11.8)
     shot = stage.Shot((one, two), "earth", "shakes", seed=4)
     clip = stage.draw_clip(shot)
     for k in (0, 1):
