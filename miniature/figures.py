@@ -127,9 +127,11 @@ def draw_figure(canvas: Canvas, figure: Figure, at: Joints, view: str, facing: i
         a, b, c = (at[f"{bone}_{side}"] for bone in BONES[kind])
         part = f"{kind}_{side}"
         canvas.stroke(part, colours[part], a, b, radius)
-        if kind == "leg":
-            _shoe(canvas, colours["shoe"], b, c, unit, facing if view == "side" else 0)
+        if kind == "leg" and view == "side":
+            _shoe(canvas, colours["shoe"], b, c, unit, facing)
         canvas.stroke(part, colours[part], b, c, radius, radius * 0.85)
+        if kind == "leg" and view == "front":
+            canvas.stroke("shoe", colours["shoe"], c, c, SOLE * unit * 1.3)
 
     trunk = WIDTH[view][2] * unit
     if view == "side":
@@ -146,7 +148,7 @@ def draw_figure(canvas: Canvas, figure: Figure, at: Joints, view: str, facing: i
 
 
 def _shoe(canvas: Canvas, colour: np.ndarray, knee: Point, foot: Point, unit: float, facing: int) -> None:
-    """From the ankle forwards, at a right angle to the shin; from the front, under it."""
+    """From the ankle forwards, at a right angle to the shin."""
     down = np.array(foot) - np.array(knee)
     down /= max(float(np.hypot(*down)), 1e-6)
     ahead = np.array([down[1], -down[0]]) * facing * 0.075 * unit
