@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 WIDTHS = (32, 64, 64, 64)  # channels at 128, 64, 32 and 16 px
-BLOCKS = (1, 3, 3, 3)  # of the encoder at each; the decoder has one and three times three, as TAESD
-FULL = 64  # channels of TAESD
+BLOCKS = (1, 3, 3, 3)  # of the encoder at each, at most as many
+DECODER_BLOCKS = (1, 3, 3, 3)
 
 
 class Block(nn.Module):
@@ -44,10 +44,15 @@ def new_encoder() -> nn.Sequential:
 
 def new_decoder() -> nn.Sequential:
     """Latents (b 4 h w) to pictures (b 3 8h 8w), in [0, 1] give or take a little; layers numbered as TAESD's."""
-    layers: list[nn.Module] = [Clamp(), nn.Conv2d(4, WIDTHS[3], 3, padding=1), nn.ReLU(), *_blocks(WIDTHS[3], 3, 3)]
-    for before, width, count in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], (3, 3, 1), strict=True):
-        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(before, width, 3, padding=1, bias=False)]
-        layers += _blocks(width, count, count)
+    layers: list[nn.Module] = [
+        Clamp(),
+        nn.Conv2d(4, WIDTHS[3], 3, padding=1),
+        nn.ReLU(),
+        *_blocks(WIDTHS[3], DECODER_BLOCKS[3], 3),
+    ]
+    for level in (2, 1, 0):
+        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(WIDTHS[level + 1], WIDTHS[level], 3, padding=1, bias=False)]
+        layers += _blocks(WIDTHS[level], DECODER_BLOCKS[level], 3 if level else 1)
     return nn.Sequential(*layers, nn.Conv2d(WIDTHS[0], 3, 3, padding=1))
 
 

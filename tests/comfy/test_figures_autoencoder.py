@@ -18,9 +18,13 @@ def some_model() -> train_autoencoder.Autoencoder:
     return model
 
 
-def test_it_is_a_vae_of_comfyui():
+@pytest.mark.parametrize("lean", [False, True])
+def test_it_is_a_vae_of_comfyui(monkeypatch, lean):
     import comfy.sd
 
+    if lean:  # fewer channels and blocks than TAESD at every size
+        for name, values in (("WIDTHS", (8, 16, 32, 48)), ("BLOCKS", (0, 1, 2, 1)), ("DECODER_BLOCKS", (0, 2, 1, 3))):
+            monkeypatch.setattr(autoencoder, name, values)
     model, x = some_model(), torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     vae = comfy.sd.VAE(sd=judge_autoencoder.weights(model))
     with torch.no_grad():
