@@ -3,8 +3,10 @@
 import autoencoder
 import fitting
 import judge_autoencoder
+import judge_figures
 import numpy as np
 import pytest
+import stage
 import torch
 import train_autoencoder
 import train_figures
@@ -87,3 +89,25 @@ def test_every_word_of_a_caption_is_said():
     pictures, said = train_figures.pictures(1, 0, 12)
     assert pictures.shape == (12, 3, 128, 128) and len(said) == 12
     assert all(not words or words.split()[1] in ("tall", "short") for words in said)
+
+
+def test_decibels_are_those_of_the_pixels_asked_for():
+    one = np.full((2, 8, 8, 3), 100, np.uint8)
+    two, where = one + np.uint8(2), np.ones((2, 8, 8), bool)
+    assert judge_autoencoder.decibels(one, two, where) == pytest.approx(20 * np.log10(255 / 2))
+    two[:, :4], where[:, :4] = 0, False
+    assert judge_autoencoder.decibels(one, two, where) == pytest.approx(20 * np.log10(255 / 2))
+
+
+def test_an_autoencoder_that_loses_nothing_is_judged_so(monkeypatch):
+    monkeypatch.setattr(judge_autoencoder, "GAITS", {"waves": None})
+    monkeypatch.setattr(judge_autoencoder, "through", lambda model, clip: clip)
+    (row,), picture = judge_autoencoder.judge(some_model(), 1)
+    assert row["psnr"] > 100 and row["limb_correlation"] == row["exact limb_correlation"] > 0.95
+    assert picture.shape == (2 * 128, 6 * 128, 3)
+
+
+def test_captions_asked_for_name_every_motion_as_often():
+    asked = judge_figures.asked(12)
+    assert sorted(shot.actors[0].motion for shot, _ in asked) == sorted(2 * list(stage.GAITS))
+    assert all((shot.actors[0].words() in caption) == (k % 2 == 0) for k, (shot, caption) in enumerate(asked))
