@@ -7,6 +7,8 @@ from stage import STOOL
 from strokes import SIDE
 from world import CELL
 
+CONTRAST = 2.0  # a pixel three times as near to a part's colour as to any other says yes as loudly as one right on it
+
 
 class PartMaps:
     """How much nearer every pixel is to a part's colour than to the others': -1 to 1, (128, 128) per part."""
@@ -23,9 +25,9 @@ class PartMaps:
         far = np.sqrt(np.maximum(squares, 0))
         self.of = {}
         for k, part in enumerate(colours):
-            others_than = [j for j in range(len(palette)) if np.abs(palette[j] - palette[k]).max() > 1]
-            other = np.minimum.reduce([far[..., j] for j in others_than])
-            self.of[part] = (other - far[..., k]) / np.maximum(other + far[..., k], 1)
+            apart = np.abs(palette - palette[k]).max(axis=1) > 1  # head and lit arm are of one colour
+            other = np.minimum.reduce([far[..., j] for j in np.flatnonzero(apart)])
+            self.of[part] = (CONTRAST * (other - far[..., k]) / np.maximum(other + far[..., k], 1)).clip(-1, 1)
 
     def fit(self, part: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The part's map at places in cells; outside of the picture 0."""

@@ -175,7 +175,8 @@ def _kept(picture: np.ndarray, figure: Figure, joints: Joints) -> float:
         at = [start + s * along + off * aside for s in np.linspace(0.25, 0.75, 9) for off in np.linspace(-0.8, 0.8, 5)]
         column, row = (np.array(at) * CELL).astype(int).clip(0, SIDE - 1).T
         far = np.linalg.norm(picture[row, column].astype(np.float32)[:, None] - palette, axis=-1)
-        words = far.argmin(axis=1)
-        words = words[(words < len(cloth)) & (far.min(axis=1) < _PURE)]  # an arm or its edge may be in front
-        kept.append(len(words) == 0 or list(cloth)[int(np.bincount(words).argmax())] == word)
+        words = far.argmin(axis=1)[far.min(axis=1) < _PURE]
+        seen = words[words < len(cloth)]  # an arm may be in front, or wholly
+        hidden = len(seen) == 0 and len(words) > len(far) / 2
+        kept.append(hidden or (len(seen) > 0 and list(cloth)[int(np.bincount(seen).argmax())] == word))
     return float(np.mean(kept))

@@ -39,6 +39,14 @@ def test_soft_and_noisy_clips_still_do():
     assert numbers["found"] == 1 and numbers["colours_kept"] > 0.9 and numbers["limb_correlation"] > 0.93
 
 
+def test_figures_as_soft_as_a_small_autoencoder_draws_are_found():
+    for seed, motion in ((5, "sits down"), (4, "cheers")):
+        shot = stage.random_shot(np.random.default_rng([6, seed]), motion, "still")
+        clip = ndimage.gaussian_filter(stage.draw_clip(shot).astype(float), (0, 1.4, 1.4, 0)).astype(np.uint8)
+        numbers = courses.measure_figure(clip, shot)
+        assert numbers["found"] > 0.6 and numbers["limb_correlation"] > 0.4
+
+
 def test_what_stands_still_does_not_walk():
     shot = shot_of("runs", 1, "still")
     clip = stage.draw_clip(shot)
