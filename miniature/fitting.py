@@ -28,7 +28,7 @@ def fit(
     mean = {key: value.detach().clone() for key, value in parameters.items()}
     done = 0
     if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
+        state = torch.load(state_file, weights_only=True, map_location=next(iter(parameters.values())).device)
         done, mean = state["step"], state["mean"]
         optimizer.load_state_dict(state["optimizer"])
         for key, value in parameters.items():

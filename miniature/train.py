@@ -11,12 +11,13 @@ import asyncio
 import sys
 from pathlib import Path
 
-import config
+import image_model
 import numpy as np
 import torch
 import vae
 import world
 from fitting import fit, report
+from image_model import autocast, initialise
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -61,29 +62,6 @@ def crops(seed: int, step: int, count: int, cells: int = 8) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------- stages
 
 
-def initialise(module: torch.nn.Module) -> None:
-    """Core's layers come with memory as it was found: PyTorch's usual initialisation, and zero where a residual branch
-    ends.
-    """
-    for name, layer in module.named_modules():
-        if isinstance(layer, torch.nn.Embedding):
-            torch.nn.init.normal_(layer.weight, std=0.02)
-        elif isinstance(layer, (torch.nn.LayerNorm, torch.nn.GroupNorm)):
-            torch.nn.init.ones_(layer.weight)
-            torch.nn.init.zeros_(layer.bias)
-        elif isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d)):
-            torch.nn.init.kaiming_uniform_(layer.weight, a=5**0.5)
-            if layer.bias is not None:
-                torch.nn.init.zeros_(layer.bias)
-            if name.endswith(("proj_out", "out_layers.3", "out.2")):
-                torch.nn.init.zeros_(layer.weight)
-
-
-def autocast(device: str) -> torch.autocast:
-    """bf16 where layers allow it."""
-    return torch.autocast(device, dtype=torch.bfloat16)
-
-
 def train_decoder(seed: int, steps: int, device: str, folder: Path) -> dict[str, Tensor]:
     """The VAE's weights, by their names in a checkpoint: a fixed encoder, and a decoder learnt to undo it."""
     from comfy.taesd.taesd import TAESD
@@ -109,85 +87,17 @@ def train_decoder(seed: int, steps: int, device: str, folder: Path) -> dict[str,
     return {f"first_stage_model.{key}": value.detach() for key, value in model.state_dict().items()}
 
 
+def captions_of(rng: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
+    """Captions drawn word by word, and the words' numbers (count 4), for the text tower."""
+    drawn = rng.integers([len(words) for words in WORDS], size=(count, len(WORDS)))
+    scenes = [world.Scene(*(words[i] for words, i in zip(WORDS[:3], row, strict=False))) for row in drawn]
+    return [scene.caption(WORDS[3][row[3]]) for scene, row in zip(scenes, drawn, strict=True)], drawn
+
+
 def train_image(seed: int, steps: int, device: str, folder: Path) -> dict[str, Tensor]:
     """The UNet's and the text tower's weights, by their names in a checkpoint."""
-    import comfy.ops
-    from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
-    from comfy.sd1_clip import SD1Tokenizer
-
-    torch.manual_seed(seed)
-    unet = UNetModel(**config.UNET, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
-    text = config.MiniatureTextTower(dtype=torch.float32)
-    initialise(unet)
-    initialise(text)
-    for layer in text.modules():  # core adds residuals in place, onto what these layers keep for their gradient
-        if isinstance(layer, torch.nn.LayerNorm):
-            layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].clone(),))
-    unet.to(device)
-    text.to(device)
-    tokenizer = SD1Tokenizer()
-    tokens: dict[str, list[int]] = {}
-    width, count = config.TEXT["hidden_size"], sum(map(len, WORDS))
-    signs = torch.linalg.qr(torch.randn(width, count, generator=torch.Generator().manual_seed(seed)))[0].to(
-        device
-    )  # a direction for every word
-
-    def tokens_of(captions: list[str]) -> list[list[int]]:
-        for caption in captions:
-            if caption not in tokens:
-                tokens[caption] = [token for token, _ in tokenizer.tokenize_with_weights(caption)["l"][0]]
-        return [tokens[caption] for caption in captions]
-
-    def unread(rng: np.random.Generator) -> Tensor:
-        """How badly captions can be read off any token behind them, each word in a direction of its own. Pictures do
-        not show which way a thing moves, so a tower that is taught by pictures alone forgets those words; CLIP, which
-        is taught by captions, does not."""
-        drawn = rng.integers([len(words) for words in WORDS], size=(48, len(WORDS)))
-        scenes = [world.Scene(*(words[i] for words, i in zip(WORDS[:3], row, strict=False))) for row in drawn]
-        context = text(tokens_of([scene.caption(WORDS[3][row[3]]) for scene, row in zip(scenes, drawn, strict=True)]))[
-            0
-        ]
-        guesses = (
-            (context[:, rng.integers(12, 77, size=8)] @ (2 * signs))
-            .flatten(0, 1)
-            .split([len(words) for words in WORDS], dim=1)
-        )
-        rights = torch.from_numpy(drawn.repeat(8, axis=0).T).to(device)
-        return sum(F.cross_entropy(guess, right) for guess, right in zip(guesses, rights, strict=True))
-
-    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
-    abar = torch.cumprod(1 - betas, 0).float().to(device)
-
-    def loss_at(step: int) -> Tensor:
-        picture, captions = pictures(seed, step, 32)
-        generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
-        x0 = vae.encode(picture).to(device)
-        timestep = torch.randint(0, 1000, (len(x0),), generator=generator).to(device)
-        # noise with a common part per channel (0.2): else the input's mean gives the background away in training, and
-        # the words go unread
-        eps = (
-            torch.randn(x0.shape, generator=generator) + 0.2 * torch.randn(*x0.shape[:2], 1, 1, generator=generator)
-        ).to(device)
-        a = abar[timestep].view(-1, 1, 1, 1)
-        context = text(tokens_of(captions))[0]
-        with autocast(device):
-            predicted = unet(a.sqrt() * x0 + (1 - a).sqrt() * eps, timestep, context=context, transformer_options={})
-        # by noise alone an error of the whole picture's colour weighs next to nothing where it is decided, at the
-        # highest levels
-        weight = (1 / a).sqrt()
-        return (weight * (predicted.float() - eps).square()).mean() + 0.05 * unread(
-            np.random.default_rng([seed, step, 1])
-        )
-
-    modules = {"model.diffusion_model": unet, "cond_stage_model.transformer": text.transformer}
-    parameters = {
-        f"{prefix}.{key}": value.requires_grad_(True)
-        for prefix, module in modules.items()
-        for key, value in module.named_parameters()
-        if not key.startswith("text_projection")
-    }
-    report("image", fit("image", parameters, loss_at, steps, 1e-3, folder), steps)
-    return {key: value.detach() for key, value in parameters.items()}
+    lessons = image_model.Lessons(pictures, vae.encode, [len(words) for words in WORDS], captions_of, behind=12)
+    return image_model.train_image("image", lessons, seed, steps, device, folder)
 
 
 STAGES = {"vae": train_decoder, "image": train_image}  # what the checkpoint is made of

@@ -5,6 +5,7 @@ import pytest
 import torch
 import unets
 from few_shot_motion.host.patching.motion_masks import MOVES
+from few_shot_motion.host.sampling.advice import of_refining
 from few_shot_motion.host.sampling.beginnings import beginnings
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.sampling import FirstFrameConditioning, FirstFrameKSampler
@@ -136,6 +137,14 @@ def test_a_second_pass_keeps_the_clip_as_far_as_denoise_says(model):
     assert 0 < near < far / 4
     own = made(model, length=99, clip={"samples": clip}, denoise=0.6, statistics="none")
     assert torch.equal(own, found[1]), "its own length counts"
+
+
+@pytest.mark.parametrize("clips, frames, length, told", [
+    (2, 8, 99, "Length 99 is not used: the clip to refine has 4 frames."), (2, 8, 4, ""), (1, 3, 3, ""),
+])  # fmt: skip
+def test_a_length_beside_a_clip_to_refine_is_said_to_be_unused(clips, frames, length, told):
+    firsts, clip = {"samples": torch.zeros(clips, 4, 8, 8)}, {"samples": torch.zeros(frames, 4, 8, 8)}
+    assert list(of_refining(clip, firsts, length, 0.5)) == ([told] if told else [])
 
 
 def test_a_second_pass_of_several_and_behind_a_mask(model):

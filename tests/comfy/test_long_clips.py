@@ -9,7 +9,7 @@ import unets
 from few_shot_motion.host.patching import bridge
 from few_shot_motion.host.sampling import long_clips
 from few_shot_motion.nodes.motion import ApplyMotionAdapter
-from few_shot_motion.nodes.sampling import FirstFrameKSampler
+from few_shot_motion.nodes.sampling import FirstFrameConditioning, FirstFrameKSampler
 from few_shot_motion.samplers.pieces import Piece, pieces
 from moving import COND, FIRST, SIDE, UNCOND, adapter_for, drawn
 
@@ -56,6 +56,12 @@ def test_it_is_said_and_what_is_no_longer_is_as_before(base, caplog):
     made(unlearnt)
     made(base)
     assert "pieces" not in caplog.text
+
+
+@pytest.mark.parametrize("length, told", [(LONG, True), (LEARNT, False)])
+def test_conditioning_for_another_sampler_says_that_it_makes_no_pieces(base, caplog, length, told):
+    FirstFrameConditioning.execute(bridge.apply_adapter(base, adapter(base)), FIRST, length)
+    assert ("A clip of 9 frames is longer than the 4 this motion was learnt with" in caplog.text) == told
 
 
 def test_released_motion_was_learnt_from_16_frames_and_other_motion_from_no_number(base):

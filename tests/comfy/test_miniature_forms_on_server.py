@@ -6,7 +6,8 @@ from dev import base, samples, workflows
 from dev.server import running
 
 IN_THE_PAGE = {"text_to_video_zero", "predict_video_ti2v_zero", "train_motion_lamp", "animate_image_lamp",
-               "text_to_video_lamp", "text_to_video_recurrent", "animate_over_background", "measure_clip"}  # fmt: skip
+               "text_to_video_lamp", "text_to_video_recurrent", "animate_over_background", "measure_clip",
+               "animate_part_lamp", "text_to_video_zero_as_released"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

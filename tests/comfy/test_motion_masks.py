@@ -6,6 +6,7 @@ import pytest
 import torch
 import unets
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
+from few_shot_motion.host.patching.motion_masks import over_frames
 from few_shot_motion.nodes.motion import ApplyMotionAdapter
 from moving import ADAPTERS, COND, FRAMES, SIDE, UNCOND, adapter_for, clip
 
@@ -52,6 +53,14 @@ def test_one_share_for_all_frames_is_a_strength(base):
     assert torch.equal(
         batch(applied(base, FROM_WORDS, 0.8, over_time="2 " * FRAMES)), batch(applied(base, FROM_WORDS, 1.6))
     )
+
+
+def test_a_mask_and_numbers_over_time_multiply():
+    """The largest number is taken out of them into the strength: what layers get goes from 0 to 1."""
+    mask = torch.tensor([1.0, 0.5, 0.0]).view(1, 1, 3)
+    strength, where = over_frames(0.8, "0 1, 2 0.5", mask)
+    assert strength == 1.6
+    assert torch.equal(where[:, 0], torch.tensor([[0.0, 0, 0], [0.5, 0.25, 0], [1, 0.5, 0], [0.25, 0.125, 0]]))
 
 
 @pytest.mark.parametrize("how", ["over_time", "motion_mask"])

@@ -105,6 +105,16 @@ MISTAKES: dict[str, tuple[Callable[[], dict], str]] = {
     "a clip shorter than what is known of it": (
         lambda: changed("predict_video_ti2v_zero", Sampler={"length": 5}),
         "7 frames are given for a clip of 5: set length to more than that"),
+    "a motion mask with nothing painted": (
+        lambda: changed("animate_part_lamp", First_frame={"image": "example.png"}),
+        "The motion mask is black, so nothing would move: paint white what is to, or leave it out."),
+    "a second pass over nothing": (
+        lambda: changed("animate_image_lamp", Sampler={"denoise": 0.5}),
+        "denoise is 0.5 and there is no clip to refine: connect one at clip, or set denoise to 1."),
+    "a first frame of another size than the clip": (
+        lambda: changed("animate_then_refine_lamp", Sampler={"steps": 2, "length": 4},
+                        Scale_first_frame={"width": 128, "height": 128}),
+        "has latents of 24x24, the first frame of 16x16: scale both to one size."),
 }  # fmt: skip
 
 
@@ -158,6 +168,9 @@ TOLD = {  # what works, but hardly as it is meant: template -> the node that say
     "the same in repeat-and-slide": (
         lambda: changed("image_to_video_ti2v_zero", Motion_adapter={"adapter": LAMP}, Sampler={"length": 5}),
         "Sampler", ["learnt to go on from a clean first frame"]),
+    "a length beside a clip to refine": (
+        lambda: changed("animate_then_refine_lamp", Sampler={"steps": 2, "length": 4}, Refine={"steps": 2}),
+        "Refine", ["Length 16 is not used: the clip to refine has 4 frames."]),
 }  # fmt: skip
 
 

@@ -17,6 +17,8 @@ SAID = {  # template -> node -> what is read on it
     "animate_image_lamp": {"Sampler": "Seed 0 is not used", "Motion adapter": "LAMP motion adapter"},
     "text_to_video_lamp": {},
     "text_to_video_recurrent": {"Motion adapter": "Recurrent"},
+    "animate_part_lamp": {"Sampler": "Seed 0 is not used", "Motion adapter": "LAMP motion adapter"},
+    "text_to_video_zero_as_released": {},
     "animate_over_background": {"Motion adapter": "masks: x0"},
     "measure_clip": {"CLIP": "alignment", "Flicker": "error", "First frame": "luminance_jump",
                      "CLIP report": "prompts: 8 different ones", "Flicker report": "Warping error",

@@ -1,0 +1,71 @@
+"""Writes clips of figures as ordinary video files with captions and masks, and chooses first frames that none of them
+has shown: what clips.py is for the world's first edition.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import stage
+from clips import write_clip
+from figures import Figure
+from stage import Shot
+
+
+def write_figure_set(
+    folder: Path, motion: str, count: int = 8, frames: int = 16, seed: int = 0, camera: str = "still",
+    actors: int = 1, masks: Path | None = None,
+) -> list[Shot]:  # fmt: skip
+    """Write `count` clips of a motion, `sits_down_0.mp4` with its caption in `sits_down_0.txt` and so on; returns their
+    shots. With two actors the first does the motion, the second anything.
+
+    `masks`: a folder for exact masks of the first actor, videos of the same names, white on it.
+    """
+    shots = choose(motion, count, frames, np.random.default_rng([seed, 0, *motion.encode()]), camera, actors, [])
+    for there in filter(None, (folder, masks)):
+        there.mkdir(parents=True, exist_ok=True)
+    for i, shot in enumerate(shots):
+        file = folder / f"{motion.replace(' ', '_')}_{i}.mp4"
+        part = file.with_suffix(".txt.part")
+        part.write_text(shot.caption() + "\n", encoding="utf-8")
+        os.replace(part, file.with_suffix(".txt"))  # before its clip, so that no clip is ever seen without its caption
+        write_clip(file, stage.draw_clip(shot))
+        if masks:
+            write_clip(masks / file.name, mask_clip(shot)[..., None].repeat(3, axis=-1))
+    return shots
+
+
+def unseen_shots(motion: str, count: int, seed: int, exclude: list[Shot], camera: str = "still") -> list[Shot]:
+    """Shots to animate from their first frames, of figures that are not in `exclude`."""
+    seen = [actor.figure for shot in exclude for actor in shot.actors]
+    return choose(motion, count, stage.FRAMES, np.random.default_rng([seed, 1, *motion.encode()]), camera, 1, seen)
+
+
+def choose(
+    motion: str, count: int, frames: int, rng: np.random.Generator, camera: str, actors: int, seen: list[Figure]
+) -> list[Shot]:
+    """Shots of different figures that are not among `seen`: tall and short by turns, with and without a hat, shirts,
+    trousers and grounds away from those before as far as eight tries go."""
+    chosen: list[Shot] = []
+    while len(chosen) < count:
+        tried = [stage.random_shot(rng, motion, camera, actors) for _ in range(8)]
+        figures = [*seen, *(shot.actors[0].figure for shot in chosen)]
+        new = [shot for shot in tried if shot.actors[0].figure not in figures]
+        if new:
+            best = min(new, key=lambda shot: sum(_alike(shot, other) for other in chosen))
+            chosen.append(Shot(best.actors, best.ground, best.camera, best.seed, frames))
+    return chosen
+
+
+def mask_clip(shot: Shot, actor: int = 0) -> np.ndarray:
+    """An actor's exact pixels in every frame, uint8 (f, 128, 128), 255 on it."""
+    frames = [stage.body(stage.part_masks(shot, i), actor) for i in range(shot.frames)]
+    return (np.stack(frames) * 255).round().astype(np.uint8)
+
+
+def _alike(one: Shot, two: Shot) -> int:
+    """How many words of both are the same."""
+    a, b = one.actors[0].figure, two.actors[0].figure
+    words = ((a.height, b.height), (a.hair, b.hair), (a.shirt, b.shirt), (a.trousers, b.trousers), (a.skin, b.skin),
+             (bool(a.hat), bool(b.hat)), (one.ground, two.ground))  # fmt: skip
+    return sum(x == y for x, y in words)

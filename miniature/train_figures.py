@@ -1,0 +1,96 @@
+"""Train the image model of the miniature's second edition over its autoencoder, from nothing.
+
+    python3 dev/inside.py COMFYUI train_figures --folder DIR [--output FILE.safetensors]
+
+DIR is where train_autoencoder.py left its state, whose mean weights are taken as they are. Resumable (state every 200
+steps), reproducible from --seed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import camera
+import figures
+import image_model
+import judge_autoencoder
+import numpy as np
+import stage
+import torch
+import train_autoencoder
+from gaits import GAITS
+from safetensors.torch import save_file
+from torch import Tensor
+from world import COLOURS
+
+BEHIND = 30  # of the 77 tokens: the longest caption of one figure has 27, and one before and one behind
+_GOES = [motion for motion in GAITS if GAITS[motion].stride]
+MOVES = ["", *GAITS, *(f"{motion} {way}" for motion in _GOES for way in ("left", "right"))]
+WORDS = {"height": list(figures.HEIGHTS), "hair": list(figures.HAIR), "hat": ["", *COLOURS], "shirt": list(COLOURS),
+         "trousers": list(COLOURS), "ground": list(camera.GROUNDS), "moves": MOVES,
+         "camera": list(camera.CAMERAS)}  # fmt: skip
+
+
+def pictures(seed: int, step: int, count: int) -> tuple[Tensor, list[str]]:
+    """Frames of shots (count 3 128 128) in [0, 1], and their captions: a third with what happens, every tenth empty,
+    every eighth with two figures."""
+    rng = np.random.default_rng([seed, step, 6])
+    images, captions = [], []
+    for _ in range(count):
+        shot = stage.random_shot(rng, actors=2 if rng.random() < 1 / 8 else 1)
+        images.append(stage.paint(shot, int(rng.integers(stage.FRAMES))).levels())
+        caption = shot.caption(motion=bool(rng.random() < 1 / 3))
+        captions.append("" if rng.random() < 0.1 else caption)
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255, captions
+
+
+def captions_of(rng: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
+    """Captions drawn word by word, and the words' numbers (count 8), for the text tower."""
+    drawn = rng.integers([len(words) for words in WORDS.values()], size=(count, len(WORDS)))
+    drawn[:, -1] *= drawn[:, -2] > 0  # the camera is said behind what happens
+    captions = []
+    for row in drawn:
+        said = {kind: words[i] for (kind, words), i in zip(WORDS.items(), row, strict=True)}
+        who = figures.Figure(said["height"], said["hair"], said["shirt"], said["trousers"], hat=said["hat"])
+        behind = f"{said['moves']} {camera.CAMERAS[said['camera']]}".strip()
+        captions.append(f"{who.caption()} on {said['ground']} {behind}".strip())
+    return captions, drawn
+
+
+def lessons(folder: Path, device: str) -> image_model.Lessons:
+    """The world of figures through the autoencoder whose training state is in the folder."""
+    encoder = train_autoencoder.load(folder)[0].encoder.to(device)
+
+    @torch.no_grad()
+    def encode(x: Tensor) -> Tensor:
+        with image_model.autocast(device):
+            return encoder(x.to(device).contiguous(memory_format=torch.channels_last)).float()
+
+    return image_model.Lessons(pictures, encode, [len(words) for words in WORDS.values()], captions_of, BEHIND)
+
+
+def write(folder: Path, weights: dict[str, Tensor], output: Path) -> None:
+    """The checkpoint, in half precision."""
+    model = train_autoencoder.load(folder)[0]
+    whole = weights | {f"first_stage_model.{key}": value for key, value in judge_autoencoder.weights(model).items()}
+    part = output.with_suffix(".part")
+    save_file({key: value.half().cpu().contiguous() for key, value in whole.items()}, part)
+    part.replace(output)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
+    parser.add_argument("--output", type=Path, help="the checkpoint to write at the end")
+    options = parser.parse_args()
+    taught = lessons(options.folder, options.device)
+    weights = image_model.train_image("figures", taught, options.seed, options.steps, options.device, options.folder)
+    if options.output:
+        write(options.folder, weights, options.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
