@@ -37,8 +37,8 @@ CHINESE = {
     "**Clip**: a video in the *input* folder; **Known frames** keeps its last 15, which go on.":
         "**Clip**：*input* 文件夹中的视频；**Known frames** 取其最后 15 帧，由此继续。",
     "**Sampler**: *length* counts the known frames too.": "**Sampler**：*length* 也包括已知的帧。",
-    "**First picture**, **Last picture**: where the clip begins and where it ends; several frames are fine too. The same picture "
-    "twice makes a loop.":
+    "**First picture**, **Last picture**: where the clip begins and where it ends; several frames are fine too. The "
+    "same picture twice makes a loop.":
         "**First picture**、**Last picture**：视频的开头与结尾；也可各给多帧。两处用同一张图片就是循环。",
     "**Sampler**: *length* counts them too. Gaps at other places: all frames into *frames*, and a mask of those you "
     "know.":
@@ -192,6 +192,10 @@ CHINESE = {
     "it.":
         "**Motion adapter**：学过走向末帧的运动：用模板 *train_motion_lamp* 训练，并打开 *Motion Training Settings* 的 "
         "*both_ends*，然后按 R 刷新列表。其他运动会跳到末帧。",
+    "**Motion adapter**: a motion that comes back by itself, as an orbit does; any other has to learn it, with "
+    "*both_ends* of *Motion Training Settings* on.":
+        "**Motion adapter**：会自己回到起点的运动，如环绕；其他运动要打开 *Motion Training Settings* 的 *both_ends* "
+        "来学习。",
     "**First picture**, **Last picture**: where the clip begins and where it ends; both stay exact.":
         "**First picture**、**Last picture**：片段的开头与结尾；两者都保持不变。",
     "Two clips of 16 frames, and a few seconds to measure each.": "两段 16 帧的视频，每段另需几秒评测。",

@@ -116,9 +116,9 @@ KINDS = {
                              "move_y": 0.0},
                             "NOISE:NOISE"),
     "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT "
-                                    "noise:NOISE? motion_mask:MASK? clip:LATENT?",
+                                    "noise:NOISE? motion_mask:MASK? clip:LATENT? last_frame:LATENT?",
                                     {"length": 16, "seed": 0, "steps": 30, "cfg": 9.0, **_HOW,
-                                     "statistics": "match at the end", "denoise": 1.0},
+                                     "statistics": "match at the end", "denoise": 1.0, "loop": False},
                                     "LATENT:LATENT"),
     "FSM_MatchFirstFrame": _ours(f"clip:{ALIKE}", {"from_frame": 1}, f"clip:{ALIKE}"),
     "FSM_RepeatAndSlideSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING frames:IMAGE,LATENT "

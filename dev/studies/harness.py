@@ -137,7 +137,7 @@ def _keep(study: Study, results: study_page.Results) -> None:
     same = all(before.get(key) == results[key] for key in ("scenes", "frames"))
     rows = {**(before["rows"] if same else {}), **results["rows"]}
     results["rows"] = {name: rows[name] for name in study.variants if name in rows}
-    _write(file, results)
+    study_page.keep(study.name, results)
 
 
 def _figures(file: Path) -> Path:

@@ -2,7 +2,7 @@
 
 "moves right" crosses a strip of 40 x 8 cells, "orbits" goes round and round in the world's own picture. `python3 dev
 study long` makes a clip for every motion, way and seed, each of a scene of its own, kept under `.dev/study/long`, so
-that a run may be gone on with; prints the table of docs/long_clips.md, writes contact sheets.
+that a run may be gone on with; writes docs/long_clips.md, and contact sheets.
 """
 
 import argparse
@@ -25,8 +25,9 @@ from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
 from few_shot_motion.samplers.pieces import pieces
 
-from .. import contact_sheet, markdown
+from .. import contact_sheet
 from ..interpreter import STATE
+from . import study_page
 from .classroom import FRAMES, SAMPLING, Classroom
 from .studio import kept, pixels
 from .windows import seams
@@ -39,8 +40,8 @@ STEPS = 6  # of sampling, where the demo takes 10: the course shows in them
 AWAY = world.State(-50, -50)
 # way -> known frames a piece begins with; 0: all frames in one run
 WAYS = {"context windows": 4, "one known frame": 1, "four known frames": 4, "eight known frames": 8, "all at once": 0}
-HEAD = ["motion", "way", "UNet calls per frame", "found", "colour_kept", "direction_cosine", "displacement_ratio",
-        "shape_iou at the end", "seams"]  # fmt: skip
+MEASURES = ("found", "colour_kept", "direction_cosine", "displacement_ratio", "shape_iou_at_the_end", "seam")
+DRAWN = ("found", "direction_cosine", "displacement_ratio", "shape_iou_at_the_end")
 
 
 def adapter_of(classroom: Classroom, motion: str, steps: int) -> MotionAdapter:
@@ -107,8 +108,10 @@ def followed(clip: np.ndarray, motion: str, scene: world.Scene, start: world.Sta
     return found
 
 
-def measured(clip: np.ndarray, motion: str, scene: world.Scene, start: world.State, joins: Iterable[int]) -> list:
-    """A row of the table, without motion, way and cost; joins: steps at which one run of the sampler meets the next."""
+def measured(
+    clip: np.ndarray, motion: str, scene: world.Scene, start: world.State, joins: Iterable[int]
+) -> dict[str, float]:
+    """By name; joins: steps at which one run of the sampler meets the next. Without any there is no seam."""
     start, _ = beginning(motion, scene, start)
     found, exact = followed(clip, motion, scene, start), world.path(motion, start, len(clip))
     places = np.array([(x, seen.y) if seen else (np.nan, np.nan) for x, seen in (at or (0, None) for at in found)])
@@ -118,7 +121,8 @@ def measured(clip: np.ndarray, motion: str, scene: world.Scene, start: world.Sta
     seam = np.nanmean(lengths[joins]) / np.nanmean(lengths[inside]) if joins else np.nan
     iou = [measure.shape_iou(at[1], start.size) if at else 0.0 for at in found]
     colour = [at is not None and at[1].colour == scene.colour for at in found]
-    return [np.mean([at is not None for at in found]), np.mean(colour), cosine, ratio, np.mean(iou[-8:]), seam]
+    values = (np.mean([at is not None for at in found]), np.mean(colour), cosine, ratio, np.mean(iou[-8:]), seam)
+    return {name: round(float(value), 4) for name, value in zip(MEASURES, values, strict=True) if not np.isnan(value)}
 
 
 def cost_and_joins(way: str, frames: int, steps: int) -> tuple[float, list[int]]:
@@ -139,7 +143,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--steps", type=int, default=800, help="training steps where the miniature brings no adapter")
-    options, rows = parser.parse_args(), []
+    options, rows = parser.parse_args(), {}
     for motion in options.motions:
         classroom, groups = Classroom(motion, options.seeds, RESULTS / motion), []
         adapter = adapter_of(classroom, motion, options.steps)
@@ -148,25 +152,15 @@ def main() -> None:
             for way in options.ways:
                 file = RESULTS / motion / f"{way}_{seed}_{options.frames}.npz"
                 clips[way] = kept(file, partial(make, classroom, adapter, motion, way, seed, options.frames))
-                _, joins = cost_and_joins(way, options.frames, STEPS)
+                cost, joins = cost_and_joins(way, options.frames, STEPS)
                 row = measured(clips[way], motion, *classroom.unseen[seed], joins)
-                rows.append((motion, way, row))
-                print(motion, way, seed, [round(float(value), 3) for value in row], flush=True)
+                rows.setdefault(f"{motion}: {way}", {})[str(seed)] = {**row, "per_frame": cost}
+                print(motion, way, seed, row, flush=True)
             groups.append(clips)
         contact_sheet.sheet(groups).save(RESULTS / f"{motion}.png")
-    print(markdown.table(HEAD, table(rows, options)))
-
-
-def table(rows: list, options) -> list[list[str]]:
-    """Means over the seeds, a row for every motion and way."""
-    found = []
-    for motion in options.motions:
-        for way in options.ways:
-            of = np.array([row for other, how, row in rows if (other, how) == (motion, way)], dtype=float)
-            cost, _ = cost_and_joins(way, options.frames, STEPS)
-            means = ["–" if np.isnan(value) else f"{value:.2f}" for value in of.mean(axis=0)]
-            found.append([motion, way, f"{cost:.1f}", *means])
-    return found
+    study_page.keep("long_clips", {"scenes": 1, "frames": options.frames, "measures": (*MEASURES, "per_frame"),
+                                   "drawn": DRAWN, "rows": rows})  # fmt: skip
+    study_page.write("long_clips")
 
 
 if __name__ == "__main__":

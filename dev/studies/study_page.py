@@ -30,6 +30,14 @@ def kept(name: str) -> Results:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def keep(name: str, results: Results) -> None:
+    """Put what was measured into the tracked file, whole."""
+    file = RESULTS / f"{name}.json"
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    part.replace(file)
+
+
 def values(results: Results, row: str, measure: str) -> list[float]:
     """A row's values of a measure, one for each seed."""
     return [seed[measure] for seed in results["rows"][row].values() if measure in seed]

@@ -76,7 +76,10 @@ def animate_between_pictures_lamp(g: Graph) -> Graph:
 
 def loop_image_lamp(g: Graph) -> Graph:
     """A clip that comes back to its first frame."""
-    checkpoint, model, prompts = _pictured(g, _BOTH_ENDS, _PICTURE, _WORDS, expect=COST)
+    checkpoint, model, prompts = _pictured(
+        g, "**Motion adapter**: a motion that comes back by itself, as an orbit does; any other has to learn it, with "
+           "*both_ends* of *Motion Training Settings* on.",
+        _PICTURE, _WORDS, expect=COST)  # fmt: skip
     sampler = _sampled(g, model, prompts, _encoded(g, checkpoint), loop=True)
     decode(g, sampler["LATENT"], checkpoint["VAE"])
     return g

@@ -10,7 +10,7 @@ from ..samples import BACKGROUND, EDITED, LAST, MASKED
 _SIZE = {"width": 128, "height": 128}
 _MOVES, _RECURRENT, _PRIOR, _WORDS, _TO_AN_END, _LOOP = (
     f"miniature_{name}.safetensors"
-    for name in ("moves_right", "recurrent", "motion", "words", "moves_right_to_an_end", "orbits_in_a_loop")
+    for name in ("moves_right", "recurrent", "motion", "words", "moves_right_to_an_end", "orbits")
 )
 _CAPTION, _NEW_CAPTION = "a red ball on grass moves right", "a blue ball on grass moves right"
 _LEARN = {**_SIZE, "steps": 40, "learning_rate": 1e-3, "gradient_checkpointing": False}
@@ -72,8 +72,10 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "Size": {**_SIZE, "batch_size": 8},
         "Sampler": {"seed": 3, "steps": 10, "cfg": 3.0},
     },
-    "animate_between_pictures_lamp": {"Motion adapter": {"adapter": _TO_AN_END}, "Last picture": {"image": LAST}},
-    "loop_image_lamp": {"Motion adapter": {"adapter": _LOOP}, "Prompt": {"text": "a red ball on grass orbits"}},
+    "animate_between_pictures_lamp": {"Motion adapter": {"adapter": _TO_AN_END}, "Last picture": {"image": LAST},
+                                      "Noise": {"seed": 2}},
+    "loop_image_lamp": {"Motion adapter": {"adapter": _LOOP}, "Prompt": {"text": "a red ball on grass orbits"},
+                        "Noise": {"seed": 3}},
     "compare_adapters": {"Other motion adapter": {"adapter": _PRIOR}},
 }  # fmt: skip
 

@@ -30,8 +30,8 @@ def of_last_frame(model, last_frame: dict | None, loop: bool) -> Iterator[str]:
     """A warning where a clip is to end in a given frame, and its motion never learnt to."""
     stack = model.get_attachment(KEY)
     if (loop or last_frame is not None) and stack is not None and not stack.heads_for_an_end:
-        yield ("No motion in the model was learnt with last frames given: the clip will jump into its last one, unless "
-               "the motion leads there anyway; train one with both_ends of Motion Training Settings on.")  # fmt: skip
+        yield ("No motion in the model has learnt last frames: unless it leads there anyway, the clip jumps into its "
+               "last one; train one with both_ends on.")  # fmt: skip
 
 
 def of_length(model, length: int) -> Iterator[str]:

@@ -118,11 +118,11 @@ def test_motion_that_never_learnt_it_is_named(base, caplog):
     caplog.set_level("INFO")
     made(moving(base), last_frame=LAST)
     made(moving(base), loop=True)
-    assert "last frames given" not in caplog.text
+    assert "learnt last frames" not in caplog.text
     for ends in ({"last_frame": LAST}, {"loop": True}):
         caplog.clear()
         made(moving(base, ends="first"), **ends)
-        assert "No motion in the model was learnt with last frames given" in caplog.text
+        assert "No motion in the model has learnt last frames" in caplog.text
 
 
 @pytest.mark.parametrize(
