@@ -6,7 +6,7 @@ import pytest
 import torch
 import unets
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
-from few_shot_motion.host.patching.motion_masks import over_frames
+from few_shot_motion.host.patching.motion_masks import MOVES, over_frames
 from few_shot_motion.nodes.motion import ApplyMotionAdapter
 from moving import ADAPTERS, COND, FRAMES, SIDE, UNCOND, adapter_for, clip
 
@@ -84,6 +84,12 @@ def test_half_of_the_picture_moves_most(base):
 def test_two_adapters_take_a_mask_each(base):
     both = applied(applied(base, FROM_WORDS, motion_mask=BLACK), FROM_WORDS, motion_mask=WHITE)
     assert torch.equal(batch(both), batch(applied(base, FROM_WORDS)))
+
+
+def test_an_adapters_mask_and_the_samplers_multiply(base):
+    model = applied(base, FROM_WORDS, motion_mask=WHITE / 2)
+    model.model_options.setdefault("transformer_options", {})[MOVES] = torch.full((FRAMES, SIDE, SIDE), 0.5)
+    assert torch.equal(batch(model), batch(applied(base, FROM_WORDS, motion_mask=WHITE / 4)))
 
 
 @pytest.mark.parametrize("fix, overlap", [(False, 0), (True, 0), (True, 3)])  # with 3 one window's anchor is frame 0
