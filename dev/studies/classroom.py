@@ -3,19 +3,26 @@ that no clip has shown, animated.
 """
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import clips
+import comfy.sample
 import folder_paths
+import numpy as np
 import torch
 import world
 from comfy_api.latest import InputImpl
+from few_shot_motion.host.patching.bridge import apply_adapter
 from few_shot_motion.nodes.frame_noise import FrameNoise
+from few_shot_motion.nodes.motion import LoadMotionAdapter
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
 from few_shot_motion.nodes.training import TrainMotionLoRA
+from testset import Case
 
 from .. import machine
 from ..interpreter import ROOT
+from .studio import pixels
 
 CLIPS, FRAMES, SEED = 8, 16, 1
 TRAINING = {
@@ -38,6 +45,7 @@ class Classroom:
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
         folder_paths.set_output_directory(str(results))
         torch.set_num_threads(1)  # the miniature is too small for more
+        self.motion, self._learnt_models = motion, {}
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
         folder, masks = results / "clips", results / "clips_masks"
@@ -47,44 +55,88 @@ class Classroom:
         self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
         self.unseen = clips.first_frames(motion, unseen, SEED, exclude=seen)
 
+    def cases(self, frames: int = FRAMES) -> list[Case]:
+        """The unseen first frames with their exact courses."""
+        return [Case(scene, self.motion, world.path(self.motion, start, frames)) for scene, start in self.unseen]
+
     def encode(self, text: str) -> list:
         """The CONDITIONING of a prompt."""
         return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text))
 
-    def train(self, name: str, seed: int, steps: int, **learning):
-        """An adapter, and its losses; `learning`: other settings than TRAINING's, or masks."""
+    def train(self, name: str, seed: int, steps: int, only: Sequence[int] = range(CLIPS), **learning):
+        """An adapter, and its losses; `only`: from these of the clips; `learning`: other settings than TRAINING's, or
+        masks.
+        """
         masks, inputs = learning.pop("masks", []), {**TRAINING, "steps": steps, "seed": seed, **learning}
-        return self._learnt(masks, {**inputs, "name": name, "save_every": 50})
+        return self._train(masks, {**inputs, "name": name, "save_every": 50}, only)
 
     def by_recipe(self, recipe: str, name: str, seed: int, steps: int, learning_rate: float):
         """The same by a recipe as the node has it, but for steps, rate and what the machine computes in best."""
         left = {"method": "LAMP", "width": 0, "height": 0, "precision": TRAINING["precision"], "sample_every": 0,
                 "gradient_checkpointing": False, "save_every": 250, "frames": 0, "rank": -1}  # fmt: skip
         inputs = {"recipe": recipe, "name": name, "seed": seed, "steps": steps, "learning_rate": learning_rate}
-        return self._learnt([], {**left, **inputs})
+        return self._train([], {**left, **inputs})
 
-    def _learnt(self, masks: list, inputs: dict):
+    def _train(self, masks: list, inputs: dict, only: Sequence[int] = range(CLIPS)):
         """The node's adapter and loss map; a run that is kept under the name goes on."""
+        films, captions = [self.clips[i] for i in only], [self.captions[i] for i in only]
         with torch.inference_mode():
             return TrainMotionLoRA.execute(
-                [self.model], [self.vae], self.clips, [self.encode(caption) for caption in self.captions],
-                masks=masks, captions=self.captions, resume=[True], **{key: [value] for key, value in inputs.items()},
+                [self.model], [self.vae], films, [self.encode(caption) for caption in captions],
+                masks=masks, captions=captions, resume=[True], **{key: [value] for key, value in inputs.items()},
             ).args[:2]  # fmt: skip
+
+    def learnt(self, name: str, seed: int, steps: int, frames: int, **learning):
+        """The MODEL with the adapter of a run that is kept under a name; steps and frames become part of it."""
+        name = f"{name}, {steps} steps, {frames} frames"
+        if name not in self._learnt_models:
+            adapter, _ = self.train(name, seed, steps, frames=frames, **learning)
+            self._learnt_models[name] = apply_adapter(self.model, adapter)
+        return self._learnt_models[name]
 
     def first_frame(self, scene: world.Scene, start: world.State) -> dict:
         """The exact first frame, as a LATENT."""
         return {"samples": self.vae.encode(torch.from_numpy(world.draw(scene, start))[None].float() / 255)}
 
-    def animate(self, model, positive: list, negative: list, first: dict, frames: int = FRAMES) -> dict:
-        """The LATENT of a clip that goes on from a first frame's."""
+    def animate(self, model, positive: list, negative: list, first: dict, frames: int = FRAMES, **changes) -> dict:
+        """The LATENT of a clip that goes on from a first frame's; `changes`: of SAMPLING, or another seed or noise."""
+        how = {"seed": SEED, "noise": self.noise, **SAMPLING, **changes}
         with self.precision():
-            return FirstFrameKSampler.execute(
-                model, positive, negative, first, frames, SEED, noise=self.noise, **SAMPLING
-            ).args[0]
+            return FirstFrameKSampler.execute(model, positive, negative, first, frames, **how).args[0]
+
+    def animated(self, model, case: Case, first: dict | None = None, **changes) -> np.ndarray:
+        """The clip uint8 `f h w 3` that a first frame's LATENT becomes, the case's own unless one is given."""
+        with torch.inference_mode():
+            first = first or self.first_frame(case.scene, case.states[0])
+            words = self.encode(case.caption), self.encode("")
+            return self.drawn(self.animate(model, *words, first, len(case.states), **changes)["samples"])
+
+    def written(self, model, caption: str, noise: torch.Tensor, steps: int, cfg: float,
+                scheduler: str = "normal") -> torch.Tensor:  # fmt: skip
+        """Latents `f c h w` from words and noise alone, by core's euler."""
+        empty = torch.zeros_like(noise)
+        with torch.inference_mode(), self.precision():
+            words = self.encode(caption), self.encode("")
+            return comfy.sample.sample(
+                model, noise, steps, cfg, "euler", scheduler, *words, empty, disable_pbar=True, seed=SEED
+            )  # fmt: skip
+
+    def drawn(self, latents: torch.Tensor) -> np.ndarray:
+        """Pictures uint8 `f h w 3`."""
+        with torch.inference_mode():
+            return pixels(self.vae.decode(latents.float()))
 
     def precision(self) -> torch.autocast:
         """What the training computes in, for sampling too: bf16 where it pays, else fp32."""
         return torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16")
+
+
+class Shipped(Classroom):
+    """With the adapter of "moves right" that comes along, so that nothing has to be learnt."""
+
+    def __init__(self, unseen: int, results: Path):
+        super().__init__("moves right", unseen, results)
+        self.moving = LoadMotionAdapter.execute(self.model, "miniature_moves_right.safetensors", 1.0).args[0]
 
 
 def _read(file: Path) -> torch.Tensor:

@@ -90,12 +90,12 @@ class Studio:
             )  # fmt: skip
         return pixels(out.args[1])
 
-    def write(self, case: Case, frames: int, seed: int) -> np.ndarray:
+    def write(self, case: Case, frames: int, seed: int, steps: int = 20) -> np.ndarray:
         """A clip from the caption alone: the prior's own text to video."""
         shape = (frames, 4, world.CELLS, world.CELLS)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         with torch.inference_mode(), self.precision():
-            latent = comfy.sample.sample(self.moving(), noise, 20, CFG, "euler", "ddim_uniform",
+            latent = comfy.sample.sample(self.moving(), noise, steps, CFG, "euler", "ddim_uniform",
                                          self.words(case.caption), self.words(""),
                                          torch.zeros(shape), disable_pbar=True, seed=seed)  # fmt: skip
             return pixels(self.vae.decode(latent.float()))
@@ -129,7 +129,7 @@ def followed(clip: np.ndarray, case: Case) -> dict[str, float]:
     """
     begins = measure.find_subject(clip[0], (case.scene.shape,))
     if begins is None:
-        return dict.fromkeys(MEASURES, 0.0)
+        return {**dict.fromkeys(MEASURES, 0.0), "path_error": world.CELLS / 2}
     course = world.path(case.motion, world.State(begins.x, begins.y, begins.size), len(clip))
     return measure.measure_clip(clip, case.scene, course)
 

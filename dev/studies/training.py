@@ -13,14 +13,12 @@ from pathlib import Path
 
 import measure
 import numpy as np
-import torch
-import world
 from few_shot_motion.host.patching.bridge import apply_adapter
 from few_shot_motion.host.training.recipes import RECIPES
 
 from ..demo import MOTIONS
 from ..interpreter import STATE
-from .classroom import FRAMES, Classroom
+from .classroom import Classroom
 from .training_report import CLOSE, write
 
 RESULTS = STATE / "study" / "training"
@@ -74,13 +72,8 @@ class Attempt:
         """Train to a step count, animate, measure; keeps and returns the measures, mean over the clips."""
         rate = WIDTH * {**RECIPES[FAST], **RECIPES[self.recipe]}["learning_rate"]
         adapter, _ = room.by_recipe(self.recipe, self.name, self.seed, steps, learning_rate=rate)
-        model, found = apply_adapter(room.model, adapter), []
-        for scene, start in room.unseen:
-            with torch.inference_mode():
-                words = room.encode(scene.caption(self.motion))
-                latent = room.animate(model, words, room.encode(""), room.first_frame(scene, start))
-                pictures = (room.vae.decode(latent["samples"].float()) * 255).round().byte().numpy()
-            found.append(measure.measure_clip(pictures, scene, world.path(self.motion, start, FRAMES)))
+        model = apply_adapter(room.model, adapter)
+        found = [measure.measure_clip(room.animated(model, case), case.scene, case.states) for case in room.cases()]
         means = {key: round(float(np.mean([clip[key] for clip in found])), 4) for key in found[0]}
         self._keep(steps, means)
         return means

@@ -1,19 +1,18 @@
 """The page and the picture of the study of training steps."""
 
-import math
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from .. import markdown
 from ..interpreter import ROOT
+from .drawing import BLUE, ORANGE, WORDS, Axis, Panel, beside
 
 FILE, PICTURE = ROOT / "docs" / "training.md", ROOT / "docs" / "training.png"
 CLOSE = 0.6  # path_error, cells
-_PANEL, _LEFT, _TOP, _BOTTOM = (480, 320), 52, 40, 36  # px
-_TOP_ERROR, _FIRST, _LAST = 4.0, 100, 30000
-_BACK, _GRID, _WORDS = (255, 255, 255), (222, 222, 222), (60, 60, 60)
-_COLOURS = {"fast": (224, 110, 20), "paper: LAMP": (40, 100, 190)}
+_PANEL, _MARGINS = (480, 320), (52, 40, 24, 36)  # px
+_STEPS, _ERROR = Axis(100, 30000, logarithmic=True), Axis(0.0, 4.0)
+_COLOURS = {"fast": ORANGE, "paper: LAMP": BLUE}
 Line = tuple[str, str, int, dict[int, float]]  # recipe, motion, seed, steps -> path_error
 
 
@@ -56,44 +55,23 @@ def _best(curve: dict[int, float]) -> str:
 
 
 def _drawn(lines: Sequence[Line]) -> Image.Image:
-    motions = list(dict.fromkeys(motion for _, motion, _, _ in lines))
-    width, height = _PANEL
-    picture = Image.new("RGB", (width * max(1, len(motions)), height), _BACK)
-    for number, motion in enumerate(motions):
-        picture.paste(_panel(motion, [line for line in lines if line[1] == motion]), (number * width, 0))
-    return picture
+    motions = dict.fromkeys(motion for _, motion, _, _ in lines)
+    return beside([_panel(motion, [line for line in lines if line[1] == motion]) for motion in motions])
 
 
 def _panel(motion: str, lines: Sequence[Line]) -> Image.Image:
-    picture = Image.new("RGB", _PANEL, _BACK)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
-    draw.text((_LEFT, 6), f"{motion}: path_error over steps", fill=_WORDS, font=font)
+    panel = Panel(_PANEL, _MARGINS, _STEPS, _ERROR)
+    panel.words((panel.left, 6), f"{motion}: path_error over steps")
     for number, (recipe, colour) in enumerate(_COLOURS.items()):
-        draw.text((_LEFT + 110 * number, 22), recipe, fill=colour, font=font)
-    for steps in (100, 300, 1000, 3000, 10000, 30000):
-        x, _ = _place(steps, 0)
-        draw.line([(x, _TOP), (x, _PANEL[1] - _BOTTOM)], fill=_GRID)
-        draw.text((x, _PANEL[1] - _BOTTOM + 6), str(steps), fill=_WORDS, font=font, anchor="ma")
-    for error in (0, 1, 2, 3, 4):
-        _, y = _place(_FIRST, error)
-        draw.line([(_LEFT, y), (_PANEL[0] - 16, y)], fill=_GRID)
-        draw.text((28, y - 8), str(error), fill=_WORDS, font=font)
-    close = [_place(_FIRST, CLOSE), _place(_LAST, CLOSE)]
-    draw.line(close, fill=_WORDS)
-    draw.text((20, close[0][1] - 8), f"{CLOSE}", fill=_WORDS, font=font)
+        panel.words((panel.left + 110 * number, 22), recipe, colour)
+    panel.grid_across((100, 300, 1000, 3000, 10000, 30000))
+    panel.grid_up((0, 1, 2, 3, 4))
+    panel.grid_up((CLOSE,), colour=WORDS)
     for recipe, _, _, curve in lines:
-        points = [_place(steps, curve[steps]) for steps in sorted(curve)]
-        if len(points) > 1:
-            draw.line(points, fill=_COLOURS[recipe], width=2)
-        for x, y in points:
-            draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill=_COLOURS[recipe])
-    return picture
-
-
-def _place(steps: float, error: float) -> tuple[float, float]:
-    across = math.log(steps / _FIRST) / math.log(_LAST / _FIRST)
-    up = min(error, _TOP_ERROR) / _TOP_ERROR
-    return _LEFT + across * (_PANEL[0] - _LEFT - 24), _PANEL[1] - _BOTTOM - up * (_PANEL[1] - _TOP - _BOTTOM)
+        points = [(steps, curve[steps]) for steps in sorted(curve)]
+        panel.line(points, _COLOURS[recipe])
+        panel.dots(points, _COLOURS[recipe])
+    return panel.picture
 
 
 _HEAD = """# How many steps a motion takes

@@ -1,0 +1,158 @@
+"""One way to make a study: variants x seeds x first frames, measured, kept, put on a page.
+
+Clips are kept under `.dev/study/NAME`, each under a name that follows from what makes it: its variant's settings, its
+seed, its first frame, the miniature's weights. So a study that was cut goes on, and a variant that is changed is made
+anew. The code is not in that name: after a change of it, delete the folder. What was measured is kept in the tracked
+`results/NAME.json`, and page and picture are written from there (study_page.py).
+"""
+
+import argparse
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from few_shot_motion.host.files.weights_file import fingerprint
+from testset import Case
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from ..base import MINIATURE
+from ..interpreter import STATE
+from . import study_page
+from .classroom import FRAMES, Classroom
+from .judge import Judge
+from .studio import kept
+
+Settings = Mapping[str, Any]  # what JSON can hold
+QUICK_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared, and by what; `make(room, settings, case, seed)` gives a clip uint8 `f h w 3`.
+
+    Settings with "first_frame": False make clips from words alone.
+    """
+
+    name: str
+    variants: Mapping[str, Settings]
+    measures: tuple[str, ...]
+    drawn: tuple[str, ...]  # of the measures, those in the picture
+    room: Callable[[int, Path], Classroom]  # how many first frames it is to have, and where it keeps what it learns
+    make: Callable[[Any, Settings, Case, int], np.ndarray]
+    quick: Settings = field(default_factory=dict)  # for --quick, in the place of settings of the same names
+
+
+def run(study: Study) -> None:
+    """The study's command."""
+    parser = argparse.ArgumentParser(description=study.name)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--scenes", type=int, default=1, help="first frames of each seed, its own")
+    parser.add_argument("--variants", nargs="+", default=list(study.variants), choices=study.variants, metavar="NAME",
+                        help="only these rows, the others stay as they are: " + ", ".join(study.variants))  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="every row once as small as it goes; nothing is kept")
+    options = parser.parse_args()
+    chosen = {name: study.variants[name] for name in options.variants}
+    if options.quick:
+        print(study_page.table(quick(study, chosen)))
+        return
+    results = measured(study, chosen, STATE / "study" / study.name, options.seeds, options.scenes, FRAMES)
+    _keep(study, results)
+    study_page.write(study.name)
+
+
+def quick(study: Study, chosen: Mapping[str, Settings]) -> study_page.Results:
+    """The results of rows as small as they go, of which nothing is kept."""
+    small = {
+        name: {key: study.quick.get(key, value) for key, value in settings.items()} for name, settings in chosen.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        return measured(study, small, Path(folder), 1, 1, QUICK_FRAMES)
+
+
+def measured(
+    study: Study, chosen: Mapping[str, Settings], folder: Path, seeds: int, scenes: int, frames: int
+) -> study_page.Results:
+    """Every variant's measures for every seed, mean over the first frames that the seed has to itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    room, judge, weights = study.room(seeds * scenes, folder), Judge(), _weights()
+    rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in chosen}
+    for seed in range(seeds):
+        for name, settings in chosen.items():
+            found = []
+            for case in room.cases(frames)[seed * scenes : (seed + 1) * scenes]:
+                file = folder / f"{_name([settings, seed, case.caption, vars(case.states[0]), frames, weights])}.npz"
+                clip, of_clip = _clip(file, lambda a=settings, b=case, c=seed: study.make(room, a, b, c))
+                missing = [measure for measure in study.measures if measure not in of_clip]
+                of_clip |= judge.of(clip, case, settings.get("first_frame", True), missing)
+                _write(_figures(file), of_clip)
+                found.append(of_clip)
+            rows[name][str(seed)] = {
+                measure: round(float(np.mean([one[measure] for one in found])), 6)
+                for measure in study.measures if measure in found[0]
+            }  # fmt: skip
+            print(f"{name}, seed {seed}: {rows[name][str(seed)]}", flush=True)
+    return {"scenes": scenes, "frames": frames, "measures": study.measures, "drawn": study.drawn, "rows": rows}
+
+
+def _clip(file: Path, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:
+    """The clip in this file, made unless it is there, and what is known of it: at first, what it cost."""
+    if not file.exists():
+        with unet_frames() as seen:
+            clip = make()
+        _write(_figures(file), {"unet_frames": float(seen[0])})
+        kept(file, lambda: clip)
+    return kept(file, lambda: clip), json.loads(_figures(file).read_text(encoding="utf-8"))
+
+
+@contextmanager
+def unet_frames() -> Iterator[list[int]]:
+    """How many frames go through a UNet meanwhile, those of the prompt and of the negative prompt both; training is
+    not counted.
+    """
+    seen = [0]
+
+    def count(module: torch.nn.Module, given: tuple) -> None:
+        if isinstance(module, UNetModel) and not torch.is_grad_enabled():
+            seen[0] += len(given[0])
+
+    hook = register_module_forward_pre_hook(count)
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def _keep(study: Study, results: study_page.Results) -> None:
+    """Into the tracked file; rows that were not asked for this time stay, in the study's order."""
+    file = study_page.RESULTS / f"{study.name}.json"
+    before = study_page.kept(study.name) if file.exists() else {}
+    same = all(before.get(key) == results[key] for key in ("scenes", "frames"))
+    rows = {**(before["rows"] if same else {}), **results["rows"]}
+    results["rows"] = {name: rows[name] for name in study.variants if name in rows}
+    _write(file, results)
+
+
+def _figures(file: Path) -> Path:
+    return file.with_suffix(".json")
+
+
+def _write(file: Path, what: Mapping[str, Any]) -> None:
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(what, indent=1) + "\n", encoding="utf-8")
+    part.replace(file)
+
+
+def _name(what: Any) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _weights() -> list[str]:
+    return [fingerprint(file) for file in sorted((MINIATURE / "models").rglob("*.safetensors"))]

@@ -1,0 +1,116 @@
+"""The studies' harness: what is kept and what is made anew; and every study on it once, as small as it goes."""
+
+import asyncio
+import importlib
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import folder_paths
+import nodes
+import numpy as np
+import pytest
+import torch
+import unets
+import world
+from testset import Case
+
+from dev.base import MINIATURE
+from dev.studies import harness, study_page
+
+
+@pytest.fixture(autouse=True)
+def own_output(tmp_path, monkeypatch):
+    """Studies set ComfyUI's output folder."""
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["few_steps", "lamp", "methods", "noise"])
+def test_every_row_of_every_study_can_be_made(name):
+    study = importlib.import_module(f"dev.studies.{name}").STUDY
+    results = harness.quick(study, study.variants)
+    assert list(results["rows"]) == list(study.variants)
+    for row, settings in study.variants.items():
+        wanted = set(study.measures)
+        if not settings.get("first_frame", True):
+            wanted -= {"first_frame_jump"}
+        found = results["rows"][row]["0"]
+        assert set(found) == wanted, row
+        assert all(math.isfinite(value) for value in found.values()), (row, found)
+    if (study_page.RESULTS / f"{name}.json").exists():
+        kept = study_page.kept(name)
+        assert set(kept["rows"]) <= set(study.variants) and kept["measures"] == list(study.measures)
+
+
+CASE = Case(
+    world.Scene("red", "ball", "grass"), "moves right", world.path("moves right", world.State(4.0, 8.0), 4)
+)  # fmt: skip
+
+
+OTHER = replace(CASE, scene=replace(CASE.scene, colour="blue"))
+
+
+@pytest.fixture
+def study(tmp_path):
+    """One that draws the exact clip, or a still one; `made` lists what was made, and `cut` ends it before the next."""
+    made, cut = [], []
+
+    def make(room, settings, case, seed) -> np.ndarray:
+        if len(made) in cut:
+            raise KeyboardInterrupt
+        made.append((settings["moves"], seed, case.scene.colour))
+        return case.draw() if settings["moves"] else case.draw()[:1].repeat(len(case.states), axis=0)
+
+    asyncio.run(nodes.load_custom_node(str(MINIATURE)))
+    variants = {"exact": {"moves": True}, "still": {"moves": False}}
+    room = SimpleNamespace(cases=lambda frames: [CASE, OTHER])
+    study = harness.Study(
+        "tried", variants, ("path_error", "unet_frames"), ("path_error",), lambda *_: room, make
+    )  # fmt: skip
+
+    def run(**changes) -> dict:
+        return harness.measured(study, {**variants, **changes}, tmp_path, seeds=2, scenes=1, frames=4)["rows"]
+
+    return SimpleNamespace(run=run, made=made, cut=cut, study=study)
+
+
+def test_every_seed_has_its_own_first_frame_and_a_clip_is_made_once_and_anew_where_its_settings_change(study):
+    rows = study.run()
+    assert study.made == [(moves, *own) for own in ((0, "red"), (1, "blue")) for moves in (True, False)]
+    assert rows["exact"]["0"]["path_error"] < 0.1 < rows["still"]["0"]["path_error"]
+    assert rows["exact"]["0"]["unet_frames"] == 0
+    assert study.run() == rows and len(study.made) == 4
+    study.run(still={"moves": False, "other": 1})
+    assert study.made[4:] == [(False, 0, "red"), (False, 1, "blue")]
+
+
+def test_a_cut_run_goes_on(study):
+    study.cut.append(2)
+    with pytest.raises(KeyboardInterrupt):
+        study.run()
+    study.cut.clear()
+    study.run()
+    assert len(study.made) == 4
+
+
+def test_rows_that_were_not_asked_for_stay_unless_they_are_of_another_size(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(study_page, "RESULTS", tmp_path)
+
+    def kept(row: str, scenes: int) -> list[str]:
+        harness._keep(study.study, {"scenes": scenes, "frames": 4, "rows": {row: {"0": {"path_error": 2.0}}}})
+        return list(study_page.kept("tried")["rows"])
+
+    assert kept("still", 2) == ["still"]
+    assert kept("exact", 2) == ["exact", "still"]  # as the study has them
+    assert kept("still", 3) == ["still"]
+
+
+def test_what_a_clip_costs_is_counted_in_frames_that_go_through_a_unet():
+    unet = unets.sd_model(unets.TINY).model.diffusion_model
+    x, times, words = torch.randn(6, 4, 8, 8), torch.ones(6), torch.randn(6, 9, 64)
+    with harness.unet_frames() as seen:
+        with torch.no_grad():
+            unet(x, times, words)
+        unet(x, times, words)  # as in training
+    unet(x, times, words)
+    assert seen == [6]
