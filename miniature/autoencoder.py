@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTHS = (32, 64, 64, 64)  # channels at 128, 64, 32 and 16 px
-BLOCKS = (1, 3, 3, 3)  # of the encoder at each, at most as many
-DECODER_BLOCKS = (1, 3, 3, 3)
+WIDTHS = (24, 48, 64, 64)  # channels at 128, 64, 32 and 16 px
+BLOCKS = (0, 1, 3, 3)  # of the encoder at each, at most one and three times three, as TAESD
+DECODER_BLOCKS = (0, 1, 3, 3)
 
 
 class Block(nn.Module):
@@ -20,7 +20,6 @@ class Block(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         layers = [nn.Conv2d(width, width, 3, padding=1) for _ in range(3)]
-        nn.init.zeros_(layers[2].weight)
         self.conv = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,7 +38,7 @@ def new_encoder() -> nn.Sequential:
     layers: list[nn.Module] = [nn.Conv2d(3, WIDTHS[0], 3, padding=1), *_blocks(WIDTHS[0], BLOCKS[0], 1)]
     for before, width, count in zip(WIDTHS, WIDTHS[1:], BLOCKS[1:], strict=False):
         layers += [nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False), *_blocks(width, count, 3)]
-    return nn.Sequential(*layers, nn.Conv2d(WIDTHS[3], 4, 3, padding=1))
+    return initialise(nn.Sequential(*layers, nn.Conv2d(WIDTHS[3], 4, 3, padding=1)))
 
 
 def new_decoder() -> nn.Sequential:
@@ -53,7 +52,25 @@ def new_decoder() -> nn.Sequential:
     for level in (2, 1, 0):
         layers += [nn.Upsample(scale_factor=2), nn.Conv2d(WIDTHS[level + 1], WIDTHS[level], 3, padding=1, bias=False)]
         layers += _blocks(WIDTHS[level], DECODER_BLOCKS[level], 3 if level else 1)
-    return nn.Sequential(*layers, nn.Conv2d(WIDTHS[0], 3, 3, padding=1))
+    decoder = initialise(nn.Sequential(*layers, nn.Conv2d(WIDTHS[0], 3, 3, padding=1)))
+    nn.init.constant_(decoder[-1].bias, 0.5)  # begins with grey
+    with torch.no_grad():
+        decoder[-1].weight.mul_(0.2)
+    return decoder
+
+
+def initialise(half: nn.Sequential) -> nn.Sequential:
+    """Weights as large as keeps what goes through them as large (He et al. 2015): PyTorch's own let it fade from layer
+    to layer, and a training begins with its first hundreds of steps getting over that. Blocks begin as nothing."""
+    for layer in half.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    for block in half:
+        if isinstance(block, Block):
+            nn.init.zeros_(block.conv[-1].weight)
+    return half
 
 
 def _blocks(width: int, count: int, places: int) -> list[nn.Module]:

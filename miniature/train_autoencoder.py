@@ -122,6 +122,17 @@ def quality(model: Autoencoder, count: int = 64) -> dict[str, float]:
     return means | {"least": float(spread.min()), "most": float(spread.max())}
 
 
+@torch.no_grad()
+def begun(seed: int) -> Autoencoder:
+    """Before its first step: random weights, latents of a spread of 1."""
+    model = Autoencoder()
+    latents = model.encoder(batch(np.random.default_rng([seed, 7]), 8, False)[0])
+    mean, spread = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+    model.encoder[-1].weight.div_(spread.view(-1, 1, 1, 1))
+    model.encoder[-1].bias.copy_(-mean / spread)
+    return model
+
+
 class _Steps(torch.utils.data.Dataset):
     """What every step sees, by its number: drawn wherever there is time, the same everywhere."""
 
@@ -140,7 +151,7 @@ def train(seed: int, steps: int, folder: Path, device: str, workers: int, count:
     """The mean weights after `steps` steps of `count` crops, or a quarter as many whole pictures; workers: processes
     that draw, 0 for none beside this one."""
     torch.manual_seed(seed)
-    model = Autoencoder().to(device)
+    model = begun(seed).to(device)
     parameters = dict(model.named_parameters())
     data, drawn = _Steps(seed, steps, count), []  # the second begins where the first step is taken
 

@@ -111,3 +111,12 @@ def test_captions_asked_for_name_every_motion_as_often():
     asked = judge_figures.asked(12)
     assert sorted(shot.actors[0].motion for shot, _ in asked) == sorted(2 * list(stage.GAITS))
     assert all((shot.actors[0].words() in caption) == (k % 2 == 0) for k, (shot, caption) in enumerate(asked))
+
+
+def test_it_begins_with_latents_of_a_spread_of_one_and_grey_pictures():
+    model = train_autoencoder.begun(1)
+    x, _ = train_autoencoder.batch(np.random.default_rng(5), 16, False)
+    with torch.no_grad():
+        drawn, latents = model(x)
+    assert (latents.std(dim=(0, 2, 3)) - 1).abs().max() < 0.25 and latents.mean(dim=(0, 2, 3)).abs().max() < 0.4
+    assert abs(float(drawn.mean()) - 0.5) < 0.3 and 0.02 < float(drawn.std()) < 1  # what goes in comes out, not faded

@@ -142,13 +142,14 @@ class Control:
 def test_a_controlnets_pictures_go_with_their_frames():
     hint, still = torch.arange(9.0).view(9, 1, 1, 1), torch.zeros(1, 1, 1, 1)
     before = Control(10 + hint, Control(still))
-    given = [[torch.zeros(1, 7, 8), {"control": Control(hint, before), "strength": 0.5}]]
+    given = [[torch.zeros(1, 7, 8), {"control": Control(hint, before), "strength": 0.5, "five": torch.arange(5)}]]
     piece = Piece(6, 4, 1, 9)
     ((_, also),) = long_clips.of_piece(given, piece)
     assert also["control"].cond_hint_original.flatten().tolist() == [6, 7, 8, 8] and also["strength"] == 0.5
     assert also["control"].previous_controlnet.cond_hint_original.flatten().tolist() == [16, 17, 18, 18]
     assert torch.equal(also["control"].previous_controlnet.previous_controlnet.cond_hint_original, still)
     assert len(given[0][1]["control"].cond_hint_original) == 9
+    assert torch.equal(also["five"], torch.arange(5)), "not one per frame, and not ours to cut"
     assert long_clips.of_piece(given, Piece(0, 9, 1, 9)) is given
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 import unets
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
-from few_shot_motion.host.patching.motion_masks import over_frames
+from few_shot_motion.host.patching.motion_masks import MOVES, over_frames
 from few_shot_motion.nodes.motion import ApplyMotionAdapter
 from moving import ADAPTERS, COND, FRAMES, SIDE, UNCOND, adapter_for, clip
 
@@ -86,12 +86,18 @@ def test_two_adapters_take_a_mask_each(base):
     assert torch.equal(batch(both), batch(applied(base, FROM_WORDS)))
 
 
-@pytest.mark.parametrize("fix", [False, True])
-def test_a_window_meets_its_own_frames(base, fix):
+def test_an_adapters_mask_and_the_samplers_multiply(base):
+    model = applied(base, FROM_WORDS, motion_mask=WHITE / 2)
+    model.model_options.setdefault("transformer_options", {})[MOVES] = torch.full((FRAMES, SIDE, SIDE), 0.5)
+    assert torch.equal(batch(model), batch(applied(base, FROM_WORDS, motion_mask=WHITE / 4)))
+
+
+@pytest.mark.parametrize("fix, overlap", [(False, 0), (True, 0), (True, 3)])  # with 3 one window's anchor is frame 0
+def test_a_window_meets_its_own_frames(base, fix, overlap):
     frames, words = 8, "1 1 1 1 0 0 0 0"
     windowed, plain = (
         ContextWindowsManualNode.execute(
-            model, 4, 0, "standard_static", 1, False, "pyramid", 0, False, causal_window_fix=fix
+            model, 4, overlap, "standard_static", 1, False, "pyramid", 0, False, causal_window_fix=fix
         ).args[0]
         for model in (applied(base, FROM_WORDS, over_time=words), base)
     )

@@ -25,7 +25,7 @@ def own_output(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
 
 
-@pytest.mark.parametrize("name", sorted(file.stem for file in study_page.RESULTS.glob("*.json")))
+@pytest.mark.parametrize("name", ["few_steps", "lamp", "methods", "noise"])
 def test_every_row_of_every_study_can_be_made(name):
     study = importlib.import_module(f"dev.studies.{name}").STUDY
     results = harness.quick(study, study.variants)
@@ -37,8 +37,9 @@ def test_every_row_of_every_study_can_be_made(name):
         found = results["rows"][row]["0"]
         assert set(found) == wanted, row
         assert all(math.isfinite(value) for value in found.values()), (row, found)
-    kept = study_page.kept(study.name)
-    assert set(kept["rows"]) <= set(study.variants) and kept["measures"] == list(study.measures)
+    if (study_page.RESULTS / f"{name}.json").exists():
+        kept = study_page.kept(name)
+        assert set(kept["rows"]) <= set(study.variants) and kept["measures"] == list(study.measures)
 
 
 CASE = Case(

@@ -11,12 +11,11 @@ from few_shot_motion.host.sampling.frame_noise import ClipNoise
 from few_shot_motion.motion_modules.call import KEY
 from few_shot_motion.nodes.motion import ApplyMotionAdapter
 from few_shot_motion.nodes.sampling import FirstFrameConditioning, FirstFrameKSampler
-from few_shot_motion.samplers.first_frame import condition_on_first_frame
+from few_shot_motion.samplers.first_frame import condition_on_first_frame, sample_stepwise
 from few_shot_motion.samplers.statistics import match_statistics
 from moving import COND, FIRST, FRAMES, SIDE, UNCOND, adapter_for
 
 STEPS, CFG, SEED = 3, 3.0, 7
-STATISTICS = {"none": lambda clip: clip, "match at the end": match_statistics}
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +33,28 @@ def calls(model):
     hook.remove()
 
 
+def known_by(predict) -> torch.Tensor:
+    """The first frame, scaled as a sampler meets it."""
+    return predict.inner_model.inner_model.process_latent_in(FIRST["samples"])
+
+
 def plain(predict, x, sigmas, extra_args=None, **_):
     """Euler's steps with the first frame clean in each prediction; every step is one call."""
-    known = predict.inner_model.inner_model.process_latent_in(FIRST["samples"])
+    known = known_by(predict)
     for sigma, then in zip(sigmas[:-1], sigmas[1:], strict=True):
         noised = lambda at, sigma=sigma: predict(at, sigma.expand(len(at)), **extra_args)  # noqa: E731
         denoised = condition_on_first_frame(noised, x, known, 1 / (sigma**2 + 1) ** 0.5)
         x = x + (x - denoised) / sigma * (then - sigma)
     return x
+
+
+def plain_with_statistics(predict, x, sigmas, extra_args=None, **_):
+    """The same with LAMP's statistics after each, whose switch is at 30 of its 50 steps."""
+    return sample_stepwise(plain, predict, x, sigmas, known_by(predict), round(0.6 * STEPS), extra_args=extra_args)
+
+
+STATISTICS = {"none": (plain, lambda clip: clip), "match at the end": (plain, match_statistics),
+              "match at every step (LAMP)": (plain_with_statistics, lambda clip: clip)}  # fmt: skip
 
 
 def guided(model, sampler, latents, sigmas):
@@ -52,16 +65,17 @@ def guided(model, sampler, latents, sigmas):
         return guider.sample(ClipNoise(SEED).generate_noise({"samples": latents}), latents, sampler, sigmas, seed=SEED)
 
 
-def expected(model, sigmas) -> torch.Tensor:
+def expected(model, sigmas, loop=plain) -> torch.Tensor:
     latents = torch.cat([FIRST["samples"], torch.zeros(FRAMES - 1, 4, SIDE, SIDE)])
-    clip = guided(model, comfy.samplers.KSAMPLER(plain), latents, sigmas)
+    clip = guided(model, comfy.samplers.KSAMPLER(loop), latents, sigmas)
     return torch.cat([FIRST["samples"], clip[1:]])
 
 
 @pytest.mark.parametrize("statistics", STATISTICS)
 def test_the_sampler_is_a_plain_loop(model, calls, statistics):
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "normal", STEPS)
-    wanted, own = STATISTICS[statistics](expected(model, sigmas)), list(calls)
+    loop, finish = STATISTICS[statistics]
+    wanted, own = finish(expected(model, sigmas, loop)), list(calls)
     calls.clear()
     with torch.inference_mode():
         clip = FirstFrameKSampler.execute(model, COND, UNCOND, FIRST, FRAMES, SEED, STEPS, CFG, "euler", "normal",

@@ -1,0 +1,70 @@
+"""LAMP's own ablation, as far as there are settings for it: what a part of it is worth at sampling, by the adapter that
+comes along; and what a setting of the training is worth, each learnt anew.
+
+`python3 dev study lamp` writes docs/lamp.md; of the rows that are learnt, each takes minutes of one core.
+"""
+
+from typing import Any
+
+import numpy as np
+from few_shot_motion.nodes.frame_noise import FrameNoise
+from few_shot_motion.samplers.noise import frame_noise
+from testset import Case
+from torch import Size
+from world import CELLS
+
+from .classroom import SEED, Shipped
+from .harness import Settings, Study, run
+
+END, NONE, EVERY = "match at the end", "none", "match at every step (LAMP)"
+_SAMPLING: dict[str, Any] = {"steps": 10, "noise": "shared", "statistics": END, "first_frame": True}
+_TRAINING: dict[str, Any] = {**_SAMPLING, "training": 600, "clips": 8, "learning": {}}
+VARIANTS: dict[str, Settings] = {
+    "LAMP": _SAMPLING,
+    "without shared noise": {**_SAMPLING, "noise": "independent"},
+    "first frame by the same model": {**_SAMPLING, "first_frame": False},
+    "statistics left alone": {**_SAMPLING, "statistics": NONE},
+    "statistics at every step": {**_SAMPLING, "statistics": EVERY},
+    "learnt anew": _TRAINING,
+    "learnt anew, norms per frame": {**_TRAINING, "learning": {"group_norm": "per frame"}},
+    "learnt anew, uniform weighting": {**_TRAINING, "learning": {"weighting": "uniform"}},
+    "learnt anew, queries left alone": {**_TRAINING, "learning": {"query_rate": 0.0}},
+    "learnt anew, queries at full rate": {**_TRAINING, "learning": {"query_rate": 1.0}},
+    "learnt anew, rank 8": {**_TRAINING, "learning": {"rank": 8}},
+    "learnt anew, rank 32": {**_TRAINING, "learning": {"rank": 32}},
+    "learnt anew, 2 clips": {**_TRAINING, "clips": 2},
+    "learnt anew, 4 clips": {**_TRAINING, "clips": 4},
+}
+
+
+def make(room: Shipped, settings: Settings, case: Case, seed: int) -> np.ndarray:
+    """A clip uint8 `f h w 3`."""
+    model, first = room.moving, None
+    if "training" in settings:
+        clips, learning = settings["clips"], settings["learning"]
+        name = " ".join([f"{clips} clips", *(f"{key} {value}" for key, value in learning.items())])
+        model = room.learnt(name, SEED, settings["training"], len(case.states), only=range(clips), **learning)
+    if not settings["first_frame"]:
+        eps = frame_noise(seed, Size((1, 4, CELLS, CELLS)))
+        first = {"samples": room.written(room.model, case.scene.caption(), eps, 2 * settings["steps"], 3.0)}
+    noise = FrameNoise.execute(seed, settings["noise"], 0.2, True).args[0]
+    return room.animated(
+        model, case, first, seed=seed, noise=noise, steps=settings["steps"], statistics=settings["statistics"]
+    )  # fmt: skip
+
+
+STUDY = Study(
+    "lamp",
+    VARIANTS,
+    ("direction_cosine", "displacement_ratio", "path_error", "shape_iou", "colour_kept", "background_change",
+     "alignment", "consistency", "first_frame_jump"),
+    ("path_error", "shape_iou", "background_change", "alignment"),
+    Shipped,
+    make,
+    quick={"steps": 2, "training": 2},
+)  # fmt: skip
+
+
+def main() -> None:
+    """The command."""
+    run(STUDY)
