@@ -28,6 +28,7 @@ VARIANTS: dict[str, Settings] = {
     "learnt anew": _TRAINING,
     "learnt anew, norms per frame": {**_TRAINING, "learning": {"group_norm": "per frame"}},
     "learnt anew, uniform weighting": {**_TRAINING, "learning": {"weighting": "uniform"}},
+    "learnt anew, centred convolutions": {**_TRAINING, "learning": {"convolution": "centred"}},
     "learnt anew, queries left alone": {**_TRAINING, "learning": {"query_rate": 0.0}},
     "learnt anew, queries at full rate": {**_TRAINING, "learning": {"query_rate": 1.0}},
     "learnt anew, rank 8": {**_TRAINING, "learning": {"rank": 8}},
