@@ -27,11 +27,11 @@ MEMORYLESS = {"euler": False, "ddim": False, "heun": False, "dpm_2": False, "eul
 
 
 def condition_model(model, piece: Piece | None = None, ends: int = 0):
-    """A clone of the model that keeps frame 0 of whatever latent it samples, and so many at its end: fed clean at every
-    step, returned bit for bit. Of a piece of a longer clip it keeps every frame that is known.
+    """A clone of the model that keeps frame 0 of whatever latent it samples: fed clean at every step, returned bit for
+    bit. Of a piece of a longer clip it keeps every frame that is known; `ends` frames at the end are fed clean, too.
     """
     conditioned = model.clone()
-    wrappers = {WrappersMP.OUTER_SAMPLE: partial(_return_known, piece, ends),
+    wrappers = {WrappersMP.OUTER_SAMPLE: partial(_return_known, piece),
                 WrappersMP.SAMPLER_SAMPLE: partial(_remember_known, piece, ends),
                 WrappersMP.PREDICT_NOISE: _predict_from_known}  # fmt: skip
     for kind, wrapper in wrappers.items():
@@ -40,13 +40,12 @@ def condition_model(model, piece: Piece | None = None, ends: int = 0):
     return conditioned
 
 
-def _return_known(piece, ends, executor, noise, latent_image, sampler, sigmas, denoise_mask=None, *args, **kwargs):
+def _return_known(piece, executor, noise, latent_image, sampler, sigmas, denoise_mask=None, *args, **kwargs):
     clip = executor(noise, latent_image, sampler, sigmas, denoise_mask, *args, **kwargs)
     if denoise_mask is not None:  # core's arithmetic comes near to what it keeps
         clip = torch.where(denoise_mask.to(clip) == 0, latent_image.to(clip), clip)
     known = piece.known if piece else 1
-    rest = len(clip) - ends
-    return torch.cat([latent_image[:known].to(clip), clip[known:rest], latent_image[rest:].to(clip)])
+    return torch.cat([latent_image[:known].to(clip), clip[known:]])
 
 
 def _remember_known(piece, ends, executor, guider, sigmas, extra_args, callback, noise, latent_image=None,
