@@ -25,12 +25,17 @@ def own_output(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
 
 
+LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the training alone; each takes seconds
+
+
 @pytest.mark.parametrize("name", ["few_steps", "lamp", "methods", "noise"])
 def test_every_row_of_every_study_can_be_made(name):
     study = importlib.import_module(f"dev.studies.{name}").STUDY
-    results = harness.quick(study, study.variants)
-    assert list(results["rows"]) == list(study.variants)
-    for row, settings in study.variants.items():
+    learnt = [row for row in study.variants if row.startswith("learnt anew")]
+    rows = {row: settings for row, settings in study.variants.items() if row not in learnt[LEARNT:]}
+    results = harness.quick(study, rows)
+    assert list(results["rows"]) == list(rows)
+    for row, settings in rows.items():
         wanted = set(study.measures)
         if not settings.get("first_frame", True):
             wanted -= {"first_frame_jump"}
