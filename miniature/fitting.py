@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 SAVE_EVERY = 200  # steps
@@ -54,6 +55,13 @@ def fit(
             Path(f"{state_file}.part").replace(state_file)
     for key, value in parameters.items():
         value.data.copy_(mean[key])
+
+
+def write(weights: dict[str, Tensor], output: Path) -> None:
+    """A checkpoint in half precision, whole or not at all."""
+    part = output.with_suffix(".part")
+    save_file({key: value.half().cpu().contiguous() for key, value in weights.items()}, part)
+    part.replace(output)
 
 
 def report(stage: str, records: Iterator[tuple[int, float]], steps: int) -> None:

@@ -16,9 +16,8 @@ import numpy as np
 import torch
 import vae
 import world
-from fitting import fit, report
+from fitting import fit, report, write
 from image_model import autocast, initialise
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -122,9 +121,7 @@ def main() -> None:
     for stage in STAGES if options.stage == "all" else [options.stage] if options.stage in STAGES else []:
         weights |= STAGES[stage](options.seed, steps[stage], options.device, options.folder)
     if options.output and options.stage == "all":
-        part = options.output.with_suffix(".part")
-        save_file({key: value.half().cpu().contiguous() for key, value in weights.items()}, part)
-        part.replace(options.output)
+        write(weights, options.output)
     if options.stage in ("prior", "all"):
         import nodes
         import train_prior

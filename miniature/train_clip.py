@@ -8,11 +8,10 @@ those it is tested.
 
 from pathlib import Path
 
+import fitting
 import numpy as np
 import torch
 import world
-from fitting import fit, report
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -101,13 +100,11 @@ def train_clip(seed: int, steps: int, folder: Path) -> torch.nn.Module:
         return loss_of(model, images, tokens["input_ids"])
 
     parameters = {key: value for key, value in model.named_parameters() if key != "logit_scale"}
-    report("clip", fit("clip", parameters, loss_at, steps, 1e-3, folder), steps)
+    fitting.report("clip", fitting.fit("clip", parameters, loss_at, steps, 1e-3, folder), steps)
     return model
 
 
 def write(model: torch.nn.Module) -> None:
     """The file the miniature lists as a CLIP, in half precision."""
     FILE.parent.mkdir(exist_ok=True)
-    part = FILE.with_suffix(".part")
-    save_file({key: value.half().contiguous() for key, value in model.state_dict().items()}, part)
-    part.replace(FILE)
+    fitting.write(model.state_dict(), FILE)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import camera
 import figures
+import fitting
 import image_model
 import judge_autoencoder
 import numpy as np
@@ -19,7 +20,6 @@ import stage
 import torch
 import train_autoencoder
 from gaits import GAITS
-from safetensors.torch import save_file
 from torch import Tensor
 from world import COLOURS
 
@@ -72,10 +72,8 @@ def lessons(folder: Path, device: str) -> image_model.Lessons:
 def write(folder: Path, weights: dict[str, Tensor], output: Path) -> None:
     """The checkpoint, in half precision."""
     model = train_autoencoder.load(folder)[0]
-    whole = weights | {f"first_stage_model.{key}": value for key, value in judge_autoencoder.weights(model).items()}
-    part = output.with_suffix(".part")
-    save_file({key: value.half().cpu().contiguous() for key, value in whole.items()}, part)
-    part.replace(output)
+    decoder = {f"first_stage_model.{key}": value for key, value in judge_autoencoder.weights(model).items()}
+    fitting.write(weights | decoder, output)
 
 
 def main() -> None:

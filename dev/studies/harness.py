@@ -92,7 +92,7 @@ def measured(
                 clip, of_clip = _clip(file, lambda a=settings, b=case, c=seed: study.make(room, a, b, c))
                 missing = [measure for measure in study.measures if measure not in of_clip]
                 of_clip |= judge.of(clip, case, settings.get("first_frame", True), missing)
-                _write(_figures(file), of_clip)
+                study_page.put(_figures(file), of_clip)
                 found.append(of_clip)
             rows[name][str(seed)] = {
                 measure: round(float(np.mean([one[measure] for one in found])), 6)
@@ -107,7 +107,7 @@ def _clip(file: Path, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[
     if not file.exists():
         with unet_frames() as seen:
             clip = make()
-        _write(_figures(file), {"unet_frames": float(seen[0])})
+        study_page.put(_figures(file), {"unet_frames": float(seen[0])})
         kept(file, lambda: clip)
     return kept(file, lambda: clip), json.loads(_figures(file).read_text(encoding="utf-8"))
 
@@ -142,12 +142,6 @@ def _keep(study: Study, results: study_page.Results) -> None:
 
 def _figures(file: Path) -> Path:
     return file.with_suffix(".json")
-
-
-def _write(file: Path, what: Mapping[str, Any]) -> None:
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(what, indent=1) + "\n", encoding="utf-8")
-    part.replace(file)
 
 
 def _name(what: Any) -> str:

@@ -8,6 +8,7 @@ words {table} stands for the table, {amount} for how many clips there are, {row:
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,14 @@ def kept(name: str) -> Results:
 
 
 def keep(name: str, results: Results) -> None:
-    """Put what was measured into the tracked file, whole."""
-    file = RESULTS / f"{name}.json"
+    """Put what was measured into the tracked file."""
+    put(RESULTS / f"{name}.json", results)
+
+
+def put(file: Path, what: Mapping[str, Any]) -> None:
+    """Write JSON, whole or not at all."""
     part = file.with_suffix(".part")
-    part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(what, indent=1) + "\n", encoding="utf-8")
     part.replace(file)
 
 
