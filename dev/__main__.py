@@ -8,14 +8,10 @@ if sys.version_info < (3, 10):
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # a folder run by its path is no package: make it one
 
 import argparse
-import os
 import time
 
-from dev import archives, base, check, environment, interpreter, server
-from dev.compat import versions
+from dev import base, check, environment, interpreter, server, testing
 from dev.trouble import Trouble
-
-TIERS = ("pure", "comfy", "golden", "page")
 
 
 def demo(options: argparse.Namespace, comfyui: Path) -> None:
@@ -27,18 +23,7 @@ def demo(options: argparse.Namespace, comfyui: Path) -> None:
 
 def test(options: argparse.Namespace, comfyui: Path) -> None:
     """run the tests: [pure|comfy|golden|page] [pytest arguments]; all four tiers unless one is named"""
-    arguments = options.rest
-    folders = ["tests"]
-    if arguments and arguments[0] in TIERS:
-        folders, arguments = [f"tests/{arguments[0]}"], arguments[1:]
-    if folders in (["tests"], ["tests/page"]):
-        environment.install("what drives the page", *environment.PAGE)
-    if folders != ["tests/pure"]:
-        archives.fetch(archives.DIFFUSERS)
-        versions.prepare(versions.OLDEST)
-    os.chdir(interpreter.ROOT)  # where pyproject.toml's paths begin
-    here = f"--comfyui={comfyui}"  # one word: pytest would take a lone path for a folder of tests
-    interpreter.become(interpreter.PYTHON, "-m", "pytest", *folders, here, *arguments)
+    testing.run(options.rest, comfyui)
 
 
 def serve(options: argparse.Namespace, comfyui: Path) -> None:
