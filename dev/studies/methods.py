@@ -5,6 +5,7 @@ along; Tune-A-Video learns one clip anew for every seed, recurrent attention the
 the settings its own study has. `python3 dev study methods` writes docs/methods.md.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +64,12 @@ class Room(Shipped):
 
     def tuned(self, settings: Settings, case: Case, seed: int) -> np.ndarray:
         """Tune-A-Video: one of the eight clips, learnt and inverted, drawn anew with the case's words."""
-        frames, steps = len(case.states), settings["steps"]
+        frames, steps, clip = len(case.states), settings["steps"], seed % len(self.clips)
         model = self.learnt(
-            f"tune-a-video {seed}", seed, settings["training"], frames, only=[seed], method="Tune-A-Video"
+            f"tune-a-video {seed}", seed, settings["training"], frames, only=[clip], method="Tune-A-Video"
         )  # fmt: skip
         with torch.inference_mode(), self.precision():
-            latent = {"samples": self.vae.encode(self.clips[seed][:frames])}
+            latent = {"samples": self.vae.encode(self.clips[clip][:frames])}
             inverted = DDIMInversion.execute(model, self.encode(""), latent, steps, "ddim_uniform", "inverted", 1.0)
         noise = inverted.args[1].generate_noise(latent)
         return self._written(model, case, noise, settings, scheduler="ddim_uniform")
@@ -83,21 +84,21 @@ class Room(Shipped):
 
 
 METHODS = {
-    "LAMP": (Room.lamp, {"steps": 10}),
-    "TI2V-Zero, fast": (Room.slid, {"preset": "fast"}),
-    "motion prior": (Room.prior, {"steps": 20, **_WORDS}),
-    "Text2Video-Zero": (Room.zero, {"steps": 20, "cfg": 3.0, **_WORDS}),
-    "recurrent": (Room.recurrent, {"motion_convolutions": True, "training": 600, "steps": 10, "cfg": 2.0, **_WORDS}),
+    "LAMP": ("lamp", {"steps": 10}),
+    "TI2V-Zero, fast": ("slid", {"preset": "fast"}),
+    "motion prior": ("prior", {"steps": 20, **_WORDS}),
+    "Text2Video-Zero": ("zero", {"steps": 20, "cfg": 3.0, **_WORDS}),
+    "recurrent": ("recurrent", {"motion_convolutions": True, "training": 600, "steps": 10, "cfg": 2.0, **_WORDS}),
     "recurrent, without convolutions": (
-        Room.recurrent, {"motion_convolutions": False, "training": 600, "steps": 10, "cfg": 2.0, **_WORDS}
+        "recurrent", {"motion_convolutions": False, "training": 600, "steps": 10, "cfg": 2.0, **_WORDS}
     ),
-    "Tune-A-Video": (Room.tuned, {"training": 300, "steps": 20, "cfg": 1.5, **_WORDS}),
+    "Tune-A-Video": ("tuned", {"training": 300, "steps": 20, "cfg": 1.5, **_WORDS}),
 }  # fmt: skip
 
 
 def make(room: Room, settings: Settings, case: Case, seed: int) -> np.ndarray:
     """By the method that the settings name."""
-    return METHODS[settings["method"]][0](room, settings, case, seed)
+    return getattr(room, METHODS[settings["method"]][0])(settings, case, seed)
 
 
 STUDY = Study(
@@ -113,5 +114,10 @@ STUDY = Study(
 
 
 def main() -> None:
-    """The command."""
-    run(STUDY)
+    """The command; on a checkpoint of one's own where one is named."""
+    if any(word.split("=")[0] == "--checkpoint" for word in sys.argv[1:]):
+        from . import methods_on
+
+        methods_on.main(sys.argv[1:])
+    else:
+        run(STUDY)
