@@ -11,7 +11,7 @@ only what papers print is measured. Clips and table go into `.dev/study/methods_
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ from few_shot_motion.samplers.text_to_video_zero import BACKGROUND_SMOOTHING, T0
 from ..interpreter import STATE
 from . import harness, study_page
 from .judge import Judge
-from .methods import STUDY, Room
+from .methods_room import VARIANTS, Room, make
 from .studio import pixels
 
 MEASURES = ("warping_error", "alignment", "consistency", "clip_temp", "first_frame_jump", "unet_frames")
@@ -140,10 +140,10 @@ def main(words: Sequence[str]) -> None:
                "module": options.motion_module and fingerprint(options.motion_module)}  # fmt: skip
     variants = {
         row: {**settings, **made_by}
-        for row, settings in STUDY.variants.items()
+        for row, settings in VARIANTS.items()
         if options.motion_module or row not in WITH_MODULE
     }
-    study = replace(STUDY, variants=variants, measures=MEASURES, room=lambda _, results: Own(options, results))
+    study = harness.Study("methods", variants, MEASURES, (), lambda _, results: Own(options, results), make)
     folder = STATE / "study" / "methods_on" / options.checkpoint.stem
     judge = partial(Printed, options.clip_file)
     results = harness.measured(study, variants, folder, options.seeds, len(options.prompts), options.frames, judge)

@@ -18,7 +18,7 @@ import world
 from testset import Case
 
 from dev.base import MINIATURE
-from dev.studies import harness, methods, methods_on, study_page
+from dev.studies import harness, methods_on, methods_room, study_page
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_the_methods_run_on_a_checkpoint_of_ones_own(tmp_path, monkeypatch):
     )  # fmt: skip
     folder = tmp_path / "study" / "methods_on" / "miniature"
     results = json.loads((folder / "results.json").read_text())
-    assert list(results["rows"]) == list(methods.STUDY.variants) and results["scenes"] == 2
+    assert list(results["rows"]) == list(methods_room.VARIANTS) and results["scenes"] == 2
     for row, seeds in results["rows"].items():
         given = row in ("LAMP", "TI2V-Zero, fast")
         assert set(seeds) == {"0"}, row
