@@ -77,7 +77,8 @@ def study(options: argparse.Namespace, comfyui: Path) -> None:
     """measure a method on the miniature; without a name, which there are [arguments of dev/studies/<name>.py]"""
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
-    inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:])
+    own = ("--checkpoint", options.checkpoint) if options.checkpoint else ()
+    inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:], *own)
 
 
 def inside(comfyui: Path, script: str, *arguments: str | Path) -> None:
@@ -196,7 +197,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         "--checkpoint",
         type=_existing,
         metavar="FILE",
-        help="a Stable Diffusion 1.x checkpoint instead of the miniature (demo, serve)",
+        help="a Stable Diffusion 1.x checkpoint instead of the miniature (demo, serve, study methods)",
     )
     parser = argparse.ArgumentParser(prog="python3 dev", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
