@@ -13,7 +13,7 @@ from testset import Case
 from torch import Size
 from world import CELLS
 
-from .classroom import Shipped
+from .classroom import SAMPLING, Shipped
 from .harness import Settings, Study, run
 
 MOST_CLIPS = 16
@@ -29,6 +29,8 @@ VARIANTS: dict[str, Settings] = {
     "learnt anew": _TRAINING,
     "learnt anew, norms per frame": {**_TRAINING, "learning": {"group_norm": "per frame"}},
     "learnt anew, uniform weighting": {**_TRAINING, "learning": {"weighting": "uniform"}},
+    "learnt anew, without motion layers": {**_TRAINING, "learning": {"convolution": "none"}},
+    "learnt anew, without first frame": {**_TRAINING, "learning": {"first_frame": "learnt"}, "first_frame": False},
     "learnt anew, centred convolutions": {**_TRAINING, "learning": {"convolution": "centred"}},
     "learnt anew, queries left alone": {**_TRAINING, "learning": {"query_rate": 0.0}},
     "learnt anew, queries at full rate": {**_TRAINING, "learning": {"query_rate": 1.0}},
@@ -46,7 +48,12 @@ def make(room: Shipped, settings: Settings, case: Case, seed: int) -> np.ndarray
     if "training" in settings:
         clips, learning = settings["clips"], settings["learning"]
         name = " ".join([f"{clips} clips", *(f"{key} {value}" for key, value in learning.items())])
-        model = room.learnt(f"{name}, seed {seed}", seed, settings["training"], len(case.states), only=range(clips), **learning)
+        model = room.learnt(
+            f"{name}, seed {seed}", seed, settings["training"], len(case.states), only=range(clips), **learning
+        )
+    if settings.get("learning", {}).get("first_frame") == "learnt":
+        eps = frame_noise(seed, Size((len(case.states), 4, CELLS, CELLS)), settings["noise"])
+        return room.drawn(room.written(model, case.caption, eps, settings["steps"], SAMPLING["cfg"]))
     if not settings["first_frame"]:
         eps = frame_noise(seed, Size((1, 4, CELLS, CELLS)))
         first = {"samples": room.written(room.model, case.scene.caption(), eps, 2 * settings["steps"], 3.0)}
