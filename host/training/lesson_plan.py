@@ -13,6 +13,7 @@ from ...training.mask_loss import MaskSettings
 from ..inputs.models import encoded
 from ..patching.image_model import family
 from ..said import say
+from .advice import of_samples
 from .base_model import check_trainable
 from .kept_run import Keeper
 from .material import Material, gather
@@ -39,6 +40,9 @@ def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str
     material = gather(vae, clips, positive, masks, captions, settings, learning, progress.stage)
     material.lines.insert(0, described(recipe, settings, by_hand))
     say(material.lines[0])
+    for line in of_samples(settings.from_first_frame, values.get("sample_image")):
+        say(line, warning=True)
+        material.lines.append(line)
     decisive = asdict(settings) | (asdict(learning) if masks else {})
     for later, neutral in LATER.items():  # so that runs go on that were kept before there was such a setting
         if decisive[later] == neutral:

@@ -160,14 +160,20 @@ def test_with_another_kind_it_has_no_mean(changes, kinds):
     assert mean.describe() == other.describe() and mean.metadata.get("first_frame") == changes.get("first_frame")
 
 
-def test_samples_of_a_learnt_first_frame_are_from_words_alone(output_folder):
+def test_samples_of_a_learnt_first_frame_are_from_words_alone(output_folder, caplog):
     first = Vae().decode(Vae().encode(CLIPS[0][:1]))[0]
     learnt = {"vae": Vae(), "first_frame": "learnt"}
     plain, losses = run(model(torch.float16), **learnt)
     watched, again = run(model(torch.float16), name="learnt", sample_every=6, **learnt)
     assert same(plain.tensors, watched.tensors) and losses == again
-    run(model(torch.float16), name="other", sample_every=6, sample_image=torch.ones(1, 64, 48, 3), **learnt)
+    assert "sample_image is not used" not in caplog.text
+    picture = {"sample_image": torch.ones(1, 64, 48, 3)}
+    run(model(torch.float16), name="other", sample_every=6, **learnt, **picture)
+    assert "sample_image is not used" in caplog.text
+    caplog.clear()
     run(model(torch.float16), name="given", sample_every=6, vae=Vae())
+    run(model(torch.float16), name="shown", steps=1, **picture)
+    assert "sample_image is not used" not in caplog.text
     given, learnt, other = (frames(output_folder / name / "step_000006.webp") for name in ("given", "learnt", "other"))
     assert (given[0] - first).abs().mean() < 0.05 < (learnt[0] - first).abs().mean()
     assert torch.equal(learnt, other)  # no picture begins it
