@@ -24,7 +24,7 @@ def write_training_set(
 
     `masks`: a folder for their exact masks, videos of the same names, white on the subject.
     """
-    pairs = _choose(motion, count, np.random.default_rng([seed, 0, *motion.encode()]), ())
+    pairs = training_set(motion, count, seed)
     for there in filter(None, (folder, masks)):
         there.mkdir(parents=True, exist_ok=True)
     for i, (scene, start) in enumerate(pairs):
@@ -37,6 +37,11 @@ def write_training_set(
         if masks:
             write_clip(masks / file.name, mask_clip(scene, states)[..., None].repeat(3, axis=-1))
     return [scene for scene, _ in pairs]
+
+
+def training_set(motion: str, count: int = 8, seed: int = 0) -> list[tuple[Scene, State]]:
+    """What the clips of a motion show, and where each begins."""
+    return _choose(motion, count, np.random.default_rng([seed, 0, *motion.encode()]), ())
 
 
 def first_frames(motion: str, count: int, seed: int, exclude: Iterable[Scene]) -> list[tuple[Scene, State]]:

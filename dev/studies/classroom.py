@@ -4,10 +4,12 @@ that no clip has shown, animated.
 
 import asyncio
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import clips
 import comfy.sample
+import comfy.samplers
 import folder_paths
 import numpy as np
 import torch
@@ -47,19 +49,24 @@ class Classroom:
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
         folder_paths.set_output_directory(str(results))
         torch.set_num_threads(1)  # the miniature is too small for more
-        self.motion, self._learnt_models = motion, {}
+        self.motion, self._wanted, self._shown, self._learnt_models = motion, unseen, count, {}
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
         folder, masks = results / "clips", results / "clips_masks"
-        seen = clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
+        clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
         files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
         self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
         self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
-        self.unseen = clips.first_frames(motion, unseen, SEED, exclude=seen)
+        self.unseen = self._unseen(motion)
 
-    def cases(self, frames: int = FRAMES) -> list[Case]:
-        """The unseen first frames with their exact courses."""
-        return [Case(scene, self.motion, world.path(self.motion, start, frames)) for scene, start in self.unseen]
+    def _unseen(self, motion: str) -> list[tuple[world.Scene, world.State]]:
+        seen = [scene for scene, _ in clips.training_set(motion, self._shown, SEED)]
+        return clips.first_frames(motion, self._wanted, SEED, exclude=seen)
+
+    def cases(self, frames: int = FRAMES, motion: str | None = None) -> list[Case]:
+        """The unseen first frames with their exact courses; of another motion, that one's."""
+        motion = motion or self.motion
+        return [Case(scene, motion, world.path(motion, start, frames)) for scene, start in self._unseen(motion)]
 
     def encode(self, text: str) -> list:
         """The CONDITIONING of a prompt."""
@@ -113,14 +120,18 @@ class Classroom:
             words = self.encode(case.caption), self.encode("")
             return self.drawn(self.animate(model, *words, first, len(case.states), **changes)["samples"])
 
-    def written(self, model, caption: str, noise: torch.Tensor, steps: int, cfg: float,
-                scheduler: str = "normal") -> torch.Tensor:  # fmt: skip
-        """Latents `f c h w` from words and noise alone, by core's euler."""
-        empty = torch.zeros_like(noise)
+    def written(self, model, caption: str, noise: torch.Tensor, steps: int, cfg: float, scheduler: str = "normal",
+                sampler=None, latents: torch.Tensor | None = None, seed: int = SEED) -> torch.Tensor:  # fmt: skip
+        """Latents `f c h w` from words and noise, by core's advanced sampling: a SAMPLER, euler unless one is given,
+        and the latents that a model conditioned on a first frame begins with.
+        """
+        sampler = sampler or comfy.samplers.sampler_object("euler")
+        sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), scheduler, steps)
+        latents = torch.zeros_like(noise) if latents is None else latents
         with torch.inference_mode(), self.precision():
             words = self.encode(caption), self.encode("")
-            return comfy.sample.sample(
-                model, noise, steps, cfg, "euler", scheduler, *words, empty, disable_pbar=True, seed=SEED
+            return comfy.sample.sample_custom(
+                model, noise, cfg, sampler, sigmas, *words, latents, disable_pbar=True, seed=seed
             )  # fmt: skip
 
     def drawn(self, latents: torch.Tensor) -> np.ndarray:
@@ -134,11 +145,17 @@ class Classroom:
 
 
 class Shipped(Classroom):
-    """With the adapter of "moves right" that comes along, so that nothing has to be learnt."""
+    """With the adapters that come along, "moves right" above all, so that nothing has to be learnt."""
 
     def __init__(self, unseen: int, results: Path, count: int = CLIPS):
         super().__init__("moves right", unseen, results, count)
-        self.moving = LoadMotionAdapter.execute(self.model, "miniature_moves_right.safetensors", 1.0).args[0]
+        self.moving = self.adapted("moves right")
+
+    @cache  # noqa: B019 - a room lasts as long as its study
+    def adapted(self, what: str):
+        """The MODEL with the adapter of a motion that comes along, or of another name."""
+        name = f"miniature_{what.replace(' ', '_')}.safetensors"
+        return LoadMotionAdapter.execute(self.model, name, 1.0).args[0]
 
 
 def _read(file: Path) -> torch.Tensor:

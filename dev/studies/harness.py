@@ -38,7 +38,8 @@ QUICK_FRAMES = 4
 class Study:
     """What is compared, and by what; `make(room, settings, case, seed)` gives a clip uint8 `f h w 3`.
 
-    Settings with "first_frame": False make clips from words alone.
+    Settings with "first_frame": False make clips from words alone; "motion" is another one than the room's, "frames"
+    another length than the study's.
     """
 
     name: str
@@ -88,7 +89,7 @@ def measured(
     for seed in range(seeds):
         for name, settings in chosen.items():
             found = []
-            for case in room.cases(frames)[seed * scenes : (seed + 1) * scenes]:
+            for case in _cases(room, settings, frames)[seed * scenes : (seed + 1) * scenes]:
                 file = folder / f"{_name([settings, seed, case.caption, vars(case.states[0]), frames, weights])}.npz"
                 clip, of_clip = _clip(file, lambda a=settings, b=case, c=seed: study.make(room, a, b, c))
                 missing = [measure for measure in study.measures if measure not in of_clip]
@@ -101,6 +102,10 @@ def measured(
             }  # fmt: skip
             print(f"{name}, seed {seed}: {rows[name][str(seed)]}", flush=True)
     return {"scenes": scenes, "frames": frames, "measures": study.measures, "drawn": study.drawn, "rows": rows}
+
+
+def _cases(room: Classroom, settings: Settings, frames: int) -> list[Case]:
+    return room.cases(settings.get("frames", frames), settings.get("motion"))
 
 
 def _clip(file: Path, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:

@@ -8,6 +8,7 @@ from functools import partial
 import measure
 import numpy as np
 import torch
+import world
 from few_shot_motion.host.metrics.clip_file import from_file
 from few_shot_motion.metrics import clip_scores, first_frame
 from few_shot_motion.metrics.flow import lucas_kanade
@@ -18,6 +19,7 @@ from .. import second_opinion
 from .studio import followed
 
 CLIP = "miniature_clip.safetensors"
+_EDGES = 99.5  # percentile: half a percent of a picture are its subject's edges
 
 
 class Judge:
@@ -32,8 +34,10 @@ class Judge:
         """
         video = torch.from_numpy(clip).movedim(-1, 1).float() / 255
         course = self._course(clip, case, given)
+        exact = world.draw(case.scene, case.states[0])
         by_hand: dict[str, Callable[[], float]] = {
             "background_change": lambda: measure.background_change(clip, case.scene.shape),
+            "sharpness": lambda: float(np.mean([_edges(frame) for frame in clip])) / _edges(exact),
             "first_frame_jump": lambda: first_frame.steps(video).luminance_jump,
             "warping_error": lambda: warping_error(video, lucas_kanade).mean,
             "alignment": lambda: clip_scores.alignment(self._seen(clip), self.pair.embed_text(case.caption)),
@@ -52,3 +56,12 @@ class Judge:
 
     def _seen(self, clip: np.ndarray) -> torch.Tensor:
         return self.pair.embed_images(torch.from_numpy(clip).movedim(-1, 1).float() / 255)
+
+
+def _edges(picture: np.ndarray) -> float:
+    """How far apart neighbouring px of a picture uint8 `h w 3` are where they are furthest apart, in levels of 255; a
+    blur of 1 px leaves a third.
+    """
+    levels = picture.astype(np.float32)
+    across, down = np.diff(levels, axis=1)[:-1], np.diff(levels, axis=0)[:, :-1]
+    return float(np.percentile(np.hypot(across, down).max(axis=-1), _EDGES))

@@ -68,8 +68,8 @@ class Own(Room):
         if options.motion_module:
             self.module = LoadMotionAdapter.execute(self.model, options.motion_module.name, 1.0).args[0]
 
-    def cases(self, frames: int) -> list[Prompted]:
-        """Every prompt, for every seed anew."""
+    def cases(self, frames: int, motion: None = None) -> list[Prompted]:
+        """Every prompt, for every seed anew; the clips' motion is the only one."""
         return [Prompted(prompt, (SimpleNamespace(),) * frames) for prompt in self.options.prompts] * self.options.seeds
 
     def shape(self, case: Prompted) -> torch.Size:

@@ -15,10 +15,15 @@ import pytest
 import torch
 import unets
 import world
+from safetensors import safe_open
+from scipy import ndimage
 from testset import Case
 
 from dev.base import MINIATURE
-from dev.studies import harness, methods_on, methods_room, study_page
+from dev.studies import classroom, harness, methods_on, methods_room, study_page
+from dev.studies.judge import Judge
+
+ADAPTERS = MINIATURE / "models" / "motion_adapters"
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +102,8 @@ def study(tmp_path):
 
     asyncio.run(nodes.load_custom_node(str(MINIATURE)))
     variants = {"exact": {"moves": True}, "still": {"moves": False}}
-    room = SimpleNamespace(cases=lambda frames: [CASE, OTHER])
+    asked = []
+    room = SimpleNamespace(cases=lambda frames, motion: asked.append((frames, motion)) or [CASE, OTHER])
     study = harness.Study(
         "tried", variants, ("path_error", "unet_frames"), ("path_error",), lambda *_: room, make
     )  # fmt: skip
@@ -105,7 +111,7 @@ def study(tmp_path):
     def run(**changes) -> dict:
         return harness.measured(study, {**variants, **changes}, tmp_path, seeds=2, scenes=1, frames=4)["rows"]
 
-    return SimpleNamespace(run=run, made=made, cut=cut, study=study)
+    return SimpleNamespace(run=run, made=made, cut=cut, study=study, asked=asked)
 
 
 def test_every_seed_has_its_own_first_frame_and_a_clip_is_made_once_and_anew_where_its_settings_change(study):
@@ -116,6 +122,30 @@ def test_every_seed_has_its_own_first_frame_and_a_clip_is_made_once_and_anew_whe
     assert study.run() == rows and len(study.made) == 4
     study.run(still={"moves": False, "other": 1})
     assert study.made[4:] == [(False, 0, "red"), (False, 1, "blue")]
+
+
+def test_a_row_may_be_of_another_motion_and_of_another_length(study):
+    study.run(still={"moves": False, "motion": "falls", "frames": 9})
+    assert study.asked == [(4, None), (9, "falls")] * 2
+
+
+def test_a_blurred_clip_is_less_sharp_and_the_exact_one_is_as_sharp_as_can_be():
+    asyncio.run(nodes.load_custom_node(str(MINIATURE)))
+    blurred = ndimage.gaussian_filter(CASE.draw().astype(float), (0, 1, 1, 0)).round().astype(np.uint8)
+    exact, soft = (Judge().of(clip, CASE, True, ["sharpness"])["sharpness"] for clip in (CASE.draw(), blurred))
+    assert exact == pytest.approx(1, abs=0.05) and 0.25 < soft < 0.45
+
+
+def test_first_frames_of_every_motion_are_new_to_what_comes_along(tmp_path):
+    room = classroom.Shipped(6, tmp_path)
+    for name in ("moves_right", "moves_right_to_an_end", "falls", "orbits", "recurrent"):
+        with safe_open(ADAPTERS / f"miniature_{name}.safetensors", "pt") as file:
+            learnt = set(json.loads(file.metadata()["prompts"]))
+        for motion in ("moves right", "falls", "orbits"):
+            cases = room.cases(5, motion)
+            assert len(cases) == 6 and {case.motion for case in cases} == {motion}
+            assert not {case.caption for case in cases} & learnt, name
+    assert room.cases() == room.cases(16, "moves right")
 
 
 def test_a_cut_run_goes_on(study):
