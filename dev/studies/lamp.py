@@ -20,12 +20,16 @@ MOST_CLIPS = 16
 END, NONE, EVERY = "match at the end", "none", "match at every step (LAMP)"
 _SAMPLING: dict[str, Any] = {"steps": 10, "noise": "shared", "statistics": END, "first_frame": True}
 _TRAINING: dict[str, Any] = {**_SAMPLING, "training": 300, "clips": 8, "learning": {}}
-VARIANTS: dict[str, Settings] = {
+_PARTS: dict[str, Settings] = {
     "LAMP": _SAMPLING,
     "without shared noise": {**_SAMPLING, "noise": "independent"},
     "first frame by the same model": {**_SAMPLING, "first_frame": False},
     "statistics left alone": {**_SAMPLING, "statistics": NONE},
     "statistics at every step": {**_SAMPLING, "statistics": EVERY},
+}
+VARIANTS: dict[str, Settings] = {
+    **_PARTS,
+    **{f"{name}, falling": {**settings, "motion": "falls"} for name, settings in _PARTS.items()},
     "learnt anew": _TRAINING,
     "learnt anew, norms per frame": {**_TRAINING, "learning": {"group_norm": "per frame"}},
     "learnt anew, uniform weighting": {**_TRAINING, "learning": {"weighting": "uniform"}},
@@ -44,7 +48,7 @@ VARIANTS: dict[str, Settings] = {
 
 def make(room: Shipped, settings: Settings, case: Case, seed: int) -> np.ndarray:
     """A clip uint8 `f h w 3`."""
-    model, first = room.moving, None
+    model, first = room.adapted(case.motion), None
     if "training" in settings:
         clips, learning = settings["clips"], settings["learning"]
         name = " ".join([f"{clips} clips", *(f"{key} {value}" for key, value in learning.items())])
