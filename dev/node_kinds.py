@@ -112,7 +112,7 @@ KINDS = {
     "FSM_SaveMotionAdapter": _ours("adapter:FSM_MOTION_ADAPTER", {"filename_prefix": "motion", "precision": "fp16"},
                                    "filename:STRING"),
     "FSM_FrameNoise": _ours("",
-                            {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": True, "move_x": 0.0,
+                            {"seed": 0, "strategy": "shared", "alpha": 0.2, "keep_unit_variance": False, "move_x": 0.0,
                              "move_y": 0.0},
                             "NOISE:NOISE"),
     "FSM_FirstFrameKSampler": _ours("model:MODEL positive:CONDITIONING negative:CONDITIONING first_frame:LATENT "

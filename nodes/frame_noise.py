@@ -17,7 +17,11 @@ _STRATEGY = (
 )
 _ALPHA = "Weight of what is shared: 0 independent, 1 the same noise in every frame. LAMP uses 0.2."
 _UNIT = (
-    "On: every frame's noise has variance 1, as models expect. Off: the paper's formula, which shrinks it (0.68 at "
+    "Off: the papers' formula, whose smaller variance (0.68 at alpha 0.2) makes stiller clips. On: every frame's noise "
+    "has variance 1, as models expect."
+)
+_UNIT_IN_STEPS = (
+    "On: every frame's noise has variance 1, as samplers expect. Off: the papers' formula, which shrinks it (0.68 at "
     "alpha 0.2)."
 )
 _MOVE_X = (
@@ -49,7 +53,7 @@ class FrameNoise(io.ComfyNode):
                              tooltip=_SEED),
                 io.Combo.Input("strategy", options=list(STRATEGIES), default="shared", tooltip=_STRATEGY),
                 io.Float.Input("alpha", default=0.2, min=0.0, max=1.0, step=0.01, tooltip=_ALPHA),
-                io.Boolean.Input("keep_unit_variance", default=True, advanced=True, tooltip=_UNIT),
+                io.Boolean.Input("keep_unit_variance", default=False, advanced=True, tooltip=_UNIT),
                 io.Float.Input("move_x", default=0.0, min=-1024.0, max=1024.0, step=1.0, optional=True, advanced=True,
                                tooltip=_MOVE_X),
                 io.Float.Input("move_y", default=0.0, min=-1024.0, max=1024.0, step=1.0, optional=True, advanced=True,
@@ -81,7 +85,7 @@ class SamplerFrameNoise(io.ComfyNode):
                 io.Sampler.Input("sampler", tooltip=_SAMPLER),
                 io.Combo.Input("strategy", options=list(STRATEGIES), default="shared", tooltip=_STRATEGY),
                 io.Float.Input("alpha", default=0.2, min=0.0, max=1.0, step=0.01, tooltip=_ALPHA),
-                io.Boolean.Input("keep_unit_variance", default=True, advanced=True, tooltip=_UNIT),
+                io.Boolean.Input("keep_unit_variance", default=True, advanced=True, tooltip=_UNIT_IN_STEPS),
                 io.Float.Input("move_x", default=0.0, min=-1024.0, max=1024.0, step=1.0, advanced=True,
                                tooltip=_MOVE_X),
                 io.Float.Input("move_y", default=0.0, min=-1024.0, max=1024.0, step=1.0, advanced=True,

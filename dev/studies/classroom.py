@@ -51,7 +51,7 @@ class Classroom:
         torch.set_num_threads(1)  # the miniature is too small for more
         self.motion, self._wanted, self._shown, self._learnt_models = motion, unseen, count, {}
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
-        self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
+        self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]  # full variance: kept figures hang on it
         folder, masks = results / "clips", results / "clips_masks"
         clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
         files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))

@@ -14,13 +14,17 @@ from testset import Case
 from .classroom import Shipped
 from .harness import Settings, Study, run
 
-SAMPLERS, NOISES = ("euler", "lcm"), ("independent", "shared")
+SAMPLERS = ("euler", "lcm")
+NOISES = {
+    "independent": {"noise": "independent"}, "shared": {"noise": "shared"},
+    "shared, papers' variance": {"noise": "shared", "unit": False},
+}  # fmt: skip
 STATISTICS = {"none": "none", "at the end": "match at the end", "every step": "match at every step (LAMP)"}
 
 
 def make(room: Shipped, settings: Settings, case: Case, seed: int) -> np.ndarray:
     """A clip in few steps, uint8 `f h w 3`."""
-    noise = FrameNoise.execute(seed, settings["noise"], 0.2, True).args[0]
+    noise = FrameNoise.execute(seed, settings["noise"], 0.2, settings.get("unit", True)).args[0]
     return room.animated(
         room.moving, case, seed=seed, noise=noise, steps=settings["steps"], cfg=1.0, scheduler="sgm_uniform",
         sampler_name=settings["sampler"], statistics=STATISTICS[settings["statistics"]],
@@ -30,10 +34,8 @@ def make(room: Shipped, settings: Settings, case: Case, seed: int) -> np.ndarray
 STUDY = Study(
     "few_steps",
     {
-        f"{sampler}, {noise}, {statistics}": {
-            "sampler": sampler, "noise": noise, "statistics": statistics, "steps": 4,
-        }
-        for sampler, noise, statistics in product(SAMPLERS, NOISES, STATISTICS)
+        f"{sampler}, {name}, {statistics}": {"sampler": sampler, **noise, "statistics": statistics, "steps": 4}
+        for sampler, (name, noise), statistics in product(SAMPLERS, NOISES.items(), STATISTICS)
     },
     ("direction_cosine", "displacement_ratio", "path_error", "shape_iou", "colour_kept"),
     ("path_error", "shape_iou", "colour_kept"),

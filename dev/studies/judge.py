@@ -34,10 +34,9 @@ class Judge:
         """
         video = torch.from_numpy(clip).movedim(-1, 1).float() / 255
         course = self._course(clip, case, given)
-        exact = world.draw(case.scene, case.states[0])
         by_hand: dict[str, Callable[[], float]] = {
             "background_change": lambda: measure.background_change(clip, case.scene.shape),
-            "sharpness": lambda: float(np.mean([_edges(frame) for frame in clip])) / _edges(exact),
+            "sharpness": lambda: self._sharpness(clip, case),
             "first_frame_jump": lambda: first_frame.steps(video).luminance_jump,
             "warping_error": lambda: warping_error(video, lucas_kanade).mean,
             "alignment": lambda: clip_scores.alignment(self._seen(clip), self.pair.embed_text(case.caption)),
@@ -53,6 +52,10 @@ class Judge:
         if given:
             return measure.measure_clip(clip, case.scene, case.states)
         return second_opinion.of(clip, case.caption) or followed(clip, case)
+
+    def _sharpness(self, clip: np.ndarray, case: Case) -> float:
+        exact = world.draw(case.scene, case.states[0])
+        return float(np.mean([_edges(frame) for frame in clip])) / _edges(exact)
 
     def _seen(self, clip: np.ndarray) -> torch.Tensor:
         return self.pair.embed_images(torch.from_numpy(clip).movedim(-1, 1).float() / 255)

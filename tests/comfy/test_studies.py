@@ -35,7 +35,7 @@ def own_output(tmp_path, monkeypatch):
 LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the training alone; each takes seconds
 
 
-@pytest.mark.parametrize("name", ["few_steps", "lamp", "methods", "noise"])
+@pytest.mark.parametrize("name", ["few_steps", "lamp", "methods", "noise", "recurrent_noise"])
 def test_every_row_of_every_study_can_be_made(name):
     study = importlib.import_module(f"dev.studies.{name}").STUDY
     learnt = [row for row, how in study.variants.items() if row.startswith("learnt anew") and how["first_frame"]]
