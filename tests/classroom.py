@@ -1,8 +1,10 @@
 """A tiny training: two clips, a tiny UNet, a VAE that only averages; what the tests of Train Motion LoRA share."""
 
+import numpy as np
 import torch
 import unets
 from few_shot_motion.nodes import training
+from PIL import Image
 
 
 class MeanVae:
@@ -53,3 +55,13 @@ def run(model=None, clips=CLIPS, captions=CAPTIONS, name="run", save_every=0, re
 def same(a, b) -> bool:
     """Are two state dicts equal, bit for bit?"""
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def frames(file) -> torch.Tensor:
+    """The pictures of an animation, `f h w 3`."""
+    pictures = []
+    with Image.open(file) as clip:
+        for i in range(clip.n_frames):
+            clip.seek(i)
+            pictures.append(torch.from_numpy(np.array(clip.convert("RGB"))).float() / 255)
+    return torch.stack(pictures)

@@ -40,26 +40,28 @@ SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "norm
 class Classroom:
     """Eight clips of one motion, their masks and captions, and `unseen` first frames of the same motion."""
 
-    def __init__(self, motion: str, unseen: int, results: Path):
-        """results: where the clips, and runs that may be gone on with, are kept."""
+    def __init__(self, motion: str, unseen: int, results: Path, count: int = CLIPS):
+        """results: where the clips, and runs that may be gone on with, are kept; count: clips, the first CLIPS of them
+        always the same.
+        """
         import nodes
 
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
         folder_paths.set_output_directory(str(results))
         torch.set_num_threads(1)  # the miniature is too small for more
-        self.motion, self._count, self._learnt_models = motion, unseen, {}
+        self.motion, self._wanted, self._shown, self._learnt_models = motion, unseen, count, {}
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]  # full variance: kept figures hang on it
         folder, masks = results / "clips", results / "clips_masks"
-        clips.write_training_set(folder, motion, CLIPS, FRAMES, SEED, masks)
-        files = sorted(folder.glob("*.mp4"))
+        clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
+        files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
         self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
         self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
         self.unseen = self._unseen(motion)
 
     def _unseen(self, motion: str) -> list[tuple[world.Scene, world.State]]:
-        seen = [scene for scene, _ in clips.training_set(motion, CLIPS, SEED)]
-        return clips.first_frames(motion, self._count, SEED, exclude=seen)
+        seen = [scene for scene, _ in clips.training_set(motion, self._shown, SEED)]
+        return clips.first_frames(motion, self._wanted, SEED, exclude=seen)
 
     def cases(self, frames: int = FRAMES, motion: str | None = None) -> list[Case]:
         """The unseen first frames with their exact courses; of another motion, that one's."""
@@ -145,8 +147,8 @@ class Classroom:
 class Shipped(Classroom):
     """With the adapters that come along, "moves right" above all, so that nothing has to be learnt."""
 
-    def __init__(self, unseen: int, results: Path):
-        super().__init__("moves right", unseen, results)
+    def __init__(self, unseen: int, results: Path, count: int = CLIPS):
+        super().__init__("moves right", unseen, results, count)
         self.moving = self.adapted("moves right")
 
     @cache  # noqa: B019 - a room lasts as long as its study

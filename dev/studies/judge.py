@@ -36,7 +36,7 @@ class Judge:
         course = self._course(clip, case, given)
         by_hand: dict[str, Callable[[], float]] = {
             "background_change": lambda: measure.background_change(clip, case.scene.shape),
-            "sharpness": lambda: _edges(clip) / _edges(world.draw(case.scene, case.states[0])[None]),
+            "sharpness": lambda: self._sharpness(clip, case),
             "first_frame_jump": lambda: first_frame.steps(video).luminance_jump,
             "warping_error": lambda: warping_error(video, lucas_kanade).mean,
             "alignment": lambda: clip_scores.alignment(self._seen(clip), self.pair.embed_text(case.caption)),
@@ -53,14 +53,18 @@ class Judge:
             return measure.measure_clip(clip, case.scene, case.states)
         return second_opinion.of(clip, case.caption) or followed(clip, case)
 
+    def _sharpness(self, clip: np.ndarray, case: Case) -> float:
+        exact = world.draw(case.scene, case.states[0])
+        return float(np.mean([_edges(frame) for frame in clip])) / _edges(exact)
+
     def _seen(self, clip: np.ndarray) -> torch.Tensor:
         return self.pair.embed_images(torch.from_numpy(clip).movedim(-1, 1).float() / 255)
 
 
-def _edges(clip: np.ndarray) -> float:
-    """How far apart neighbouring px of a clip uint8 `f h w 3` are where they are furthest apart, in levels of 255, mean
-    over the frames; a blur of 1 px leaves a third.
+def _edges(picture: np.ndarray) -> float:
+    """How far apart neighbouring px of a picture uint8 `h w 3` are where they are furthest apart, in levels of 255; a
+    blur of 1 px leaves a third.
     """
-    levels = clip.astype(np.float32)
-    across, down = np.diff(levels, axis=2)[:, :-1], np.diff(levels, axis=1)[:, :, :-1]
-    return float(np.percentile(np.hypot(across, down).max(axis=-1), _EDGES, axis=(1, 2)).mean())
+    levels = picture.astype(np.float32)
+    across, down = np.diff(levels, axis=1)[:-1], np.diff(levels, axis=0)[:, :-1]
+    return float(np.percentile(np.hypot(across, down).max(axis=-1), _EDGES))

@@ -16,3 +16,9 @@ def of_training(method: str, clips: int, captions: Sequence[str], conditions: in
                "say what is seen and how it moves.")  # fmt: skip
     if method != "Tune-A-Video" and conditions == 1 < clips:
         yield f"One caption stands for all {clips} clips: the motion is learnt better where each has its own."
+
+
+def of_samples(goes_on: bool, picture) -> Iterator[str]:
+    """A sentence where a picture begins no sample clip, since the motion does not go on from one."""
+    if picture is not None and not goes_on:
+        yield "sample_image is not used: a motion that is given no first frame is sampled from words alone."

@@ -8,7 +8,7 @@ import folder_paths
 import pytest
 import torch
 import unets
-from classroom import CLIPS, Vae, run, same
+from classroom import CLIPS, Vae, frames, run, same
 from few_shot_motion.host.training import curve, progress, samples
 from few_shot_motion.training.loop import Run
 from PIL import Image
@@ -71,17 +71,6 @@ def test_samples_take_their_noise_from_no_generator_but_their_own(output_folder)
         assert torch.equal(torch.get_rng_state(), before)
     one, other = (frames(output_folder / f"seen_{seed}" / "step_000002.webp") for seed in (1, 2))
     assert torch.equal(one, other)
-
-
-def frames(file) -> torch.Tensor:
-    import numpy as np
-
-    with Image.open(file) as clip:
-        pictures = []
-        for i in range(clip.n_frames):
-            clip.seek(i)
-            pictures.append(torch.from_numpy(np.asarray(clip.convert("RGB"))).float() / 255)
-    return torch.stack(pictures)
 
 
 def test_a_given_picture_and_prompt_are_sampled(output_folder):
