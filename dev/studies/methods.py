@@ -17,7 +17,7 @@ from few_shot_motion.samplers.text_to_video_zero import BACKGROUND_SMOOTHING, T0
 from testset import Case
 from world import CELL, CELLS
 
-from .classroom import SEED, Shipped
+from .classroom import SEED, Classroom, Shipped
 from .harness import Settings, Study, run
 from .studio import Studio
 
@@ -45,13 +45,6 @@ class Room(Shipped):
         """From words alone, by layers that were taught all motions beforehand."""
         return self.studio.write(case, len(case.states), seed, settings["steps"])
 
-    def zero(self, settings: Settings, case: Case, seed: int) -> np.ndarray:
-        """Text2Video-Zero, told how far the subject is to go."""
-        first, last = case.states[0], case.states[-1]
-        move = [CELL * (b - a) / (len(case.states) - 1) for a, b in ((first.x, last.x), (first.y, last.y))]
-        model = TextToVideoZero.execute(self.model, *move, T0, T1, BACKGROUND_SMOOTHING).args[0]
-        return self._written(model, case, frame_noise(seed, self.shape(case)), settings)
-
     def recurrent(self, settings: Settings, case: Case, seed: int) -> np.ndarray:
         """From words alone, by layers that learnt eight clips."""
         beside = settings["motion_convolutions"]
@@ -59,7 +52,7 @@ class Room(Shipped):
             f"recurrent {'with' if beside else 'without'} convolutions", SEED, settings["training"], len(case.states),
             method="Recurrent", motion_convolutions=beside, lr_schedule="warm-up, linear decay",
         )  # fmt: skip
-        return self._written(model, case, frame_noise(seed, self.shape(case), "shared"), settings)
+        return _written(self, model, case, frame_noise(seed, _shape(case), "shared"), settings)
 
     def tuned(self, settings: Settings, case: Case, seed: int) -> np.ndarray:
         """Tune-A-Video: one of the eight clips, learnt and inverted, drawn anew with the case's words."""
@@ -71,22 +64,31 @@ class Room(Shipped):
             latent = {"samples": self.vae.encode(self.clips[seed][:frames])}
             inverted = DDIMInversion.execute(model, self.encode(""), latent, steps, "ddim_uniform", "inverted", 1.0)
         noise = inverted.args[1].generate_noise(latent)
-        return self._written(model, case, noise, settings, scheduler="ddim_uniform")
+        return _written(self, model, case, noise, settings, scheduler="ddim_uniform")
 
-    @staticmethod
-    def shape(case: Case) -> torch.Size:
-        """Of a case's latents."""
-        return torch.Size((len(case.states), 4, CELLS, CELLS))
 
-    def _written(self, model, case: Case, noise: torch.Tensor, settings: Settings, **how) -> np.ndarray:
-        return self.drawn(self.written(model, case.caption, noise, settings["steps"], settings["cfg"], **how))
+def text_to_video_zero(room: Classroom, settings: Settings, case: Case, seed: int) -> np.ndarray:
+    """From words alone and with nothing learnt; it is told how far the subject is to go."""
+    first, last = case.states[0], case.states[-1]
+    move = [CELL * (b - a) / (len(case.states) - 1) for a, b in ((first.x, last.x), (first.y, last.y))]
+    model = TextToVideoZero.execute(room.model, *move, T0, T1, BACKGROUND_SMOOTHING).args[0]
+    return _written(room, model, case, frame_noise(seed, _shape(case)), settings)
+
+
+def _shape(case: Case) -> torch.Size:
+    """Of a case's latents."""
+    return torch.Size((len(case.states), 4, CELLS, CELLS))
+
+
+def _written(room: Classroom, model, case: Case, noise: torch.Tensor, settings: Settings, **how) -> np.ndarray:
+    return room.drawn(room.written(model, case.caption, noise, settings["steps"], settings["cfg"], **how))
 
 
 METHODS = {
     "LAMP": (Room.lamp, {"steps": 10}),
     "TI2V-Zero, fast": (Room.slid, {"preset": "fast"}),
     "motion prior": (Room.prior, {"steps": 20, **_WORDS}),
-    "Text2Video-Zero": (Room.zero, {"steps": 20, "cfg": 3.0, **_WORDS}),
+    "Text2Video-Zero": (text_to_video_zero, {"steps": 20, "cfg": 3.0, **_WORDS}),
     "recurrent": (Room.recurrent, {"motion_convolutions": True, "training": 600, "steps": 10, "cfg": 2.0, **_WORDS}),
     "recurrent, without convolutions": (
         Room.recurrent, {"motion_convolutions": False, "training": 600, "steps": 10, "cfg": 2.0, **_WORDS}
