@@ -49,9 +49,14 @@ class MotionAdapter:
     @property
     def from_first_frame(self) -> bool:
         """Whether it was learnt to go on from a clean first frame, as LAMP's are; what says of itself that it is of
-        another kind was not.
+        another kind, or learnt its first frames, was not.
         """
-        return self.method == "lamp" and "kind" not in self.metadata
+        return self.method == "lamp" and "kind" not in self.metadata and not self.learnt_first_frames
+
+    @property
+    def learnt_first_frames(self) -> bool:
+        """Whether its first frames were learnt like all others, as LAMP's are by a setting of the training alone."""
+        return self.metadata.get("first_frame") == "learnt"
 
     @property
     def clip_frames(self) -> int:
@@ -65,6 +70,13 @@ class MotionAdapter:
     def heads_for_an_end(self) -> bool:
         """Whether it was learnt with last frames given, too."""
         return self.from_first_frame and self.metadata.get("ends") == "both"
+
+    @property
+    def convolution(self) -> str:
+        """Which frames its convolutions over the frames look at: causal, centred; none: it has no such layers."""
+        if not any(".conv1d." in name for name in self.tensors):
+            return "none"
+        return "centred" if self.centred else "causal"
 
     @property
     def split(self) -> bool:
@@ -99,12 +111,12 @@ class MotionAdapter:
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values()) / 2**20
         extent = f"rank {self.rank}" if self.rank else "full"
         recurrence = f", recurrence {self.recurrence}" if self.recurrence else ""
-        recurrence += (
-            " with motion convolutions" if recurrence and any(".conv1d." in name for name in self.tensors) else ""
-        )
+        recurrence += " with motion convolutions" if recurrence and self.convolution != "none" else ""
         title = TITLES.get(self.method, self.method)
         kind = self.metadata.get("kind") or f"{title} motion adapter, {extent}{recurrence}"
         kind += ", centred convolutions" if self.centred else ""
+        kind += ", without convolutions" if self.method == "lamp" and self.convolution == "none" else ""
+        kind += ", learnt without a first frame" if self.learnt_first_frames else ""
         kind += ", learnt with last frames" if self.heads_for_an_end else ""
         kind += ", split into subject and background" if self.split else ""
         kind += f", masks: {self.metadata['mask_input']}" if "mask_input" in self.metadata else ""

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..host.sockets import CATEGORY, TrainingSettings
 from ..host.training.recipes import DEFAULTS, THE_RECIPES, chosen
-from ..host.training.settings import CONVOLUTIONS, LOSS_WEIGHTINGS, PRECISIONS
+from ..host.training.settings import CONVOLUTIONS, FIRST_FRAMES, LOSS_WEIGHTINGS, PRECISIONS
 from ..motion_modules.mask_predictor import INPUTS
 from ..motion_modules.recurrent import FORMS
 from ..training.mask_loss import TARGETS, WEIGHTINGS
@@ -48,10 +48,17 @@ _SPLIT = (
     "Motion layers with a part of their own for the background, told apart by what they learn from the masks; no mask "
     "is needed at generation."
 )
-_CONVOLUTION = "Over the frames. causal: LAMP's, at the two frames before. centred: at one before and one behind."
+_CONVOLUTION = (
+    "Over the frames. causal: LAMP's, at the two frames before. centred: at one before and one behind. none: attention "
+    "alone learns."
+)
 _BOTH_ENDS = (
     "LAMP only: half the steps give the last frame beside the first, so that clips may be made to end in a picture, or "
     "to loop. Its convolutions are centred, and it wants more steps."
+)
+_FIRST_FRAME = (
+    "LAMP only. given: clean in every step, as in the paper. learnt: noised like the others, so that clips are made "
+    "from words alone."
 )
 _SAMPLE_IMAGE = "The first frame of the sample clips; without one, the first frame of the first clip."
 _SAMPLE_POSITIVE = "The prompt of the sample clips; without one, the first caption."
@@ -98,6 +105,8 @@ class MotionTrainingSettings(io.ComfyNode):
                 io.Combo.Input("convolution", options=[THE_RECIPES, *CONVOLUTIONS], optional=True,
                                tooltip=_CONVOLUTION),
                 io.Combo.Input("both_ends", options=_SWITCH, optional=True, tooltip=_BOTH_ENDS),
+                io.Combo.Input("first_frame", options=[THE_RECIPES, *FIRST_FRAMES], optional=True,
+                               tooltip=_FIRST_FRAME),
             ],
             outputs=[TrainingSettings.Output(display_name="settings", tooltip="For Train Motion LoRA.")],
         )  # fmt: skip

@@ -38,8 +38,10 @@ SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "norm
 class Classroom:
     """Eight clips of one motion, their masks and captions, and `unseen` first frames of the same motion."""
 
-    def __init__(self, motion: str, unseen: int, results: Path):
-        """results: where the clips, and runs that may be gone on with, are kept."""
+    def __init__(self, motion: str, unseen: int, results: Path, count: int = CLIPS):
+        """results: where the clips, and runs that may be gone on with, are kept; count: clips, the first CLIPS of them
+        always the same.
+        """
         import nodes
 
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
@@ -49,8 +51,8 @@ class Classroom:
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]
         folder, masks = results / "clips", results / "clips_masks"
-        seen = clips.write_training_set(folder, motion, CLIPS, FRAMES, SEED, masks)
-        files = sorted(folder.glob("*.mp4"))
+        seen = clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
+        files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
         self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
         self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
         self.unseen = clips.first_frames(motion, unseen, SEED, exclude=seen)
@@ -134,8 +136,8 @@ class Classroom:
 class Shipped(Classroom):
     """With the adapter of "moves right" that comes along, so that nothing has to be learnt."""
 
-    def __init__(self, unseen: int, results: Path):
-        super().__init__("moves right", unseen, results)
+    def __init__(self, unseen: int, results: Path, count: int = CLIPS):
+        super().__init__("moves right", unseen, results, count)
         self.moving = LoadMotionAdapter.execute(self.model, "miniature_moves_right.safetensors", 1.0).args[0]
 
 

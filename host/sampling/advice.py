@@ -22,8 +22,9 @@ def of_first_frame_sampler(model) -> Iterator[str]:
         yield ("There is no motion of this pack in the model: unless another pack's is, every frame is a picture of "
                "its own; connect Load Motion Adapter.")  # fmt: skip
     elif not stack.from_first_frame:
-        yield ("The motion in the model was learnt without a first frame (AnimateDiff, Recurrent, Tune-A-Video), not "
-               "to go on from one: use Repeat-and-Slide TI2V Sampler, or motion of the method LAMP.")  # fmt: skip
+        yield ("The motion in the model was learnt without a first frame (AnimateDiff, Recurrent, Tune-A-Video, or "
+               "first_frame learnt), not to go on from one: use Repeat-and-Slide TI2V Sampler, or motion of the method "
+               "LAMP with its first frame given.")  # fmt: skip
 
 
 def of_last_frame(model, last_frame: dict | None, loop: bool) -> Iterator[str]:

@@ -76,11 +76,7 @@ class Lesson:
 
     def _layers(self, split: bool):
         settings, method = self.settings, self.design.method
-        sites = [
-            site
-            for site in sites_of(self.base, method)
-            if site.is_block or method != "recurrent" or settings.motion_convolutions
-        ]
+        sites = [site for site in sites_of(self.base, method) if site.is_block or settings.convolves]
         if split:
             return MotionModule(sites, settings.rank, split=True, centred=settings.centred)
         return MOTION_METHODS[method].build(self.design, sites, torch.nn)
@@ -126,7 +122,7 @@ class Lesson:
         gates: list[torch.Tensor] = []
         predict = training_host.denoiser(self.base, {**self.options, GATES: gates}, captions, self.autocast)
         scale = sampling.calculate_input(sigma, torch.ones(len(x0), device=self.device))
-        loss = lamp_loss if self.settings.method == "LAMP" else video_loss
+        loss = lamp_loss if self.settings.from_first_frame else video_loss
         if self.settings.both_ends:
             ends = int(torch.rand(1, generator=generator) < 0.5)
             return lamp_loss(predict, x0, eps, sigma, scale, self.power, ends)

@@ -33,7 +33,7 @@ def train_motion(model, vae, clips: Sequence, positive: list, captions: list[str
     values, by_hand = resolve(recipe, widgets, chosen)
     settings, learning = _taken(Settings, values), _taken(MaskSettings, values)
     check_trainable(model)
-    _check(settings, masks)
+    _check(settings, learning, masks)
     keeper = Keeper(str(values.get("name", "motion")), values["save_every"], values.get("resume", False))
     progress = Progress(comfy.model_management.get_torch_device(), keeper.name)
     material = gather(vae, clips, positive, masks, captions, settings, learning, progress.stage)
@@ -60,7 +60,9 @@ def _taken(kind, values: Mapping[str, Any]):
     return kind(**{field.name: values[field.name] for field in fields(kind) if field.name in values})
 
 
-def _check(settings: Settings, masks: list) -> None:
+def _check(settings: Settings, learning: MaskSettings, masks: list) -> None:
+    _check_parts(settings, learning)
+    _check_first_frame(settings, learning, masks)
     if settings.both_ends and (settings.method != "LAMP" or masks):
         found = "there are masks to learn from" if masks else f"the method is {settings.method}"
         raise ValueError(
@@ -74,6 +76,42 @@ def _check(settings: Settings, masks: list) -> None:
         )
 
 
+def _check_parts(settings: Settings, learning: MaskSettings) -> None:
+    """What needs convolutions over the frames, where there are to be none."""
+    if settings.convolution != "none":
+        return
+    if settings.both_ends:
+        raise ValueError(
+            "With both_ends a motion learns by centred convolutions, and convolution is none: turn both_ends off, or "
+            "choose another convolution."
+        )
+    if settings.method == "Recurrent" and settings.motion_convolutions:
+        raise ValueError(
+            "motion_convolutions is on, and convolution is none: turn motion_convolutions off, or choose another "
+            "convolution."
+        )
+    if learning.split:
+        raise ValueError(
+            "Split layers are convolutions, and convolution is none: turn split off, or choose another convolution."
+        )
+
+
+def _check_first_frame(settings: Settings, learning: MaskSettings, masks: list) -> None:
+    """What needs a given first frame, where it is learnt like the others."""
+    if settings.method != "LAMP" or settings.from_first_frame:
+        return
+    if settings.both_ends:
+        raise ValueError(
+            "both_ends gives a clip's first frame and its last, and first_frame is learnt: turn both_ends off, or "
+            "choose given."
+        )
+    if masks and learning.mask_input == "conditioned":
+        raise ValueError(
+            "The mask_input conditioned is mixed into a given first frame, and first_frame is learnt: choose another "
+            "mask_input, or given."
+        )
+
+
 def _notes(model, settings: Settings, learning: MaskSettings, material: Material, captions: list[str], recipe: str,
            decisive: dict) -> dict[str, str]:  # fmt: skip
     width, height = material.size
@@ -82,6 +120,7 @@ def _notes(model, settings: Settings, learning: MaskSettings, material: Material
         "prompts": settings_text(sorted(set(captions))),
         "frames": str(settings.frames),
         **({"ends": "both"} if settings.both_ends else {}),
+        **({"first_frame": "learnt"} if settings.method == "LAMP" and not settings.from_first_frame else {}),
         "width": str(width),
         "height": str(height),
         "fps": f"{settings.fps:g}",

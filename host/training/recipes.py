@@ -8,7 +8,7 @@ from ...motion_modules.recurrent import FORMS
 from ...training.mask_loss import MaskSettings
 from ...training.schedule import RATES
 from ..inputs.frames import LEAST_SIDE
-from .settings import Settings
+from .settings import LATER, Settings
 
 CUSTOM = "custom"
 CONSTANT, RISE_AND_FALL = RATES
@@ -23,7 +23,7 @@ THE_RECIPES = "the recipe's"  # in Motion Training Settings
 _LEFT_OPEN = {"batch_size": 0, "query_rate": -1.0}  # there
 _SWITCHES = ("flip", "motion_convolutions", "both_ends")
 _PAPER = {"learning_rate": 3e-5, "rank": 0, "query_rate": 1.0, "weighting": "uniform", "group_norm": "joint"}
-_FAST = {"frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, "convolution": "causal", "both_ends": False}
+_FAST = {"frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, **LATER}
 RECIPES: dict[str, dict[str, Any]] = {
     "fast": _FAST,
     "balanced": {"frames": 16, "steps": 6000, "learning_rate": 1e-4, "rank": 64, "lr_schedule": RISE_AND_FALL},
@@ -79,5 +79,10 @@ def described(recipe: str, settings: Settings, said: list[str]) -> str:
         f"Recipe {recipe}: {settings.method}, {settings.frames} frames, {settings.steps} steps at "
         f"{settings.learning_rate:g} ({settings.lr_schedule}), {size}, queries at {settings.query_rate:g}, "
         f"{settings.weighting} loss, norms {settings.group_norm}{', mirrored' if settings.flip else ''}"
+    )
+    line += "".join(
+        f", {key.replace('_', ' ')} {getattr(settings, key)}"
+        for key in ("convolution", "first_frame")
+        if getattr(settings, key) != LATER[key]
     )
     return f"{line}; set by hand: {', '.join(said)}." if said and recipe != CUSTOM else f"{line}."

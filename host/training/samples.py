@@ -22,8 +22,8 @@ _STEPS, _CFG, _SEED, _SHOWN, _FPS = 12, 3.0, 1, 6, 8
 class Samples:
     """Clips of the motion as it is by now, all from the same noise; nothing of the training is touched by them.
 
-    first: LATENT of a first frame, `1 c h w`, for LAMP; positive, negative: CONDITIONINGs, a negative of zeros without
-    one; folder: where the clips go.
+    first: LATENT of a first frame, `1 c h w`, for motion that goes on from one; positive, negative: CONDITIONINGs, a
+    negative of zeros without one; folder: where the clips go.
     """
 
     def __init__(self, lesson: Lesson, vae, folder: Path, first: Tensor, positive: list, negative: list | None = None):
@@ -57,10 +57,10 @@ class Samples:
     def _pictures(self) -> Tensor:
         """The clip's frames `f h w c`, on the CPU."""
         lesson, frames = self.lesson, self.lesson.settings.frames
-        is_lamp = lesson.settings.method == "LAMP"
-        model = condition_model(lesson.base) if is_lamp else lesson.base
-        rest = torch.zeros(frames - 1 if is_lamp else frames, *self.first.shape[1:])
-        latents = torch.cat([self.first.cpu(), rest]) if is_lamp else rest
+        goes_on = lesson.settings.from_first_frame
+        model = condition_model(lesson.base) if goes_on else lesson.base
+        rest = torch.zeros(frames - 1 if goes_on else frames, *self.first.shape[1:])
+        latents = torch.cat([self.first.cpu(), rest]) if goes_on else rest
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(_SEED))
         sampling = lesson.base.model.model_sampling
         sigmas = comfy.samplers.calculate_sigmas(sampling, "normal", _STEPS)

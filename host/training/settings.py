@@ -9,8 +9,9 @@ from ...training.schedule import RATES
 
 METHODS = {"LAMP": "lamp", "Recurrent": "recurrent", "Tune-A-Video": "tune-a-video"}
 PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-LATER = {"convolution": "causal", "both_ends": False}  # settings that older runs were kept without
-CONVOLUTIONS = ("causal", "centred")
+LATER = {"convolution": "causal", "both_ends": False, "first_frame": "given"}  # settings that older runs lack
+CONVOLUTIONS = ("causal", "centred", "none")
+FIRST_FRAMES = ("given", "learnt")
 LOSS_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5}  # power of 1 + sigma^2 in the loss of noise-predicting models
 
 
@@ -40,6 +41,18 @@ class Settings:
     fps: float = 0.0  # 0: the clips' own
     convolution: str = "causal"  # over the frames; one of CONVOLUTIONS
     both_ends: bool = False  # LAMP: in every other step, by chance, the last frame is given like the first
+    first_frame: str = "given"  # to LAMP, clean in every step, or learnt like the others; one of FIRST_FRAMES
+
+    @property
+    def from_first_frame(self) -> bool:
+        """Whether the motion learns to go on from a clean first frame."""
+        return self.method == "LAMP" and self.first_frame == "given"
+
+    @property
+    def convolves(self) -> bool:
+        """Whether it has convolutions over the frames; without them attention alone learns."""
+        has = self.method == "LAMP" or self.method == "Recurrent" and self.motion_convolutions
+        return has and self.convolution != "none"
 
     @property
     def centred(self) -> bool:
