@@ -8,14 +8,10 @@ if sys.version_info < (3, 10):
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # a folder run by its path is no package: make it one
 
 import argparse
-import os
 import time
 
-from dev import archives, base, check, environment, interpreter, server
-from dev.compat import versions
+from dev import base, check, environment, interpreter, server, testing
 from dev.trouble import Trouble
-
-TIERS = ("pure", "comfy", "golden", "page")
 
 
 def demo(options: argparse.Namespace, comfyui: Path) -> None:
@@ -27,18 +23,7 @@ def demo(options: argparse.Namespace, comfyui: Path) -> None:
 
 def test(options: argparse.Namespace, comfyui: Path) -> None:
     """run the tests: [pure|comfy|golden|page] [pytest arguments]; all four tiers unless one is named"""
-    arguments = options.rest
-    folders = ["tests"]
-    if arguments and arguments[0] in TIERS:
-        folders, arguments = [f"tests/{arguments[0]}"], arguments[1:]
-    if folders in (["tests"], ["tests/page"]):
-        environment.install("what drives the page", *environment.PAGE)
-    if folders != ["tests/pure"]:
-        archives.fetch(archives.DIFFUSERS)
-        versions.prepare(versions.OLDEST)
-    os.chdir(interpreter.ROOT)  # where pyproject.toml's paths begin
-    here = f"--comfyui={comfyui}"  # one word: pytest would take a lone path for a folder of tests
-    interpreter.become(interpreter.PYTHON, "-m", "pytest", *folders, here, *arguments)
+    testing.run(options.rest, comfyui)
 
 
 def serve(options: argparse.Namespace, comfyui: Path) -> None:
@@ -92,7 +77,8 @@ def study(options: argparse.Namespace, comfyui: Path) -> None:
     """measure a method on the miniature; without a name, which there are [arguments of dev/studies/<name>.py]"""
     if not options.rest or options.rest[0] not in STUDIES:
         raise Trouble(f"name a study: {', '.join(STUDIES)}")
-    inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:])
+    own = ("--checkpoint", options.checkpoint) if options.checkpoint else ()
+    inside(comfyui, f"dev.studies.{options.rest[0]}", *options.rest[1:], *own)
 
 
 def inside(comfyui: Path, script: str, *arguments: str | Path) -> None:
@@ -211,7 +197,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         "--checkpoint",
         type=_existing,
         metavar="FILE",
-        help="a Stable Diffusion 1.x checkpoint instead of the miniature (demo, serve)",
+        help="a Stable Diffusion 1.x checkpoint instead of the miniature (demo, serve, study methods)",
     )
     parser = argparse.ArgumentParser(prog="python3 dev", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")

@@ -10,7 +10,7 @@ from . import archives, interpreter
 from .trouble import Trouble
 
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")  # one matching set; ComfyUI names no versions
-TESTS = ("pytest==9.2.0",)
+TESTS = ("pytest==9.2.0", "pytest-xdist==3.8.0")  # the second runs files side by side
 PAGE = ("playwright==1.65.2",)  # drives the system's Chromium
 CHECKS = ("ruff==0.17.5", "basedpyright==1.40.2")
 

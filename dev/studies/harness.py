@@ -79,11 +79,12 @@ def quick(study: Study, chosen: Mapping[str, Settings]) -> study_page.Results:
 
 
 def measured(
-    study: Study, chosen: Mapping[str, Settings], folder: Path, seeds: int, scenes: int, frames: int
-) -> study_page.Results:
+    study: Study, chosen: Mapping[str, Settings], folder: Path, seeds: int, scenes: int, frames: int,
+    judges: Callable[[], Judge] = Judge,
+) -> study_page.Results:  # fmt: skip
     """Every variant's measures for every seed, mean over the first frames that the seed has to itself."""
     folder.mkdir(parents=True, exist_ok=True)
-    room, judge, weights = study.room(seeds * scenes, folder), Judge(), _weights()
+    room, judge, weights = study.room(seeds * scenes, folder), judges(), _weights()
     rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in chosen}
     for seed in range(seeds):
         for name, settings in chosen.items():

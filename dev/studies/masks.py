@@ -22,7 +22,7 @@ from testset import Case
 from .classroom import SEED, Classroom
 from .harness import Settings, Study, run
 from .judge import with_masks
-from .methods import text_to_video_zero
+from .methods_room import text_to_video_zero
 
 MOTION = "moves right"
 PROBE = 1.0  # sigma at which the noise variant's predictor looks at the predicted noise

@@ -2,10 +2,12 @@
 
 import asyncio
 import importlib
+import json
 import math
 from dataclasses import replace
 from types import SimpleNamespace
 
+import clips
 import folder_paths
 import nodes
 import numpy as np
@@ -17,7 +19,7 @@ from few_shot_motion.motion_modules.mask_predictor import resize_masks
 from testset import Case
 
 from dev.base import MINIATURE
-from dev.studies import harness, study_page
+from dev.studies import harness, methods_on, methods_room, study_page
 from dev.studies.judge import Judge, with_masks
 
 
@@ -52,6 +54,33 @@ def test_every_row_of_every_study_can_be_made(name):
     if (study_page.RESULTS / f"{name}.json").exists():
         kept = study_page.kept(name)
         assert set(kept["rows"]) <= set(study.variants) and kept["measures"] == list(study.measures)
+
+
+def test_the_methods_run_on_a_checkpoint_of_ones_own(tmp_path, monkeypatch):
+    asyncio.run(nodes.load_custom_node(str(MINIATURE)))
+    monkeypatch.setattr(folder_paths, "input_directory", folder_paths.input_directory)  # which the command sets
+    monkeypatch.setattr(methods_on, "STATE", tmp_path)
+    for kind in ("checkpoints", "motion_adapters", "clip_vision"):  # it adds a folder to
+        there, endings = folder_paths.folder_names_and_paths[kind]
+        monkeypatch.setitem(folder_paths.folder_names_and_paths, kind, (list(there), endings))
+    clips.write_training_set(tmp_path / "three", "moves right", count=3, frames=4)
+    models = MINIATURE / "models"
+    methods_on.main(
+        ["--checkpoint", f"{models}/checkpoints/miniature.safetensors", "--clips", f"{tmp_path}/three", "--clip-file",
+         f"{models}/clip_vision/miniature_clip.safetensors", "--motion-module",
+         f"{models}/motion_adapters/miniature_motion.safetensors", "--prompts", "a red ball on grass",
+         "a blue box on snow", *"--seeds 1 --frames 4 --width 96 --height 64 --steps 1 --training-steps 1".split()]
+    )  # fmt: skip
+    folder = tmp_path / "study" / "methods_on" / "miniature"
+    results = json.loads((folder / "results.json").read_text())
+    assert list(results["rows"]) == list(methods_room.VARIANTS) and results["scenes"] == 2
+    for row, seeds in results["rows"].items():
+        given = row in ("LAMP", "TI2V-Zero, fast")
+        assert set(seeds) == {"0"}, row
+        assert set(seeds["0"]) == set(methods_on.MEASURES) - (set() if given else {"first_frame_jump"}), row
+        assert all(math.isfinite(value) for value in seeds["0"].values()), row
+    clip = np.load(next(folder.glob("*.npz")))["array"]
+    assert clip.shape == (4, 64, 96, 3)
 
 
 CASE = Case(
