@@ -4,6 +4,7 @@ of eight clips and asked about exact clips of scenes that none of them shows.
 No UNet has a part in it. `python3 dev study mask_norm` writes docs/mask_norm.md.
 """
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch.nn import functional as F
 from .classroom import Classroom
 from .harness import Settings, Study, run
 from .judge import with_masks
-from .masks import MOTION
+
+MOTION = "moves right"
 
 
 class WithoutNorm(MaskPredictor):
@@ -28,14 +30,18 @@ class WithoutNorm(MaskPredictor):
 
 
 class Room(Classroom):
-    """The clips' latents and their masks at the latents' size, and the predictors that learnt from them."""
+    """The predictors that learnt from the clips' exact latents."""
 
     def __init__(self, unseen: int, results: Path):
         super().__init__(MOTION, unseen, results)
-        self.latents = torch.stack([self.seen(clip) for clip in self.clips])
-        masks = torch.stack([mask.float() for mask in self.masks])
-        self.targets = mask_targets(resize_masks(masks, *self.latents.shape[-2:]), "hard")
         self._predictors: dict[tuple[bool, int], MaskPredictor] = {}
+
+    @cached_property
+    def lessons(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """All clips' latents `b f c h w`, and their masks of 0 and 1 at that size, `b f h w`."""
+        latents = torch.stack([self.seen(clip) for clip in self.clips])
+        masks = torch.stack([mask.float() for mask in self.masks])
+        return latents, mask_targets(resize_masks(masks, *latents.shape[-2:]), "hard")
 
     def seen(self, clip: torch.Tensor) -> torch.Tensor:
         """A clip's latents `f c h w` as the UNet sees them, of pictures `f h w 3`."""
@@ -47,11 +53,12 @@ class Room(Classroom):
         """What has learnt from a clip a step."""
         if (norm, seed) not in self._predictors:
             torch.manual_seed(seed)
-            predictor = (MaskPredictor if norm else WithoutNorm)(self.latents.shape[2])
+            latents, targets = self.lessons
+            predictor = (MaskPredictor if norm else WithoutNorm)(latents.shape[2])
             optimizer = torch.optim.AdamW(predictor.parameters(), 1e-3)
             for step in range(steps):
-                clip = slice(step % len(self.latents), step % len(self.latents) + 1)
-                loss = F.binary_cross_entropy_with_logits(predictor(self.latents[clip]), self.targets[clip])
+                clip = slice(step % len(latents), step % len(latents) + 1)
+                loss = F.binary_cross_entropy_with_logits(predictor(latents[clip]), targets[clip])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

@@ -19,12 +19,12 @@ from few_shot_motion.motion_modules.mask_predictor import MaskPredictor
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from testset import Case
 
-from .classroom import SEED, Classroom
+from .classroom import SEED
 from .harness import Settings, Study, run
 from .judge import with_masks
+from .mask_norm import Room as OfPredictors
 from .methods_room import text_to_video_zero
 
-MOTION = "moves right"
 PROBE = 1.0  # sigma at which the noise variant's predictor looks at the predicted noise
 _PLAIN: dict[str, Any] = {"steps": 10, "training": 300, "learning": {}}
 _X0 = {"mask_input": "x0", "mask_weighting": "noise level", "mask_targets": "hard"}
@@ -36,6 +36,7 @@ def _x0(training: int = 300, **changes: Any) -> Settings:
 
 VARIANTS: dict[str, Settings] = {
     "LAMP": _PLAIN,
+    "LAMP, predictor learnt apart": {**_PLAIN, "apart": 400},
     "predictor on x0": _x0(),
     "predictor on noise": _x0(mask_input="noise"),
     "mask-conditioned": _x0(mask_input="conditioned"),
@@ -50,11 +51,11 @@ VARIANTS: dict[str, Settings] = {
 }
 
 
-class Room(Classroom):
+class Room(OfPredictors):
     """Learns the rows and keeps them."""
 
     def __init__(self, unseen: int, results: Path):
-        super().__init__(MOTION, unseen, results)
+        super().__init__(unseen, results)
         self._adapters: dict[str, MotionAdapter] = {}
 
     def adapter(self, settings: Settings, seed: int, frames: int) -> MotionAdapter:
@@ -73,6 +74,7 @@ def make(room: Room, settings: Settings, case: Case, seed: int) -> np.ndarray:
         return text_to_video_zero(room, settings, case, seed)
     adapter, mask = room.adapter(settings, seed, len(case.states)), None
     looks_at = adapter.metadata.get("mask_input")
+    apart = room.predictor(True, seed, settings["apart"]) if "apart" in settings else None
     if looks_at == "conditioned":
         mask = torch.from_numpy(world.subject_mask(case.scene.shape, case.states[0]))[None].float()
     model, noise = apply_adapter(room.model, adapter, mask=mask), FrameNoise.execute(seed, "shared", 0.2, True).args[0]
@@ -80,14 +82,14 @@ def make(room: Room, settings: Settings, case: Case, seed: int) -> np.ndarray:
         words, first = room.encode(case.caption), room.first_frame(case.scene, case.states[0])
         how = {"seed": seed, "noise": noise, "steps": settings["steps"]}
         latent = room.animate(model, words, room.encode(""), first, len(case.states), **how)
-        clip = room.drawn(latent["samples"])
+        clip, seen = room.drawn(latent["samples"]), latent["samples"].float()
+        if apart:
+            return with_masks(clip, apart.probabilities(room.model.model.process_latent_in(seen)))
         if looks_at not in ("x0", "noise"):
             return clip
         if looks_at == "noise":
             with room.precision():
                 seen = _predicted_noise(model, latent, words, noise).float()
-        else:
-            seen = latent["samples"].float()
         return with_masks(clip, MaskPredictor.of(adapter.mask_tensors).probabilities(seen))
 
 
@@ -114,7 +116,7 @@ STUDY = Study(
     ("mask_iou", "path_error", "shape_iou", "background_change"),
     Room,
     make,
-    quick={"steps": 2, "training": 2},
+    quick={"steps": 2, "training": 2, "apart": 2},
 )  # fmt: skip
 
 
