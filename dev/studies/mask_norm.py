@@ -4,7 +4,6 @@ of eight clips and asked about exact clips of scenes that none of them shows.
 No UNet has a part in it. `python3 dev study mask_norm` writes docs/mask_norm.md.
 """
 
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +35,10 @@ class Room(Classroom):
         super().__init__(MOTION, unseen, results)
         self._predictors: dict[tuple[bool, int], MaskPredictor] = {}
 
-    @cached_property
-    def lessons(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """All clips' latents `b f c h w`, and their masks of 0 and 1 at that size, `b f h w`."""
-        latents = torch.stack([self.seen(clip) for clip in self.clips])
-        masks = torch.stack([mask.float() for mask in self.masks])
+    def lessons(self, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents `b f c h w` of the clips that so many steps get to see, and their masks of 0 and 1, `b f h w`."""
+        latents = torch.stack([self.seen(clip) for clip in self.clips[:steps]])
+        masks = torch.stack([mask.float() for mask in self.masks[:steps]])
         return latents, mask_targets(resize_masks(masks, *latents.shape[-2:]), "hard")
 
     def seen(self, clip: torch.Tensor) -> torch.Tensor:
@@ -53,7 +51,7 @@ class Room(Classroom):
         """What has learnt from a clip a step."""
         if (norm, seed) not in self._predictors:
             torch.manual_seed(seed)
-            latents, targets = self.lessons
+            latents, targets = self.lessons(steps)
             predictor = (MaskPredictor if norm else WithoutNorm)(latents.shape[2])
             optimizer = torch.optim.AdamW(predictor.parameters(), 1e-3)
             for step in range(steps):

@@ -19,7 +19,7 @@ from few_shot_motion.motion_modules.mask_predictor import MaskPredictor
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from testset import Case
 
-from .classroom import SEED
+from .classroom import CLIPS, SEED
 from .harness import Settings, Study, run
 from .judge import with_masks
 from .mask_norm import Room as OfPredictors
@@ -63,8 +63,9 @@ class Room(OfPredictors):
         learning, steps = settings["learning"], settings["training"]
         name = " ".join([*map(str, learning.values()), f"{steps} steps, {frames} frames, seed {seed}"])
         if name not in self._adapters:
-            masks = {"masks": self.masks} if learning else {}
-            self._adapters[name], _ = self.train(name, seed, steps, frames=frames, **learning, **masks)
+            only = range(min(CLIPS, steps))  # as many as there is time to look at
+            masks = {"masks": [self.masks[i] for i in only]} if learning else {}
+            self._adapters[name], _ = self.train(name, seed, steps, only, frames=frames, **learning, **masks)
         return self._adapters[name]
 
 
