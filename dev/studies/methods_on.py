@@ -95,7 +95,7 @@ class Own(Room):
     def lamp(self, settings: harness.Settings, case: Prompted, seed: int) -> np.ndarray:
         """From the first frame, by an adapter that learnt the clips."""
         model = self.learnt("lamp", 0, settings["training"], len(case.states))
-        noise = FrameNoise.execute(seed, "shared", 0.2, True).args[0]
+        noise = FrameNoise.execute(seed, "shared", 0.2, False).args[0]
         how = {"noise": noise, "steps": settings["steps"], "cfg": settings["cfg"]}
         return self.animated(model, case, self.opening(case, seed), seed=seed, **how)
 
