@@ -108,7 +108,8 @@ def measured(
 
 
 def _cases(room: Classroom, settings: Settings, frames: int) -> list[Case]:
-    return room.cases(settings.get("frames", frames), settings.get("motion"))
+    another = [settings["motion"]] if "motion" in settings else []
+    return room.cases(settings.get("frames", frames), *another)
 
 
 def _clip(file: Path, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:

@@ -68,8 +68,8 @@ class Own(Room):
         if options.motion_module:
             self.module = LoadMotionAdapter.execute(self.model, options.motion_module.name, 1.0).args[0]
 
-    def cases(self, frames: int, motion: None = None) -> list[Prompted]:
-        """Every prompt, for every seed anew; the clips' motion is the only one."""
+    def cases(self, frames: int) -> list[Prompted]:
+        """Every prompt, for every seed anew."""
         return [Prompted(prompt, (SimpleNamespace(),) * frames) for prompt in self.options.prompts] * self.options.seeds
 
     def shape(self, case: Prompted) -> torch.Size:
@@ -95,7 +95,7 @@ class Own(Room):
     def lamp(self, settings: harness.Settings, case: Prompted, seed: int) -> np.ndarray:
         """From the first frame, by an adapter that learnt the clips."""
         model = self.learnt("lamp", 0, settings["training"], len(case.states))
-        noise = FrameNoise.execute(seed, "shared", 0.2, False).args[0]
+        noise = FrameNoise.execute(seed, "shared", 0.2, False).args[0]  # as the node begins
         how = {"noise": noise, "steps": settings["steps"], "cfg": settings["cfg"]}
         return self.animated(model, case, self.opening(case, seed), seed=seed, **how)
 

@@ -109,7 +109,7 @@ def study(tmp_path):
     asyncio.run(nodes.load_custom_node(str(MINIATURE)))
     variants = {"exact": {"moves": True}, "still": {"moves": False}}
     asked = []
-    room = SimpleNamespace(cases=lambda frames, motion: asked.append((frames, motion)) or [CASE, OTHER])
+    room = SimpleNamespace(cases=lambda frames, motion=None: asked.append((frames, motion)) or [CASE, OTHER])
     study = harness.Study(
         "tried", variants, ("path_error", "unet_frames"), ("path_error",), lambda *_: room, make
     )  # fmt: skip
