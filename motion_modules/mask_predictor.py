@@ -27,8 +27,8 @@ class MaskPredictor(nn.Module):
 
     Kernel 3, 64 channels and SiLU are ours, the paper names none. Ours too: every channel of a frame gets mean 0 and
     variance 1 first. A subject is what differs from the rest of its picture, and eight clips are too few to learn that
-    from absolute values: learnt from the latents of the miniature's eight clips, IoU on unseen scenes is 0.56 without
-    and 0.88 with it (`python3 dev study mask_norm`). `scale` and `shift`, `c`: how a LATENT becomes what the UNet sees.
+    from absolute values (`python3 dev study mask_norm`, docs/mask_norm.md). `scale` and `shift`, `c`: how a LATENT
+    becomes what the UNet sees.
     """
 
     scale: Tensor

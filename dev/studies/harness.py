@@ -36,7 +36,8 @@ QUICK_FRAMES = 4
 
 @dataclass(frozen=True)
 class Study:
-    """What is compared, and by what; `make(room, settings, case, seed)` gives a clip uint8 `f h w 3`.
+    """What is compared, and by what; `make(room, settings, case, seed)` gives a clip uint8 `f h w 3`, or
+    `f h w 4` as judge.with_masks makes it.
 
     Settings with "first_frame": False make clips from words alone; "motion" is another one than the room's, "frames"
     another length than the study's.
@@ -88,7 +89,7 @@ def measured(
     rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in chosen}
     for seed in range(seeds):
         for name, settings in chosen.items():
-            found = []
+            found, clips = [], []
             for case in _cases(room, settings, frames)[seed * scenes : (seed + 1) * scenes]:
                 file = folder / f"{_name([settings, seed, case.caption, vars(case.states[0]), frames, weights])}.npz"
                 clip, of_clip = _clip(file, lambda a=settings, b=case, c=seed: study.make(room, a, b, c))
@@ -96,10 +97,12 @@ def measured(
                 of_clip |= judge.of(clip, case, settings.get("first_frame", True), missing)
                 study_page.put(_figures(file), of_clip)
                 found.append(of_clip)
+                clips.append(clip)
             rows[name][str(seed)] = {
                 measure: round(float(np.mean([one[measure] for one in found])), 6)
                 for measure in study.measures if measure in found[0]
             }  # fmt: skip
+            rows[name][str(seed)] |= judge.together(clips, study.measures)
             print(f"{name}, seed {seed}: {rows[name][str(seed)]}", flush=True)
     return {"scenes": scenes, "frames": frames, "measures": study.measures, "drawn": study.drawn, "rows": rows}
 

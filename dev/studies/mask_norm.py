@@ -1,20 +1,21 @@
 """What the mask predictor's norm is worth: the predictor by itself, with and without it, learnt from the exact latents
-of eight clips and asked about scenes that none of them shows.
+of eight clips and asked about exact clips of scenes that none of them shows.
 
-No UNet has a part in it. `python3 dev study mask_norm` prints the IoU of both at the latents' size, several seeds.
+No UNet has a part in it. `python3 dev study mask_norm` writes docs/mask_norm.md.
 """
 
-import argparse
+from pathlib import Path
 
 import numpy as np
 import torch
-import world
 from few_shot_motion.motion_modules.mask_predictor import MaskPredictor, resize_masks
+from few_shot_motion.training.mask_loss import mask_targets
+from testset import Case
 from torch.nn import functional as F
 
-from .. import markdown
-from ..interpreter import STATE
-from .classroom import FRAMES, Classroom
+from .classroom import Classroom
+from .harness import Settings, Study, run
+from .judge import with_masks
 
 MOTION = "moves right"
 
@@ -27,55 +28,61 @@ class WithoutNorm(MaskPredictor):
         return y[:, 0].unflatten(0, x.shape[:2])
 
 
-def learnt(predictor: MaskPredictor, latents: torch.Tensor, masks: torch.Tensor, steps: int) -> MaskPredictor:
-    """The predictor after `steps` steps on clips `b f c h w`, one clip a step, and their masks `b f h w`."""
-    optimizer = torch.optim.AdamW(predictor.parameters(), 1e-3)
-    for step in range(steps):
-        clip = slice(step % len(latents), step % len(latents) + 1)
-        loss = F.binary_cross_entropy_with_logits(predictor(latents[clip]), masks[clip])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return predictor.eval()
+class Room(Classroom):
+    """The predictors that learnt from the clips' exact latents."""
+
+    def __init__(self, unseen: int, results: Path):
+        super().__init__(MOTION, unseen, results)
+        self._predictors: dict[tuple[bool, int], MaskPredictor] = {}
+
+    def lessons(self, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents `b f c h w` of the clips that so many steps get to see, and their masks of 0 and 1, `b f h w`."""
+        latents = torch.stack([self.seen(clip) for clip in self.clips[:steps]])
+        masks = torch.stack([mask.float() for mask in self.masks[:steps]])
+        return latents, mask_targets(resize_masks(masks, *latents.shape[-2:]), "hard")
+
+    def seen(self, clip: torch.Tensor) -> torch.Tensor:
+        """A clip's latents `f c h w` as the UNet sees them, of pictures `f h w 3`."""
+        with torch.inference_mode():
+            latents = self.model.model.process_latent_in(self.vae.encode(clip))
+        return latents.clone()  # one that gradients may pass
+
+    def predictor(self, norm: bool, seed: int, steps: int) -> MaskPredictor:
+        """What has learnt from a clip a step."""
+        if (norm, seed) not in self._predictors:
+            torch.manual_seed(seed)
+            latents, targets = self.lessons(steps)
+            predictor = (MaskPredictor if norm else WithoutNorm)(latents.shape[2])
+            optimizer = torch.optim.AdamW(predictor.parameters(), 1e-3)
+            for step in range(steps):
+                clip = slice(step % len(latents), step % len(latents) + 1)
+                loss = F.binary_cross_entropy_with_logits(predictor(latents[clip]), targets[clip])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            self._predictors[norm, seed] = predictor.eval()
+        return self._predictors[norm, seed]
 
 
-@torch.no_grad()
-def overlap(predictor: MaskPredictor, latents: torch.Tensor, masks: torch.Tensor) -> float:
-    """Mean IoU per frame of what it says of clips `b f c h w` with their masks `b f h w` of 0 and 1."""
-    found, true = predictor(latents) > 0, masks > 0.5
-    both, either = (found & true).sum((-2, -1)), (found | true).sum((-2, -1))
-    return float((both / either.clamp(min=1)).mean())
+def make(room: Room, settings: Settings, case: Case, seed: int) -> np.ndarray:
+    """The exact clip, and what a predictor says of it, uint8 `f h w 4`."""
+    clip, predictor = case.draw(), room.predictor(settings["norm"], seed, settings["training"])
+    with torch.no_grad():
+        logits = predictor(room.seen(torch.from_numpy(clip).float() / 255)[None])[0]
+    return with_masks(clip, torch.sigmoid(logits))
+
+
+STUDY = Study(
+    "mask_norm",
+    {"with the norm": {"norm": True, "training": 400}, "without": {"norm": False, "training": 400}},
+    ("mask_iou", "mask_iou_px"),
+    ("mask_iou", "mask_iou_px"),
+    Room,
+    make,
+    quick={"training": 2},
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=400, help="of training")
-    parser.add_argument("--unseen", type=int, default=8, help="scenes to be asked about")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
-    classroom = Classroom(MOTION, options.unseen, STATE / "study" / "mask_norm")
-    exact = [(scene, world.path(MOTION, start, FRAMES)) for scene, start in classroom.unseen]
-    drawn = [torch.from_numpy(world.draw_clip(scene, states)).float() / 255 for scene, states in exact]
-    subjects = [
-        torch.stack([torch.from_numpy(world.subject_mask(scene.shape, state)).float() for state in states])
-        for scene, states in exact
-    ]
-    sets = []
-    for pictures, masks in ((classroom.clips, classroom.masks), (drawn, subjects)):
-        with torch.inference_mode():
-            encoded = torch.stack([classroom.vae.encode(clip) for clip in pictures])
-            latents = classroom.model.model.process_latent_in(encoded)
-            small = resize_masks(torch.stack([mask.float() for mask in masks]), *latents.shape[-2:])
-        sets += [latents.clone(), (small >= 0.5).float()]
-    rows = []
-    for name, kind in (("with the norm", MaskPredictor), ("without", WithoutNorm)):
-        found = []
-        for seed in options.seeds:
-            torch.manual_seed(seed)
-            found.append(overlap(learnt(kind(latents.shape[2]), *sets[:2], options.steps), *sets[2:]))
-        rows.append([name, f"{np.mean(found):.2f} ± {np.ptp(found) / 2:.2f}"])
-    print(markdown.table(["predictor", "IoU on unseen scenes"], rows))
-
-
-if __name__ == "__main__":
-    main()
+    """The command."""
+    run(STUDY)

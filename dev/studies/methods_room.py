@@ -18,7 +18,7 @@ from few_shot_motion.samplers.text_to_video_zero import BACKGROUND_SMOOTHING, T0
 from testset import Case
 from world import CELL, CELLS
 
-from .classroom import SEED, Shipped
+from .classroom import SEED, Classroom, Shipped
 from .harness import Settings
 from .studio import Studio
 
@@ -47,11 +47,8 @@ class Room(Shipped):
         return self.studio.write(case, len(case.states), seed, settings["steps"])
 
     def zero(self, settings: Settings, case: Case, seed: int) -> np.ndarray:
-        """Text2Video-Zero, told how far the subject is to go."""
-        first, last = case.states[0], case.states[-1]
-        move = [CELL * (b - a) / (len(case.states) - 1) for a, b in ((first.x, last.x), (first.y, last.y))]
-        model = TextToVideoZero.execute(self.model, *move, T0, T1, BACKGROUND_SMOOTHING).args[0]
-        return self._written(model, case, frame_noise(seed, self.shape(case)), settings)
+        """Text2Video-Zero."""
+        return text_to_video_zero(self, settings, case, seed)
 
     def recurrent(self, settings: Settings, case: Case, seed: int) -> np.ndarray:
         """From words alone, by layers that learnt eight clips."""
@@ -81,6 +78,15 @@ class Room(Shipped):
 
     def _written(self, model, case: Case, noise: torch.Tensor, settings: Settings, **how) -> np.ndarray:
         return self.drawn(self.written(model, case.caption, noise, settings["steps"], settings["cfg"], **how))
+
+
+def text_to_video_zero(room: Classroom, settings: Settings, case: Case, seed: int) -> np.ndarray:
+    """From words alone and with nothing learnt; it is told how far the subject is to go."""
+    first, last, frames = case.states[0], case.states[-1], len(case.states)
+    move = [CELL * (b - a) / (frames - 1) for a, b in ((first.x, last.x), (first.y, last.y))]
+    model = TextToVideoZero.execute(room.model, *move, T0, T1, BACKGROUND_SMOOTHING).args[0]
+    eps = frame_noise(seed, torch.Size((frames, 4, CELLS, CELLS)))
+    return room.drawn(room.written(model, case.caption, eps, settings["steps"], settings["cfg"]))
 
 
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {  # row -> the room's method, settings

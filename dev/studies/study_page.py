@@ -21,7 +21,7 @@ from ..interpreter import ROOT
 from .drawing import BLUE, ORANGE, Axis, Panel, beside, round_steps
 
 RESULTS, WORDS, PAGES = Path(__file__).with_name("results"), Path(__file__).parent, ROOT / "docs"
-DIGITS = {"alignment": 3, "consistency": 3, "clip_temp": 3, "warping_error": 5, "unet_frames": 0}
+DIGITS = {"alignment": 3, "consistency": 3, "diversity": 3, "clip_temp": 3, "warping_error": 5, "unet_frames": 0}
 _ROW, _WIDTH, _TOP, _BOTTOM = 20, 220, 32, 30  # px
 Results = dict[str, Any]
 
@@ -101,8 +101,8 @@ def drawn(results: Results) -> Image.Image:
     rows = list(results["rows"])
     names = max(len(row) for row in rows) * 7 + 16  # px
     panels = []
-    for number, measure in enumerate(results["drawn"]):
-        found = [values(results, row, measure) for row in rows]
+    drawn = {measure: [values(results, row, measure) for row in rows] for measure in results["drawn"]}
+    for number, (measure, found) in enumerate((measure, found) for measure, found in drawn.items() if any(found)):
         steps = round_steps(min(map(min, filter(None, found))), max(map(max, filter(None, found))))
         left = names if number == 0 else 16
         size = (left + _WIDTH, _TOP + _ROW * len(rows) + _BOTTOM)

@@ -15,13 +15,14 @@ import pytest
 import torch
 import unets
 import world
+from few_shot_motion.motion_modules.mask_predictor import resize_masks
 from safetensors import safe_open
 from scipy import ndimage
 from testset import Case
 
 from dev.base import MINIATURE
 from dev.studies import classroom, harness, methods_on, methods_room, study_page
-from dev.studies.judge import Judge
+from dev.studies.judge import Judge, with_masks
 
 ADAPTERS = MINIATURE / "models" / "motion_adapters"
 
@@ -33,19 +34,24 @@ def own_output(tmp_path, monkeypatch):
 
 
 LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the training alone; each takes seconds
+OF_MASKS = ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned")  # the others are much like these
 
 
-@pytest.mark.parametrize("name", ["few_steps", "lamp", "methods", "noise", "recurrent_noise"])
+@pytest.mark.parametrize("name", ["few_steps", "lamp", "mask_norm", "masks", "methods", "noise", "recurrent_noise"])
 def test_every_row_of_every_study_can_be_made(name):
     study = importlib.import_module(f"dev.studies.{name}").STUDY
     learnt = [row for row, how in study.variants.items() if row.startswith("learnt anew") and how["first_frame"]]
     rows = {row: settings for row, settings in study.variants.items() if row not in learnt[LEARNT:]}
+    if name == "masks":
+        rows = {row: rows[row] for row in OF_MASKS}
     results = harness.quick(study, rows)
     assert list(results["rows"]) == list(rows)
     for row, settings in rows.items():
-        wanted = set(study.measures)
+        wanted = set(study.measures) - {"diversity"}  # of several clips
         if not settings.get("first_frame", True):
             wanted -= {"first_frame_jump"}
+        if name == "masks" and not row.startswith(("LAMP, ", "predictor", "split")):
+            wanted -= {"mask_iou", "mask_iou_px"}
         found = results["rows"][row]["0"]
         assert set(found) == wanted, row
         assert all(math.isfinite(value) for value in found.values()), (row, found)
@@ -167,6 +173,30 @@ def test_rows_that_were_not_asked_for_stay_unless_they_are_of_another_size(study
     assert kept("still", 2) == ["still"]
     assert kept("exact", 2) == ["exact", "still"]  # as the study has them
     assert kept("still", 3) == ["still"]
+
+
+def test_masks_are_held_against_the_subject_in_the_picture_after_the_first_frame(study):
+    clip, measures = CASE.draw(), ("mask_iou", "mask_iou_px")
+    subjects = torch.stack([torch.from_numpy(world.subject_mask("ball", state)) for state in CASE.states])
+    masks = resize_masks(subjects.float(), world.CELLS, world.CELLS)
+
+    def of(masks: torch.Tensor) -> dict[str, float]:
+        return Judge().of(with_masks(clip, masks), CASE, True, measures)
+
+    exact = of(masks)
+    assert exact["mask_iou"] > 0.9 and 0.6 < exact["mask_iou_px"] < 1
+    aside = of(masks.roll(2, dims=-1))
+    assert all(aside[measure] < exact[measure] - 0.2 for measure in measures)
+    assert of(torch.cat([torch.ones_like(masks[:1]), masks[1:]])) == exact
+    assert Judge().of(clip, CASE, True, measures) == {}
+
+
+def test_diversity_is_of_clips_together(study):
+    judge, still = Judge(), CASE.draw()[:1]
+    same = judge.together([still, with_masks(still, torch.zeros(1, world.CELLS, world.CELLS))], ["diversity"])
+    assert same == {"diversity": pytest.approx(1, abs=1e-5)}
+    assert judge.together([still, OTHER.draw()[:1]], ["diversity"])["diversity"] < 0.9
+    assert judge.together([still], ["diversity"]) == judge.together([still, still], ["consistency"]) == {}
 
 
 def test_what_a_clip_costs_is_counted_in_frames_that_go_through_a_unet():

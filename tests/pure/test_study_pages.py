@@ -91,6 +91,11 @@ def test_page_and_picture_are_written_together(study, monkeypatch):
         assert picture.width > 200 and len(picture.getcolors(100000)) > 4
 
 
+def test_a_measure_that_no_row_has_yet_is_not_drawn():
+    more = {**RESULTS, "drawn": ["mask_iou", "path_error"]}
+    assert study_page.drawn(more).size == study_page.drawn(RESULTS).size
+
+
 @pytest.mark.parametrize(
     "lowest, highest", [(0.18, 0.93), (-0.104, -0.08), (0.0, 0.0), (1.0, 1.0), (3, 4000), (0.97, 0.9701)]
 )
