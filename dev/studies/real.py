@@ -92,7 +92,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="every row once as small as it goes; nothing is kept")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    clips.place(options.real)
+    if options.only != "unet":
+        clips.place(options.real)
     if options.quick:
         print(study_page.table(quick(options.real)))
         return
@@ -100,6 +101,7 @@ def main() -> None:
         latents = clips.latents(options.real, RESULTS / "latents.safetensors")
         unet.train(latents, RESULTS, options.steps, options.device, options.batch)
     if options.only == "unet":
+        print(f"written: {unet.checkpoint(RESULTS)[0]}")
         return
     scenes = len(clips.UNSEEN)
     filmed = Filmed(options.seeds * scenes, RESULTS, options.real, options.training)

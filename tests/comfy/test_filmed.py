@@ -77,6 +77,14 @@ def test_a_training_that_was_cut_ends_as_an_unbroken_one_and_can_be_loaded_at_an
     assert weights.keys() == unbroken.keys() and all(torch.equal(weights[key], unbroken[key]) for key in weights)
 
 
+def test_the_checkpoint_is_the_one_that_was_trained_longest_wherever_that_was(tmp_path):
+    with pytest.raises(Trouble, match="There is no UNet in .* yet: train one with --only unet"):
+        unet.checkpoint(tmp_path)
+    for steps in (9, 200, 30):
+        (tmp_path / "checkpoints" / f"filmed_{steps}.safetensors").touch()
+    assert unet.checkpoint(tmp_path) == (tmp_path / "checkpoints" / "filmed_200.safetensors", 200)
+
+
 def test_where_the_clips_are_not_it_says_so(tmp_path):
     with pytest.raises(Trouble, match="There are no real clips at .*nowhere: --real says where they are"):
         clips.place(tmp_path / "nowhere")

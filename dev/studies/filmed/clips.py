@@ -73,9 +73,10 @@ def autoencoder(folder: Path):
 
 
 def latents(folder: Path, file: Path, names: Iterable[str] = CAPTIONS, frames: int = FRAMES) -> dict[str, Tensor]:
-    """Clips' latents `f 4 20 32` in the scale the UNet sees, by name; encoded once, then read from this file."""
+    """Clips' latents `f 4 20 32` in the scale the UNet sees, by name; encoded once, then read from this file. Raises
+    Trouble where there is neither it nor a clip."""
     if not file.exists():
-        vae, scale = autoencoder(folder), SD15().process_in
+        vae, scale = autoencoder(place(folder)), SD15().process_in
         with torch.inference_mode():
             encoded = {name: scale(vae.encode(clip(folder, name)[:frames]).float()).contiguous() for name in names}
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ class Filmed(Workshop):
         import nodes
 
         file, self.unet_steps = unet.checkpoint(folder)
-        self.unseen = unseen
+        self.unseen, self._adapters = unseen, {}
         self.weights, self.training, self.frames = [fingerprint(file)], training, frames
         folder_paths.add_model_folder_path("checkpoints", str(file.parent))
         self.model, self.clip, _ = nodes.CheckpointLoaderSimple().load_checkpoint(file.name)
@@ -72,7 +72,9 @@ class Filmed(Workshop):
 
     def _taught(self, name: str, seed: int, only: Sequence[int], **learning):
         name = f"{name}, {self.training} steps, {self.frames} frames, unet {self.unet_steps}"
-        return self.train(name, seed, self.training, only, frames=self.frames, **learning)[0]
+        if name not in self._adapters:
+            self._adapters[name] = self.train(name, seed, self.training, only, frames=self.frames, **learning)[0]
+        return self._adapters[name]
 
     def still(self, walk: Walk, seed: int, steps: int) -> np.ndarray:
         """The first frame and nothing else: what a clip has to be better than."""

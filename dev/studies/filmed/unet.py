@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...trouble import Trouble
 from . import clips
 
 STAGE = "unet"
@@ -50,11 +51,20 @@ def train(latents: dict[str, Tensor], folder: Path, steps: int, device: str, bat
 
 
 def checkpoint(folder: Path) -> tuple[Path, int]:
-    """The mean weights of the state in the folder as a checkpoint for Load Checkpoint, written unless it is there, and
-    how many steps they have. Raises FileNotFoundError where nothing is trained yet."""
-    state = torch.load(folder / f"{STAGE}.state", weights_only=True, map_location="cpu")
-    file = folder / "checkpoints" / f"filmed_{state['step']}.safetensors"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        fitting.write(state["mean"], file)
-    return file, state["step"]
+    """The checkpoint in the folder that was trained longest, for Load Checkpoint, and how many steps that was: the mean
+    weights of the state there, or one that came from another machine. Raises Trouble where nothing is trained yet."""
+    written, state = folder / "checkpoints", folder / f"{STAGE}.state"
+    written.mkdir(parents=True, exist_ok=True)
+    if state.exists():
+        reached = torch.load(state, weights_only=True, map_location="cpu")
+        file = _file(written, reached["step"])
+        if not file.exists():
+            fitting.write(reached["mean"], file)
+    steps = max((int(file.stem.rpartition("_")[2]) for file in written.glob(_file(written, "*").name)), default=0)
+    if not steps:
+        raise Trouble(f"There is no UNet in {folder} yet: train one with --only unet")
+    return _file(written, steps), steps
+
+
+def _file(folder: Path, steps: int | str) -> Path:
+    return folder / f"filmed_{steps}.safetensors"
