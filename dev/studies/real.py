@@ -107,7 +107,11 @@ def main() -> None:
     filmed = Filmed(options.seeds * scenes, RESULTS, options.real, options.training)
     study = replace(STUDY, room=lambda *_: filmed)
     results = harness.measured(study, study.variants, RESULTS, options.seeds, scenes, FRAMES)
-    results["said"] = {"unet_steps": f"{filmed.unet_steps:,}", "training_steps": str(options.training)}
+    overlaps, distances = filmed.finds()
+    results["said"] = {
+        "unet_steps": f"{filmed.unet_steps:,}", "training_steps": str(options.training),
+        "least_overlap": f"{min(overlaps):.2f}", "largest_distance": f"{max(distances):.1f}",
+    }  # fmt: skip
     harness.keep(study, results)
     sheet(filmed, RESULTS).save(SHEET, quality=85, optimize=True)
     study_page.write(study.name)

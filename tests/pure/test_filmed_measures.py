@@ -27,6 +27,12 @@ def test_the_empty_room_comes_from_where_nobody_is():
     assert np.abs(measures.plate([clip], [masks]) - ROOM).max() < 1e-3
 
 
+def test_who_stands_for_most_of_the_time_is_no_part_of_the_room():
+    masks = np.stack([box(30)] * 5 + [box(60)])
+    clip = np.where(masks[..., None], np.uint8(20), ROOM)
+    assert np.abs(measures.plate([clip], [masks]) - ROOM).max() < 1e-3
+
+
 def test_where_somebody_always_is_the_room_is_what_was_seen():
     masks = np.stack([box(30)] * FRAMES)
     clip = np.where(masks[..., None], np.uint8(20), ROOM)
@@ -53,6 +59,15 @@ def test_in_an_empty_room_and_in_noise_nobody_is_found():
     clip = np.clip(ROOM + noise, 0, 255).astype(np.uint8)
     found = measures.people(clip, ROOM.astype(np.float32))
     assert not found.any() and np.isnan(measures.course(found)).all()
+
+
+def test_a_speck_is_nobody():
+    room = np.tile(ROOM, (3, 3, 1)).astype(np.float32)
+    frame = room.copy()
+    frame[50:57, 100:107] = 0
+    assert not measures.person(frame, room).any()
+    frame[50:80, 100:110] = 0
+    assert measures.person(frame, room).any()
 
 
 def test_courses_are_held_against_each_other_in_px():

@@ -29,7 +29,7 @@ def person(frame: np.ndarray, room: np.ndarray) -> np.ndarray:
     room, a colour cast of the whole picture not counted."""
     change = frame.astype(np.float32) - room
     change -= np.median(change, axis=(0, 1))
-    differs = ndimage.gaussian_filter(np.abs(change).max(axis=-1), 1.0) > DIFFERENT
+    differs = np.abs(change).max(axis=-1) > DIFFERENT
     differs = ndimage.binary_closing(ndimage.binary_opening(differs, iterations=2), iterations=4)
     parts, count = ndimage.label(differs)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]

@@ -51,19 +51,29 @@ class Filmed(Workshop):
         folder_paths.add_model_folder_path("checkpoints", str(file.parent))
         self.model, self.clip, _ = nodes.CheckpointLoaderSimple().load_checkpoint(file.name)
         self.vae = clips.autoencoder(real)
-        self.clips = [clips.clip(real, name) for name in clips.WALKS]
-        self.masks = [clips.masks(real, name) for name in clips.WALKS]
+        films = [clips.clip(real, name) for name in clips.WALKS]
+        where = [clips.masks(real, name) for name in clips.WALKS]
+        self.plate = measures.plate([pixels(film) for film in films], [mask.numpy() >= 0.5 for mask in where])
+        self.clips, self.masks = [film[:frames] for film in films], [mask[:frames] for mask in where]
         self.captions = [clips.CAPTIONS[name] for name in clips.WALKS]
         self.walks = [
-            Walk(number, self.captions[number], pixels(self.clips[number][:frames]), where[:frames].numpy() >= 0.5)
-            for number, where in enumerate(self.masks)
+            Walk(number, caption, pixels(film), mask.numpy() >= 0.5)
+            for number, (caption, film, mask) in enumerate(zip(self.captions, self.clips, self.masks, strict=True))
         ]
-        self.plate = measures.plate([walk.clip for walk in self.walks], [walk.masks for walk in self.walks])
 
     def cases(self, frames: int) -> list[Walk]:
         """The walks that motion layers have not seen, over and over: every seed animates the same."""
         walks = self.walks[len(clips.SEEN) :]
         return [walks[i % len(walks)] for i in range(self.unseen)]
+
+    def finds(self) -> tuple[list[float], list[float]]:
+        """How well people are found in the real walks: overlap with the given masks, and their middles' distance from
+        those of these, in px; one of each for every walk."""
+        found = [measures.people(walk.clip, self.plate) for walk in self.walks]
+        pairs = [(one, walk.masks) for one, walk in zip(found, self.walks, strict=True)]
+        courses = [(measures.course(one), measures.course(given)) for one, given in pairs]
+        width = self.plate.shape[1]
+        return [measures.overlap(*pair) for pair in pairs], [measures.course_error(*pair, width) for pair in courses]
 
     def taught(self, masked: bool):
         """The adapter that learnt four walks by LAMP, with a mask predictor beside or without."""
