@@ -24,7 +24,7 @@ from .filmed import clips, unet
 from .filmed.room import Filmed, Judge, Walk
 from .harness import Settings, Study
 
-TRAINING = 400  # steps of motion layers
+TRAINING, TUNING = 400, 100  # steps of motion layers, on four walks and on one
 RESULTS = STATE / "study" / "real"
 SHEET = study_page.PAGES / "real_clips.jpg"
 OTHERS = clips.CAPTIONS[clips.SEEN[0]]  # another person's words
@@ -51,10 +51,10 @@ STUDY = Study(
     ("course_error", "displacement_ratio", "person_iou", "found", "background_change", "psnr", "warping_error",
      "first_frame_jump", "predicted_iou"),
     ("course_error", "person_iou", "background_change", "psnr"),
-    partial(Filmed, real=clips.REAL, training=TRAINING),
+    partial(Filmed, real=clips.REAL, training=TRAINING, tuning=TUNING),
     make,
     judge=Judge,
-    weights=lambda filmed: filmed.weights,
+    weights=lambda filmed: filmed.made_by,
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def quick(real: Path) -> study_page.Results:
         folder = Path(name)
         latents = clips.latents(real, folder / "latents.safetensors", few, frames)
         unet.train(latents, folder, 2, "cpu")
-        study = replace(STUDY, room=partial(Filmed, real=real, training=2, frames=frames))
+        study = replace(STUDY, room=partial(Filmed, real=real, training=2, tuning=2, frames=frames))
         return harness.measured(study, settings, folder, 1, 1, frames)
 
 
@@ -74,7 +74,7 @@ def sheet(filmed: Filmed, folder: Path) -> Image.Image:
     """The real walks and what every row made of them with the first seed."""
     groups = []
     for case in filmed.cases(FRAMES)[: len(clips.UNSEEN)]:
-        files = {name: harness.clip_file(folder, row, 0, case, FRAMES, filmed.weights)
+        files = {name: harness.clip_file(folder, row, 0, case, FRAMES, filmed.made_by)
                  for name, row in STUDY.variants.items()}  # fmt: skip
         groups.append({"real": case.clip, **{name: np.load(file)["array"] for name, file in files.items()}})
     return contact_sheet.sheet(groups)
@@ -86,7 +86,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=unet.STEPS, help="of the UNet's training")
     parser.add_argument("--batch", type=int, default=unet.BATCH, help="of the UNet's training")
-    parser.add_argument("--training", type=int, default=TRAINING, help="steps of motion layers")
+    parser.add_argument("--training", type=int, default=TRAINING, help="LAMP's steps, on four walks")
+    parser.add_argument("--tuning", type=int, default=TUNING, help="Tune-A-Video's steps, on one")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--only", choices=["unet", "clips"], help="train the UNet and stop, or go on with it as it is")
     parser.add_argument("--quick", action="store_true", help="every row once as small as it goes; nothing is kept")
@@ -104,12 +105,13 @@ def main() -> None:
         print(f"written: {unet.checkpoint(RESULTS)[0]}")
         return
     scenes = len(clips.UNSEEN)
-    filmed = Filmed(options.seeds * scenes, RESULTS, options.real, options.training)
+    filmed = Filmed(options.seeds * scenes, RESULTS, options.real, options.training, options.tuning)
     study = replace(STUDY, room=lambda *_: filmed)
     results = harness.measured(study, study.variants, RESULTS, options.seeds, scenes, FRAMES)
     overlaps, distances = filmed.finds()
     results["said"] = {
-        "unet_steps": f"{filmed.unet_steps:,}", "training_steps": str(options.training),
+        "unet_steps": f"{filmed.unet_steps:,}",
+        "training_steps": str(options.training), "tuning_steps": str(options.tuning),
         "least_overlap": f"{min(overlaps):.2f}", "largest_distance": f"{max(distances):.1f}",
     }  # fmt: skip
     harness.keep(study, results)

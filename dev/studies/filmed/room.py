@@ -39,15 +39,18 @@ class Walk:
 class Filmed(Workshop):
     """The six walks, a UNet that has seen their frames, and TAESD, both by core's own loaders."""
 
-    def __init__(self, unseen: int, folder: Path, real: Path, training: int, frames: int = clips.FRAMES):
+    def __init__(
+        self, unseen: int, folder: Path, real: Path, training: int, tuning: int, frames: int = clips.FRAMES
+    ):  # fmt: skip
         """unseen: how many cases there are to be; folder: where the UNet's state is, and runs that may be gone on with;
-        training: steps of motion layers."""
+        training, tuning: steps of motion layers, LAMP's on four walks and Tune-A-Video's on one."""
         super().__init__(folder)
         import nodes
 
         file, self.unet_steps = unet.checkpoint(folder)
         self.unseen, self._adapters = unseen, {}
-        self.weights, self.training, self.frames = [fingerprint(file)], training, frames
+        self.training, self.tuning, self.frames = training, tuning, frames
+        self.made_by = [fingerprint(file), f"{training} steps", f"{tuning} steps"]  # for names of files
         folder_paths.add_model_folder_path("checkpoints", str(file.parent))
         self.model, self.clip, _ = nodes.CheckpointLoaderSimple().load_checkpoint(file.name)
         self.vae = clips.autoencoder(real)
@@ -78,12 +81,12 @@ class Filmed(Workshop):
     def taught(self, masked: bool):
         """The adapter that learnt four walks by LAMP, with a mask predictor beside or without."""
         masks = {"mask_input": "x0", "masks": self.masks[: len(clips.SEEN)]} if masked else {}
-        return self._taught("lamp, masks" if masked else "lamp", SEED, range(len(clips.SEEN)), **masks)
+        return self._taught("lamp, masks" if masked else "lamp", SEED, self.training, range(len(clips.SEEN)), **masks)
 
-    def _taught(self, name: str, seed: int, only: Sequence[int], **learning):
-        name = f"{name}, {self.training} steps, {self.frames} frames, unet {self.unet_steps}"
+    def _taught(self, name: str, seed: int, steps: int, only: Sequence[int], **learning):
+        name = f"{name}, {steps} steps, {self.frames} frames, unet {self.unet_steps}"
         if name not in self._adapters:
-            self._adapters[name] = self.train(name, seed, self.training, only, frames=self.frames, **learning)[0]
+            self._adapters[name] = self.train(name, seed, steps, only, frames=self.frames, **learning)[0]
         return self._adapters[name]
 
     def still(self, walk: Walk, seed: int, steps: int) -> np.ndarray:
@@ -117,7 +120,9 @@ class Filmed(Workshop):
 
     def tuned(self, walk: Walk, seed: int, steps: int, words: str = "") -> np.ndarray:
         """Tune-A-Video: the walk itself, learnt and inverted, drawn anew with its own words or others."""
-        adapter = self._taught(f"tune-a-video {walk.number} {seed}", seed, [walk.number], method="Tune-A-Video")
+        adapter = self._taught(
+            f"tune-a-video {walk.number} {seed}", seed, self.tuning, [walk.number], method="Tune-A-Video"
+        )  # fmt: skip
         model, latent = apply_adapter(self.model, adapter), {"samples": self.encoded(walk.clip)}
         with torch.inference_mode(), self.precision():
             inverted = DDIMInversion.execute(model, self.encode(""), latent, steps, "ddim_uniform", "inverted", 1.0)
