@@ -156,6 +156,10 @@ class Judge:
             del by_hand["first_frame_jump"]
         return {name: by_hand[name]() for name in wanted if name in by_hand}
 
+    def together(self, made: Sequence[np.ndarray], wanted: Sequence[str]) -> dict[str, float]:
+        """Nothing is measured of several clips."""
+        return {}
+
     def _predicted(self, clip: np.ndarray) -> np.ndarray:
         """Where the mask predictor sees somebody, bool `f h w`."""
         latent = {"samples": self.room.encoded(clip)}
