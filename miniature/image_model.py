@@ -9,7 +9,7 @@ from pathlib import Path
 import config
 import numpy as np
 import torch
-from fitting import fit, report
+from fitting import SAVE_EVERY, fit, report
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,9 +17,9 @@ from torch.nn import functional as F
 @dataclass(frozen=True)
 class Lessons:
     """What a world teaches. pictures: of (seed, step, count), pictures (count 3 h w) in [0, 1] and their captions;
-    encode: those to latents (count 4 h/8 w/8); words: how many there are of each kind of word; captions: of a
-    generator and a count, captions and which word of each kind is in them, int (count kinds); behind: the first of the
-    77 tokens that is behind every caption."""
+    encode: those to latents (count 4 h/8 w/8), where they are not latents already; words: how many there are of each
+    kind of word; captions: of a generator and a count, captions and which word of each kind is in them, int (count
+    kinds); behind: the first of the 77 tokens that is behind every caption."""
 
     pictures: Callable[[int, int, int], tuple[Tensor, list[str]]]
     encode: Callable[[Tensor], Tensor]
@@ -51,14 +51,17 @@ def autocast(device: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16)
 
 
-def train_image(stage: str, lessons: Lessons, seed: int, steps: int, device: str, folder: Path) -> dict[str, Tensor]:
-    """The UNet's and the text tower's weights, by their names in a checkpoint."""
+def train_image(
+    stage: str, lessons: Lessons, seed: int, steps: int, device: str, folder: Path, shape: dict = config.UNET,
+    batch: int = 32, save_every: int = SAVE_EVERY,
+) -> dict[str, Tensor]:  # fmt: skip
+    """The UNet's and the text tower's weights, by their names in a checkpoint; shape: the UNet's, as core takes it."""
     import comfy.ops
     from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
     from comfy.sd1_clip import SD1Tokenizer
 
     torch.manual_seed(seed)
-    unet = UNetModel(**config.UNET, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
+    unet = UNetModel(**shape, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
     text = config.MiniatureTextTower(dtype=torch.float32)
     initialise(unet)
     initialise(text)
@@ -95,7 +98,7 @@ def train_image(stage: str, lessons: Lessons, seed: int, steps: int, device: str
     abar = torch.cumprod(1 - betas, 0).float().to(device)
 
     def loss_at(step: int) -> Tensor:
-        picture, captions = lessons.pictures(seed, step, 32)
+        picture, captions = lessons.pictures(seed, step, batch)
         generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
         x0 = lessons.encode(picture).to(device)
         timestep = torch.randint(0, 1000, (len(x0),), generator=generator).to(device)
@@ -122,5 +125,5 @@ def train_image(stage: str, lessons: Lessons, seed: int, steps: int, device: str
         for key, value in module.named_parameters()
         if not key.startswith("text_projection")
     }
-    report(stage, fit(stage, parameters, loss_at, steps, 1e-3, folder), steps)
+    report(stage, fit(stage, parameters, loss_at, steps, 1e-3, folder, save_every=save_every), steps)
     return {key: value.detach() for key, value in parameters.items()}

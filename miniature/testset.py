@@ -25,6 +25,11 @@ class Case:
         """What is seen and how it moves, as the training captions say it."""
         return self.scene.caption(self.motion)
 
+    @property
+    def start(self) -> dict[str, float]:
+        """The first frame's state, by name."""
+        return vars(self.states[0])
+
     def draw(self) -> np.ndarray:
         """The exact clip, uint8 (f, 128, 128, 3)."""
         return world.draw_clip(self.scene, self.states)

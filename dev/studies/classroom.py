@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import clips
 import comfy.sample
@@ -37,36 +38,25 @@ TRAINING = {
 SAMPLING = {"steps": 10, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "statistics": "match at the end"}
 
 
-class Classroom:
-    """Eight clips of one motion, their masks and captions, and `unseen` first frames of the same motion."""
+class Workshop:
+    """A model in this process, clips that it can learn from, and what is made by it; who inherits it brings them."""
 
-    def __init__(self, motion: str, unseen: int, results: Path, count: int = CLIPS):
-        """results: where the clips, and runs that may be gone on with, are kept; count: clips, the first CLIPS of them
-        always the same.
-        """
+    model: Any
+    clip: Any
+    vae: Any
+    clips: list[torch.Tensor]  # each `f h w 3` in [0, 1]
+    masks: list[torch.Tensor]  # each `f h w`
+    captions: list[str]
+
+    def __init__(self, results: Path):
+        """results: where runs that may be gone on with are kept."""
         import nodes
 
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
         folder_paths.set_output_directory(str(results))
         torch.set_num_threads(1)  # the miniature is too small for more
-        self.motion, self._wanted, self._shown, self._learnt_models = motion, unseen, count, {}
-        self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]  # full variance: kept figures hang on it
-        folder, masks = results / "clips", results / "clips_masks"
-        clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
-        files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
-        self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
-        self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
-        self.unseen = self._unseen(motion)
-
-    def _unseen(self, motion: str) -> list[tuple[world.Scene, world.State]]:
-        seen = [scene for scene, _ in clips.training_set(motion, self._shown, SEED)]
-        return clips.first_frames(motion, self._wanted, SEED, exclude=seen)
-
-    def cases(self, frames: int = FRAMES, motion: str | None = None) -> list[Case]:
-        """The unseen first frames with their exact courses; of another motion, that one's."""
-        motion = motion or self.motion
-        return [Case(scene, motion, world.path(motion, start, frames)) for scene, start in self._unseen(motion)]
+        self._learnt_models = {}
 
     def encode(self, text: str) -> list:
         """The CONDITIONING of a prompt."""
@@ -103,22 +93,11 @@ class Classroom:
             self._learnt_models[name] = apply_adapter(self.model, adapter)
         return self._learnt_models[name]
 
-    def first_frame(self, scene: world.Scene, start: world.State) -> dict:
-        """The exact first frame, as a LATENT."""
-        return {"samples": self.vae.encode(torch.from_numpy(world.draw(scene, start))[None].float() / 255)}
-
     def animate(self, model, positive: list, negative: list, first: dict, frames: int = FRAMES, **changes) -> dict:
         """The LATENT of a clip that goes on from a first frame's; `changes`: of SAMPLING, or another seed or noise."""
         how = {"seed": SEED, "noise": self.noise, **SAMPLING, **changes}
         with self.precision():
             return FirstFrameKSampler.execute(model, positive, negative, first, frames, **how).args[0]
-
-    def animated(self, model, case: Case, first: dict | None = None, **changes) -> np.ndarray:
-        """The clip uint8 `f h w 3` that a first frame's LATENT becomes, the case's own unless one is given."""
-        with torch.inference_mode():
-            first = first or self.first_frame(case.scene, case.states[0])
-            words = self.encode(case.caption), self.encode("")
-            return self.drawn(self.animate(model, *words, first, len(case.states), **changes)["samples"])
 
     def written(self, model, caption: str, noise: torch.Tensor, steps: int, cfg: float, scheduler: str = "normal",
                 sampler=None, latents: torch.Tensor | None = None, seed: int = SEED) -> torch.Tensor:  # fmt: skip
@@ -142,6 +121,46 @@ class Classroom:
     def precision(self) -> torch.autocast:
         """What the training computes in, for sampling too: bf16 where it pays, else fp32."""
         return torch.autocast("cpu", torch.bfloat16, enabled=TRAINING["precision"] == "bf16")
+
+
+class Classroom(Workshop):
+    """Eight clips of one motion, their masks and captions, and `unseen` first frames of the same motion."""
+
+    def __init__(self, motion: str, unseen: int, results: Path, count: int = CLIPS):
+        """results: where the clips, and runs that may be gone on with, are kept; count: clips, the first CLIPS of them
+        always the same.
+        """
+        super().__init__(results)
+        import nodes
+
+        self.motion, self._wanted, self._shown = motion, unseen, count
+        self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
+        folder, masks = results / "clips", results / "clips_masks"
+        clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
+        files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
+        self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
+        self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
+        self.unseen = self._unseen(motion)
+
+    def _unseen(self, motion: str) -> list[tuple[world.Scene, world.State]]:
+        seen = [scene for scene, _ in clips.training_set(motion, self._shown, SEED)]
+        return clips.first_frames(motion, self._wanted, SEED, exclude=seen)
+
+    def cases(self, frames: int = FRAMES, motion: str | None = None) -> list[Case]:
+        """The unseen first frames with their exact courses; of another motion, that one's."""
+        motion = motion or self.motion
+        return [Case(scene, motion, world.path(motion, start, frames)) for scene, start in self._unseen(motion)]
+
+    def first_frame(self, scene: world.Scene, start: world.State) -> dict:
+        """The exact first frame, as a LATENT."""
+        return {"samples": self.vae.encode(torch.from_numpy(world.draw(scene, start))[None].float() / 255)}
+
+    def animated(self, model, case: Case, first: dict | None = None, **changes) -> np.ndarray:
+        """The clip uint8 `f h w 3` that a first frame's LATENT becomes, the case's own unless one is given."""
+        with torch.inference_mode():
+            first = first or self.first_frame(case.scene, case.states[0])
+            words = self.encode(case.caption), self.encode("")
+            return self.drawn(self.animate(model, *words, first, len(case.states), **changes)["samples"])
 
 
 class Shipped(Classroom):

@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from few_shot_motion.host.files.weights_file import fingerprint
-from testset import Case
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..base import MINIATURE
 from ..interpreter import STATE
 from . import study_page
-from .classroom import FRAMES, Classroom
+from .classroom import FRAMES
 from .judge import Judge
 from .studio import kept
 
@@ -47,9 +46,11 @@ class Study:
     variants: Mapping[str, Settings]
     measures: tuple[str, ...]
     drawn: tuple[str, ...]  # of the measures, those in the picture
-    room: Callable[[int, Path], Classroom]  # how many first frames it is to have, and where it keeps what it learns
-    make: Callable[[Any, Settings, Case, int], np.ndarray]
+    room: Callable[[int, Path], Any]  # how many first frames it is to have, and where it keeps what it learns
+    make: Callable[[Any, Settings, Any, int], np.ndarray]
     quick: Settings = field(default_factory=dict)  # for --quick, in the place of settings of the same names
+    judge: Callable[[Any], Any] = lambda room: Judge()  # of a room
+    weights: Callable[[Any], list[str]] = lambda room: _weights()  # fingerprints of what a room's clips are made by
 
 
 def run(study: Study) -> None:
@@ -66,7 +67,7 @@ def run(study: Study) -> None:
         print(study_page.table(quick(study, chosen)))
         return
     results = measured(study, chosen, STATE / "study" / study.name, options.seeds, options.scenes, FRAMES)
-    _keep(study, results)
+    keep(study, results)
     study_page.write(study.name)
 
 
@@ -80,18 +81,18 @@ def quick(study: Study, chosen: Mapping[str, Settings]) -> study_page.Results:
 
 
 def measured(
-    study: Study, chosen: Mapping[str, Settings], folder: Path, seeds: int, scenes: int, frames: int,
-    judges: Callable[[], Judge] = Judge,
-) -> study_page.Results:  # fmt: skip
+    study: Study, chosen: Mapping[str, Settings], folder: Path, seeds: int, scenes: int, frames: int
+) -> study_page.Results:
     """Every variant's measures for every seed, mean over the first frames that the seed has to itself."""
     folder.mkdir(parents=True, exist_ok=True)
-    room, judge, weights = study.room(seeds * scenes, folder), judges(), _weights()
+    room = study.room(seeds * scenes, folder)
+    judge, weights = study.judge(room), study.weights(room)
     rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in chosen}
     for seed in range(seeds):
         for name, settings in chosen.items():
             found, clips = [], []
             for case in _cases(room, settings, frames)[seed * scenes : (seed + 1) * scenes]:
-                file = folder / f"{_name([settings, seed, case.caption, vars(case.states[0]), frames, weights])}.npz"
+                file = clip_file(folder, settings, seed, case, frames, weights)
                 clip, of_clip = _clip(file, lambda a=settings, b=case, c=seed: study.make(room, a, b, c))
                 missing = [measure for measure in study.measures if measure not in of_clip]
                 of_clip |= judge.of(clip, case, settings.get("first_frame", True), missing)
@@ -107,9 +108,14 @@ def measured(
     return {"scenes": scenes, "frames": frames, "measures": study.measures, "drawn": study.drawn, "rows": rows}
 
 
-def _cases(room: Classroom, settings: Settings, frames: int) -> list[Case]:
+def _cases(room: Any, settings: Settings, frames: int) -> list[Any]:
     another = [settings["motion"]] if "motion" in settings else []
     return room.cases(settings.get("frames", frames), *another)
+
+
+def clip_file(folder: Path, settings: Settings, seed: int, case: Any, frames: int, weights: list[str]) -> Path:
+    """Where a clip is kept, named by what makes it."""
+    return folder / f"{_name([settings, seed, case.caption, case.start, frames, weights])}.npz"
 
 
 def _clip(file: Path, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:
@@ -140,8 +146,8 @@ def unet_frames() -> Iterator[list[int]]:
         hook.remove()
 
 
-def _keep(study: Study, results: study_page.Results) -> None:
-    """Into the tracked file; rows that were not asked for this time stay, in the study's order."""
+def keep(study: Study, results: study_page.Results) -> None:
+    """Put results into the tracked file; rows that were not asked for this time stay, in the study's order."""
     file = study_page.RESULTS / f"{study.name}.json"
     before = study_page.kept(study.name) if file.exists() else {}
     same = all(before.get(key) == results[key] for key in ("scenes", "frames"))

@@ -15,17 +15,15 @@ import numpy as np
 import torch
 import world
 from comfy.taesd.taesd import TAESD
-from comfy_api.latest import InputImpl
 from few_shot_motion.metrics.first_frame import steps
 from few_shot_motion.samplers.statistics import match_histograms, match_statistics
 from torch import Tensor
 
 from .. import markdown
 from ..interpreter import ROOT
-from ..trouble import Trouble
+from .filmed import clips as filmed
 
 PAGE, WORDS = ROOT / "docs" / "real_latents.md", Path(__file__).with_suffix(".md")
-REAL = ROOT.parent / "shared" / "real"
 FRAMES, SEED = 16, 1
 Code = Callable[[Tensor], Tensor]  # pictures `f h w 3` in [0, 1] to latents `f c h w`, or back
 
@@ -67,8 +65,7 @@ def _off(changed: Tensor, plain: Tensor) -> float:
 
 def real(folder: Path) -> Iterator[tuple[str, list[Tensor], Code, Code]]:
     """Each set of real clips, with TAESD. Raises Trouble where they are not there."""
-    if not folder.is_dir():
-        raise Trouble(f"There are no real clips at {folder}: --real says where they are")
+    filmed.place(folder)
     coder = TAESD(*(str(folder / "taesd" / f"taesd_{half}.safetensors") for half in ("encoder", "decoder")))
 
     def encode(pictures: Tensor) -> Tensor:
@@ -79,11 +76,7 @@ def real(folder: Path) -> Iterator[tuple[str, list[Tensor], Code, Code]]:
 
     for name in sorted(path.name for path in (folder / "clips").iterdir()):
         files = sorted((folder / "clips" / name).glob("*.mp4"))
-        yield f"real: {name.replace('_', ' ')}", [_read(file) for file in files], encode, decode
-
-
-def _read(file: Path) -> Tensor:
-    return InputImpl.VideoFromFile(str(file)).get_components().images[:FRAMES]
+        yield f"real: {name.replace('_', ' ')}", [filmed.read(file) for file in files], encode, decode
 
 
 def miniature(count: int) -> tuple[list[Tensor], Code, Code, Tensor]:
@@ -111,7 +104,7 @@ def miniature(count: int) -> tuple[list[Tensor], Code, Code, Tensor]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=3, help="of the miniature's clips of each motion")
-    parser.add_argument("--real", type=Path, default=REAL, metavar="DIR")
+    parser.add_argument("--real", type=Path, default=filmed.REAL, metavar="DIR")
     options = parser.parse_args()
     torch.set_num_threads(1)
     clips, encode, decode, sigmas = miniature(options.count)

@@ -12,7 +12,6 @@ only what papers print is measured. Clips and table go into `.dev/study/methods_
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,6 +48,11 @@ class Prompted:
 
     caption: str
     states: Sequence[SimpleNamespace]  # one per frame, with nothing in it
+
+    @property
+    def start(self) -> dict[str, float]:
+        """Nothing is known of how it begins."""
+        return {}
 
 
 class Own(Room):
@@ -143,10 +147,12 @@ def main(words: Sequence[str]) -> None:
         for row, settings in VARIANTS.items()
         if options.motion_module or row not in WITH_MODULE
     }
-    study = harness.Study("methods", variants, MEASURES, (), lambda _, results: Own(options, results), make)
+    judge = Printed(options.clip_file)
+    study = harness.Study(
+        "methods", variants, MEASURES, (), lambda _, results: Own(options, results), make, judge=lambda _: judge
+    )
     folder = STATE / "study" / "methods_on" / options.checkpoint.stem
-    judge = partial(Printed, options.clip_file)
-    results = harness.measured(study, variants, folder, options.seeds, len(options.prompts), options.frames, judge)
+    results = harness.measured(study, variants, folder, options.seeds, len(options.prompts), options.frames)
     study_page.put(folder / "results.json", results)
     print(f"{study_page.table(results)}\nin {folder}")
 

@@ -1,8 +1,9 @@
 """A study's page and picture out of its kept results and its words: nothing on it is typed by hand but the words.
 
 `results/NAME.json` holds what was measured, `NAME.md` beside the study the words; the page is docs/NAME.md. In the
-words {table} stands for the table, {amount} for how many clips there are, {row: measure} for one figure of it, and
-{study.row: measure} for one of another study's.
+words {table} stands for the table, {amount} for how many clips there are, {row: measure} for one figure of it,
+{study.row: measure} for one of another study's, and what a study says of itself beside, under the results' "said", for
+itself.
 """
 
 import hashlib
@@ -21,7 +22,8 @@ from ..interpreter import ROOT
 from .drawing import BLUE, ORANGE, Axis, Panel, beside, round_steps
 
 RESULTS, WORDS, PAGES = Path(__file__).with_name("results"), Path(__file__).parent, ROOT / "docs"
-DIGITS = {"alignment": 3, "consistency": 3, "diversity": 3, "clip_temp": 3, "warping_error": 5, "unet_frames": 0}
+DIGITS = {"alignment": 3, "consistency": 3, "diversity": 3, "clip_temp": 3, "warping_error": 5, "psnr": 1,
+          "unet_frames": 0}  # fmt: skip
 _ROW, _WIDTH, _TOP, _BOTTOM = 20, 220, 32, 30  # px
 Results = dict[str, Any]
 
@@ -74,6 +76,8 @@ def page(name: str) -> str:
     own = "a first frame of its own" if results["scenes"] == 1 else f"{results['scenes']} first frames of its own"
     amount = f"{most} seeds, each with {own}; {results['frames']} frames"
     words = words.replace("{table}\n", table(results)).replace("{amount}", amount)
+    for what, said in results.get("said", {}).items():
+        words = words.replace(f"{{{what}}}", said)
     return re.sub(
         r"\{(?:(\w+)\.)?([^{}.]+[^{}]*): (\w+)\}",
         lambda found: cell(kept(found[1]) if found[1] else results, found[2], found[3]),

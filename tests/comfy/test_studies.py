@@ -167,7 +167,7 @@ def test_rows_that_were_not_asked_for_stay_unless_they_are_of_another_size(study
     monkeypatch.setattr(study_page, "RESULTS", tmp_path)
 
     def kept(row: str, scenes: int) -> list[str]:
-        harness._keep(study.study, {"scenes": scenes, "frames": 4, "rows": {row: {"0": {"path_error": 2.0}}}})
+        harness.keep(study.study, {"scenes": scenes, "frames": 4, "rows": {row: {"0": {"path_error": 2.0}}}})
         return list(study_page.kept("tried")["rows"])
 
     assert kept("still", 2) == ["still"]

@@ -83,6 +83,12 @@ def test_words_may_quote_another_study(study):
     assert study_page.page("tried") == "0.25, 0.25"
 
 
+def test_a_study_may_say_something_of_itself_beside_what_it_measured(study):
+    (study / "RESULTS" / "tried.json").write_text(json.dumps({**RESULTS, "said": {"unet_steps": "30,000"}}))
+    (study / "WORDS" / "tried.md").write_text("After {unet_steps} steps: {another: path_error}")
+    assert study_page.page("tried") == "After 30,000 steps: 0.25"
+
+
 def test_page_and_picture_are_written_together(study, monkeypatch):
     study_page.write("tried")
     assert (study / "PAGES" / "tried.md").read_text(encoding="utf-8") == study_page.page("tried")
