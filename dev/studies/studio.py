@@ -64,12 +64,13 @@ class Studio:
         preset: str = "custom",
         cfg: float = CFG,
         strength: float = 1.0,
+        pictures: np.ndarray | None = None,
         **settings,
     ) -> np.ndarray:
-        """A clip of which the exact frames `given` are known, by the node; settings as its own, steps 10 and no
-        resampling by default.
+        """A clip of which the frames `given` are known, exact ones unless there are other `pictures`, by the node;
+        settings as its own, steps 10 and no resampling by default.
         """
-        exact = torch.from_numpy(case.draw()[:frames]).float() / 255
+        exact = torch.from_numpy(case.draw()[:frames] if pictures is None else pictures).float() / 255
         known = torch.zeros(frames, 8, 8)
         known[list(given)] = 1
         custom = {
@@ -132,8 +133,3 @@ def followed(clip: np.ndarray, case: Case) -> dict[str, float]:
         return {**dict.fromkeys(MEASURES, 0.0), "path_error": world.CELLS / 2}
     course = world.path(case.motion, world.State(begins.x, begins.y, begins.size), len(clip))
     return measure.measure_clip(clip, case.scene, course)
-
-
-def means(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Each measure, mean over clips."""
-    return {key: float(np.mean([row[key] for row in rows])) for key in MEASURES}
