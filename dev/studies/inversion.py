@@ -1,66 +1,68 @@
-"""How exactly sampling gives back what DDIM Inversion found the noise of: by the number of steps, and by the prompt.
+"""How exactly sampling gives back a clip whose noise DDIM Inversion found: by the number of steps, and by the prompt.
 
-Clips of the world's test set, the miniature as it is, ddim_uniform and euler, cfg 1. `python3 dev study inversion`
-prints the table of DDIM Inversion's help page, a line as soon as it is there.
+Clips of "moves right" that nothing was learnt from, by the miniature as it is, in fp32. `python3 dev study inversion`
+writes docs/inversion.md.
 """
 
-import argparse
-import asyncio
+from itertools import product
+from pathlib import Path
 
 import numpy as np
-import testset
 import torch
 from few_shot_motion.nodes.inversion import DDIMInversion
+from testset import Case
 
-from .. import markdown
-from ..interpreter import ROOT
+from .classroom import Classroom
+from .harness import Settings, Study, run
 
-FRAMES, STEPS = 8, (10, 20, 50)
+PROMPTS, STEPS = ("empty prompt", "caption"), (10, 20, 50)
+SCHEDULER = "ddim_uniform"
 
 
-def given_back(model, vae, latents: torch.Tensor, positive: list, steps: int) -> tuple[float, float]:
-    """Spread of the error against the spread of the clip's latents, and the pictures' PSNR in dB."""
-    from nodes import KSamplerAdvanced
+class Room(Classroom):
+    """The miniature in fp32, since what is asked is how exact it is."""
 
-    noise = DDIMInversion.execute(model, positive, {"samples": latents}, steps, "ddim_uniform", "inverted", 1.0).args[0]
-    (clip,) = KSamplerAdvanced().sample(
-        model, "disable", 0, steps, 1.0, "euler", "ddim_uniform", positive, positive, noise, 0, steps, "disable"
-    )
-    error = (clip["samples"] - latents).std() / latents.std()
-    square = (vae.decode(clip["samples"]) - vae.decode(latents)).square().mean()
-    return float(error), float(-10 * square.log10())
+    def __init__(self, unseen: int, results: Path):
+        super().__init__("moves right", unseen, results)
+
+    def precision(self) -> torch.autocast:
+        """None but the weights' own."""
+        return torch.autocast("cpu", enabled=False)
+
+
+def drawn_again(room: Classroom, model, pictures: torch.Tensor, inverted_with: str, wanted: str, steps: int,
+                cfg: float) -> np.ndarray:  # fmt: skip
+    """A clip `f h w 3` in [0, 1], inverted under one prompt and sampled under another, uint8."""
+    with torch.inference_mode(), room.precision():
+        latent = {"samples": room.vae.encode(pictures)}
+        words = room.encode(inverted_with)
+        noise = DDIMInversion.execute(model, words, latent, steps, SCHEDULER, "inverted", 1.0).args[1]
+    return room.drawn(room.written(model, wanted, noise.generate_noise(latent), steps, cfg, scheduler=SCHEDULER))
+
+
+def make(room: Room, settings: Settings, case: Case, seed: int) -> np.ndarray:
+    """A clip uint8 `f h w 3`; without any step, what the autoencoder makes of it."""
+    pictures = torch.from_numpy(case.draw()).float() / 255
+    if not settings["steps"]:
+        with torch.inference_mode():
+            return room.drawn(room.vae.encode(pictures))
+    words = case.caption if settings["prompt"] == "caption" else ""
+    return drawn_again(room, room.model, pictures, words, words, settings["steps"], 1.0)
+
+
+STUDY = Study(
+    "inversion",
+    {f"{prompt}, {steps} steps": {"prompt": prompt, "steps": steps} for prompt, steps in product(PROMPTS, STEPS)}
+    | {"autoencoder alone": {"prompt": "", "steps": 0}},
+    ("psnr", "path_error", "shape_iou", "colour_kept", "background_change", "unet_frames"),
+    ("psnr", "shape_iou"),
+    Room,
+    make,
+    quick={"steps": 1},
+    frames=8,
+)  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=3, help="clips")
-    parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
-    options = parser.parse_args()
-    import nodes
-
-    asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
-    torch.set_num_threads(1)  # the miniature is too small for more
-    model, text, vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
-    cases, rows = testset.test_set(options.count, FRAMES), []
-    for prompt in ("empty", "the clip's caption"):
-        for steps in options.steps:
-            found = []
-            for case in cases:
-                words = case.caption if prompt != "empty" else ""
-                with torch.inference_mode():
-                    positive = [[text.encode_from_tokens(text.tokenize(words)), {}]]
-                    latents = vae.encode(torch.from_numpy(case.draw()).float() / 255)
-                    found.append(given_back(model, vae, latents, positive, steps))
-            off, psnr = np.array(found).T
-            rows.append([prompt, str(steps), _spread(off, 2), _spread(psnr, 1)])
-            print(rows[-1], flush=True)
-    print("\n" + markdown.table(["prompt", "steps", "latents off by", "PSNR, dB"], rows))
-
-
-def _spread(values: np.ndarray, digits: int) -> str:
-    """Mean and range over the clips."""
-    return f"{values.mean():.{digits}f} ({values.min():.{digits}f} to {values.max():.{digits}f})"
-
-
-if __name__ == "__main__":
-    main()
+    """The command."""
+    run(STUDY)

@@ -45,6 +45,7 @@ class Judge:
             "alignment": lambda: clip_scores.alignment(self._seen(clip), self.pair.embed_text(case.caption)),
             "consistency": lambda: clip_scores.consistency(self._seen(clip)),
             "clip_temp": lambda: clip_scores.clip_temp(self._seen(clip)),
+            "psnr": lambda: float(-10 * np.log10(np.square((clip - case.draw().astype(np.float64)) / 255).mean())),
         }
         if masks.size:
             by_hand |= {
