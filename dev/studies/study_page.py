@@ -23,7 +23,7 @@ from .drawing import BLUE, ORANGE, Axis, Panel, beside, round_steps
 
 RESULTS, WORDS, PAGES = Path(__file__).with_name("results"), Path(__file__).parent, ROOT / "docs"
 DIGITS = {"alignment": 3, "consistency": 3, "diversity": 3, "clip_temp": 3, "warping_error": 5, "psnr": 1,
-          "unet_frames": 0, "psnr": 1}  # fmt: skip
+          "unet_frames": 0}  # fmt: skip
 _ROW, _WIDTH, _TOP, _BOTTOM = 20, 220, 32, 30  # px
 Results = dict[str, Any]
 
