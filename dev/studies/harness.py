@@ -46,18 +46,20 @@ class Study:
     variants: Mapping[str, Settings]
     measures: tuple[str, ...]
     drawn: tuple[str, ...]  # of the measures, those in the picture
-    room: Callable[[int, Path], Any]  # how many first frames it is to have, and where it keeps what it learns
+    room: Callable[[int, Path], Any]  # how many cases it is to have, and where it keeps what it learns
     make: Callable[[Any, Settings, Any, int], np.ndarray]
     quick: Settings = field(default_factory=dict)  # for --quick, in the place of settings of the same names
     judge: Callable[[Any], Any] = lambda room: Judge()  # of a room
     weights: Callable[[Any], list[str]] = lambda room: _weights()  # fingerprints of what a room's clips are made by
+    frames: int = FRAMES
+    scenes: int = 1  # first frames of each seed, unless the command is asked for more or fewer
 
 
 def run(study: Study) -> None:
     """The study's command."""
     parser = argparse.ArgumentParser(description=study.name)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--scenes", type=int, default=1, help="first frames of each seed, its own")
+    parser.add_argument("--scenes", type=int, default=study.scenes, help="first frames of each seed, its own")
     parser.add_argument("--variants", nargs="+", default=list(study.variants), choices=study.variants, metavar="NAME",
                         help="only these rows, the others stay as they are: " + ", ".join(study.variants))  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="every row once as small as it goes; nothing is kept")
@@ -66,7 +68,7 @@ def run(study: Study) -> None:
     if options.quick:
         print(study_page.table(quick(study, chosen)))
         return
-    results = measured(study, chosen, STATE / "study" / study.name, options.seeds, options.scenes, FRAMES)
+    results = measured(study, chosen, STATE / "study" / study.name, options.seeds, options.scenes, study.frames)
     keep(study, results)
     study_page.write(study.name)
 

@@ -30,7 +30,6 @@ from ..interpreter import STATE
 from . import study_page
 from .classroom import FRAMES, SAMPLING, Classroom
 from .studio import kept, pixels
-from .windows import seams
 
 RESULTS = STATE / "study" / "long"
 SHIPPED = {"moves right": "miniature_moves_right.safetensors"}
@@ -131,9 +130,15 @@ def cost_and_joins(way: str, frames: int, steps: int) -> tuple[float, list[int]]
         return float(steps), []
     if way == "context windows":
         windows = -(-(frames - WAYS[way]) // (FRAMES - WAYS[way]))
-        return windows * FRAMES * steps / frames, sorted(seams(frames, WAYS[way]))
+        return windows * FRAMES * steps / frames, seams(frames, WAYS[way])
     plan = pieces(frames, FRAMES, WAYS[way])
     return len(plan) * FRAMES * steps / frames, [piece.start + piece.known - 1 for piece in plan[1:]]
+
+
+def seams(frames: int, overlap: int) -> list[int]:
+    """Steps, counted by their first frame, over which a context window begins or ends."""
+    begins = range(0, frames - overlap, FRAMES - overlap)
+    return sorted({step for begin in begins for step in (begin - 1, begin + FRAMES - 1) if 0 < step < frames - 1})
 
 
 def main() -> None:

@@ -118,6 +118,7 @@ STUDY = Study(
     Room,
     make,
     quick={"steps": 2, "training": 2, "apart": 2},
+    scenes=2,
 )  # fmt: skip
 
 

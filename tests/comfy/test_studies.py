@@ -15,13 +15,16 @@ import pytest
 import torch
 import unets
 import world
+from few_shot_motion.host.patching.bridge import apply_adapter
+from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.motion_modules.mask_predictor import resize_masks
 from safetensors import safe_open
 from scipy import ndimage
+from test_recurrent_in_a_model import made_for, output
 from testset import Case
 
 from dev.base import MINIATURE
-from dev.studies import classroom, harness, methods_on, methods_room, study_page
+from dev.studies import classroom, harness, methods_on, methods_room, recurrent, study_page
 from dev.studies.judge import Judge, with_masks
 
 ADAPTERS = MINIATURE / "models" / "motion_adapters"
@@ -37,7 +40,11 @@ LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the
 OF_MASKS = ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned")  # the others are much like these
 
 
-@pytest.mark.parametrize("name", ["few_steps", "lamp", "mask_norm", "masks", "methods", "noise", "recurrent_noise"])
+STUDIES = sorted(file.stem for file in study_page.WORDS.glob("*.py")
+                 if "\nSTUDY = " in file.read_text(encoding="utf-8"))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STUDIES)
 def test_every_row_of_every_study_can_be_made(name):
     study = importlib.import_module(f"dev.studies.{name}").STUDY
     learnt = [row for row, how in study.variants.items() if row.startswith("learnt anew") and how["first_frame"]]
@@ -197,6 +204,19 @@ def test_diversity_is_of_clips_together(study):
     assert same == {"diversity": pytest.approx(1, abs=1e-5)}
     assert judge.together([still, OTHER.draw()[:1]], ["diversity"])["diversity"] < 0.9
     assert judge.together([still], ["diversity"]) == judge.together([still, still], ["consistency"]) == {}
+
+
+def test_a_memory_set_to_zero_leaves_the_attention_beside_it():
+    base = unets.sd_model(unets.TINY)
+    learnt = made_for(base, "fixed")
+    learnt = replace(learnt, tensors={name: value for name, value in learnt.tensors.items() if "conv" not in name})
+    tensors = {name: value for name, value in learnt.tensors.items() if "memory" not in name}
+    beside = MotionAdapter("tune-a-video", tensors)
+    zeroed, without, whole = (
+        output(apply_adapter(base, adapter)) for adapter in (recurrent.without_memory(learnt), beside, learnt)
+    )
+    assert torch.allclose(zeroed, without, atol=1e-4)
+    assert (whole - without).abs().max() > 1e-2
 
 
 def test_what_a_clip_costs_is_counted_in_frames_that_go_through_a_unet():

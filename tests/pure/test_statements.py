@@ -63,9 +63,10 @@ def test_tooltip_and_page_name_the_conditions():
 
 
 def test_all_pages_of_a_first_frame_recommend_the_windows_that_the_study_measures():
-    study = (ROOT / "dev" / "studies" / "windows.py").read_text(encoding="utf-8")
-    overlap = re.search(r'"--overlap", type=int, default=(\d+)', study)[1]
-    assert '"standard_static"' in study and 'latent_retain_index_list="0", causal_window_fix=True' in study
+    study = (ROOT / "dev" / "studies" / "long.py").read_text(encoding="utf-8")
+    overlap = re.search(r'"context windows": (\d+)', study)[1]
+    how = '"standard_static", 1, False, "pyramid", 0, True, latent_retain_index_list="0", causal_window_fix=True'
+    assert how in " ".join(study.split())
     for name in ("FSM_FirstFrameKSampler", "FSM_FirstFrameConditioning"):
         words = re.sub(r"[*`]", "", text(name)).lower()
         for said in (r"dim 0", r"length 16", rf"overlap {overlap}\b", "standard_static", "pyramid", "freenoise on",

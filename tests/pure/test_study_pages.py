@@ -6,7 +6,7 @@ import re
 import pytest
 from PIL import Image
 
-from dev.studies import study_page
+from dev.studies import study_page, training_report
 from dev.studies.drawing import Axis, Panel, round_steps
 
 NAMES = sorted(file.stem for file in study_page.RESULTS.glob("*.json"))
@@ -41,6 +41,12 @@ def test_there_are_three_seeds_of_every_row_and_no_mark_is_left(name):
         assert set(next(iter(seeds.values()))) <= set(results["measures"]), row
     assert set(results["drawn"]) <= set(results["measures"])
     assert not re.search(r"\{|\}", study_page.page(name))
+
+
+def test_the_page_of_training_steps_is_what_its_runs_say():
+    runs = training_report.kept()
+    assert training_report.FILE.read_text(encoding="utf-8") == training_report.page(runs)
+    assert all(len([run for run in runs if run[:2] == of]) >= 3 for of in {run[:2] for run in runs})
 
 
 JUMP = {"first_frame_jump": 0.5}
