@@ -13,7 +13,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import folder_paths
 import nodes
@@ -47,7 +46,7 @@ class Prompted:
     """A case of which the words alone are known."""
 
     caption: str
-    states: Sequence[SimpleNamespace]  # one per frame, with nothing in it
+    states: Sequence[None]  # one per frame, of which nothing is known
 
     @property
     def start(self) -> dict[str, float]:
@@ -74,7 +73,7 @@ class Own(Room):
 
     def cases(self, frames: int) -> list[Prompted]:
         """Every prompt, for every seed anew."""
-        return [Prompted(prompt, (SimpleNamespace(),) * frames) for prompt in self.options.prompts] * self.options.seeds
+        return [Prompted(prompt, (None,) * frames) for prompt in self.options.prompts] * self.options.seeds
 
     def shape(self, case: Prompted) -> torch.Size:
         """Of a case's latents."""
