@@ -63,7 +63,8 @@ class Own(Room):
                 folder_paths.add_model_folder_path(kind, str(file.resolve().parent), is_default=True)
         folder_paths.set_output_directory(str(results))
         folder_paths.set_input_directory(str(options.clips.resolve().parent))
-        self.options, self.noise, self._learnt_models, self._first_frames = options, None, {}, {}
+        self.options, self.noise, self._first_frames = options, None, {}
+        self._adapters, self._learnt_models = {}, {}
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint(options.checkpoint.name)
         films, self.captions = LoadClips.execute(options.clips.name).args
         size = (options.width, options.height)
