@@ -2,7 +2,6 @@
 of it.
 """
 
-import gc
 from dataclasses import replace
 
 import comfy.model_management
@@ -91,7 +90,6 @@ class Lesson:
         frozen, trained = self.base.model_size(), sum(value.numel() for value in self.trained.values())
         parts, cast = parts_of(image_unet(self.base)), itemsize * numbers if is_cast else 0
         saving, whole = (estimate(frozen, trained, latents, parts, itemsize, saves, cast) for saves in (True, False))
-        gc.collect()  # what nobody holds any more takes no room, and core trips over a model that goes while it counts
         comfy.model_management.free_memory(whole.total, self.device)
         free = comfy.model_management.get_free_memory(self.device) + self._there_already()
         self.checkpointing = self.settings.gradient_checkpointing and not has_room(whole, free)
