@@ -20,10 +20,10 @@ def adamw(parameters: list[Tensor], lr: float) -> torch.optim.Optimizer:
 
 def fit(
     stage: str, parameters: dict[str, Tensor], loss_at, steps: int, lr: float, folder: Path, optimizer_of=adamw,
-    save_every: int = SAVE_EVERY,
+    save_every: int | None = None,
 ) -> Iterator[tuple[int, float]]:  # fmt: skip
     """Warm-up and a cosine, an exponential mean of the weights, one (step, loss) per step; leaves the mean in
-    `parameters`.
+    `parameters`. The state is kept every `save_every` steps, SAVE_EVERY unless it is said.
     """
     state_file = folder / f"{stage}.state"
     optimizer = optimizer_of(list(parameters.values()), lr)
@@ -47,7 +47,7 @@ def fit(
         for key, value in parameters.items():
             mean[key].lerp_(value.detach(), 1 - decay)
         yield step, loss.item()
-        if (step + 1) % save_every == 0 or step + 1 == steps:
+        if (step + 1) % (save_every or SAVE_EVERY) == 0 or step + 1 == steps:
             weights = {key: value.detach() for key, value in parameters.items()}
             torch.save(
                 {"step": step + 1, "mean": mean, "weights": weights, "optimizer": optimizer.state_dict()},

@@ -9,7 +9,7 @@ from pathlib import Path
 import config
 import numpy as np
 import torch
-from fitting import SAVE_EVERY, fit, report
+from fitting import fit, report
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,7 +53,7 @@ def autocast(device: str) -> torch.autocast:
 
 def train_image(
     stage: str, lessons: Lessons, seed: int, steps: int, device: str, folder: Path, shape: dict = config.UNET,
-    batch: int = 32, save_every: int = SAVE_EVERY,
+    batch: int = 32, save_every: int | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
     """The UNet's and the text tower's weights, by their names in a checkpoint; shape: the UNet's, as core takes it."""
     import comfy.ops

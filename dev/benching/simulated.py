@@ -57,6 +57,7 @@ class Card(TorchDispatchMode):
     def __exit__(self, *error):
         super().__exit__(*error)
         self._stack.close()
+        management.cleanup_models()  # core struck those that went meanwhile off the list that was here in its place
 
     def _core(self) -> dict[str, Any]:
         """What of ComfyUI's memory management is answered for it, as on an NVIDIA card in its normal mode."""

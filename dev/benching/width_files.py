@@ -2,6 +2,7 @@
 once, in half precision, by `python3 dev widths`.
 """
 
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -111,8 +112,9 @@ def _clip(file: Path) -> None:
 
 
 def _background_removal(file: Path) -> None:
-    folder = Path(comfy.bg_removal_model.__file__).parent / "background_removal"
-    save_file(_half(comfy.bg_removal_model.BackgroundRemovalModel(folder / "birefnet.json").model), file)
+    model = comfy.bg_removal_model.BackgroundRemovalModel
+    settings = Path(inspect.getfile(model)).parent / "background_removal" / "birefnet.json"
+    save_file(_half(model(settings).model), file)
 
 
 def _optical_flow(file: Path) -> None:

@@ -17,6 +17,7 @@ import torch
 import world
 from comfy_api.latest import InputImpl
 from few_shot_motion.host.patching.bridge import apply_adapter
+from few_shot_motion.motion_modules.adapter import MotionAdapter
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from few_shot_motion.nodes.motion import LoadMotionAdapter
 from few_shot_motion.nodes.sampling import FirstFrameKSampler
@@ -56,7 +57,7 @@ class Workshop:
         folder_paths.set_output_directory(str(results))
         torch.set_num_threads(1)  # the miniature is too small for more
         self.noise = FrameNoise.execute(SEED, "shared", 0.2, True).args[0]  # full variance: kept figures hang on it
-        self._learnt_models = {}
+        self._adapters, self._learnt_models = {}, {}
 
     def encode(self, text: str) -> list:
         """The CONDITIONING of a prompt."""
@@ -85,12 +86,19 @@ class Workshop:
                 masks=masks, captions=captions, resume=[True], **{key: [value] for key, value in inputs.items()},
             ).args[:2]  # fmt: skip
 
+    def taught(self, name: str, seed: int, steps: int, **learning) -> MotionAdapter:
+        """The adapter of a run that is kept under a name, once in this process."""
+        if name not in self._adapters:
+            self._adapters[name], _ = self.train(name, seed, steps, **learning)
+        return self._adapters[name]
+
     def learnt(self, name: str, seed: int, steps: int, frames: int, **learning):
-        """The MODEL with the adapter of a run that is kept under a name; steps and frames become part of it."""
+        """The MODEL with such an adapter; steps and frames become part of its name."""
         name = f"{name}, {steps} steps, {frames} frames"
         if name not in self._learnt_models:
-            adapter, _ = self.train(name, seed, steps, frames=frames, **learning)
-            self._learnt_models[name] = apply_adapter(self.model, adapter)
+            self._learnt_models[name] = apply_adapter(
+                self.model, self.taught(name, seed, steps, frames=frames, **learning)
+            )
         return self._learnt_models[name]
 
     def animate(self, model, positive: list, negative: list, first: dict, frames: int = FRAMES, **changes) -> dict:

@@ -46,7 +46,7 @@ class Study:
     variants: Mapping[str, Settings]
     measures: tuple[str, ...]
     drawn: tuple[str, ...]  # of the measures, those in the picture
-    room: Callable[[int, Path], Any]  # how many first frames it is to have, and where it keeps what it learns
+    room: Callable[[int, Path], Any]  # how many cases it is to have, and where it keeps what it learns
     make: Callable[[Any, Settings, Any, int], np.ndarray]
     quick: Settings = field(default_factory=dict)  # for --quick, in the place of settings of the same names
     judge: Callable[[Any], Any] = lambda room: Judge()  # of a room

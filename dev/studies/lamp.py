@@ -76,6 +76,7 @@ STUDY = Study(
     lambda unseen, results: Shipped(unseen, results, MOST_CLIPS),
     make,
     quick={"steps": 2, "training": 2},
+    scenes=2,
 )  # fmt: skip
 
 

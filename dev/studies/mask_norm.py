@@ -80,6 +80,7 @@ STUDY = Study(
     Room,
     make,
     quick={"training": 2},
+    scenes=8,
 )
 
 

@@ -5,7 +5,6 @@ masks, anew for every seed, and animates the seed's own first frames, which no c
 writes docs/masks.md; of the rows that are learnt, each takes minutes of one core and seed.
 """
 
-from pathlib import Path
 from typing import Any
 
 import comfy.samplers
@@ -54,19 +53,13 @@ VARIANTS: dict[str, Settings] = {
 class Room(OfPredictors):
     """Learns the rows and keeps them."""
 
-    def __init__(self, unseen: int, results: Path):
-        super().__init__(unseen, results)
-        self._adapters: dict[str, MotionAdapter] = {}
-
     def adapter(self, settings: Settings, seed: int, frames: int) -> MotionAdapter:
         """What a row learns with a seed."""
         learning, steps = settings["learning"], settings["training"]
         name = " ".join([*map(str, learning.values()), f"{steps} steps, {frames} frames, seed {seed}"])
-        if name not in self._adapters:
-            only = range(min(CLIPS, steps))  # as many as there is time to look at
-            masks = {"masks": [self.masks[i] for i in only]} if learning else {}
-            self._adapters[name], _ = self.train(name, seed, steps, only, frames=frames, **learning, **masks)
-        return self._adapters[name]
+        only = range(min(CLIPS, steps))  # as many as there is time to look at
+        masks = {"masks": [self.masks[i] for i in only]} if learning else {}
+        return self.taught(name, seed, steps, only=only, frames=frames, **learning, **masks)
 
 
 def make(room: Room, settings: Settings, case: Case, seed: int) -> np.ndarray:
@@ -118,6 +111,7 @@ STUDY = Study(
     Room,
     make,
     quick={"steps": 2, "training": 2, "apart": 2},
+    scenes=2,
 )  # fmt: skip
 
 

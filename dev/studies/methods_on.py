@@ -13,7 +13,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import folder_paths
 import nodes
@@ -47,7 +46,7 @@ class Prompted:
     """A case of which the words alone are known."""
 
     caption: str
-    states: Sequence[SimpleNamespace]  # one per frame, with nothing in it
+    states: Sequence[None]  # one per frame, of which nothing is known
 
     @property
     def start(self) -> dict[str, float]:
@@ -64,7 +63,8 @@ class Own(Room):
                 folder_paths.add_model_folder_path(kind, str(file.resolve().parent), is_default=True)
         folder_paths.set_output_directory(str(results))
         folder_paths.set_input_directory(str(options.clips.resolve().parent))
-        self.options, self.noise, self._learnt_models, self._first_frames = options, None, {}, {}
+        self.options, self.noise, self._first_frames = options, None, {}
+        self._adapters, self._learnt_models = {}, {}
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint(options.checkpoint.name)
         films, self.captions = LoadClips.execute(options.clips.name).args
         size = (options.width, options.height)
@@ -74,7 +74,7 @@ class Own(Room):
 
     def cases(self, frames: int) -> list[Prompted]:
         """Every prompt, for every seed anew."""
-        return [Prompted(prompt, (SimpleNamespace(),) * frames) for prompt in self.options.prompts] * self.options.seeds
+        return [Prompted(prompt, (None,) * frames) for prompt in self.options.prompts] * self.options.seeds
 
     def shape(self, case: Prompted) -> torch.Size:
         """Of a case's latents."""

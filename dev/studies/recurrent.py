@@ -40,19 +40,17 @@ class Room(Classroom):
 
     def __init__(self, unseen: int, results: Path):
         super().__init__("moves right", unseen, results)
-        self._adapters: dict[str, MotionAdapter] = {}
 
     def adapter(self, settings: Settings, frames: int) -> MotionAdapter:
         """Learnt once for all rows of its kind."""
         form, beside, steps = (settings[key] for key in ("recurrence", "motion_convolutions", "training"))
         kind = ("recurrent" if form == "fixed" else f"recurrent {form}") + f" {'with' if beside else 'without'}"
         name = f"{kind} convolutions, {steps} steps, {frames} frames"
-        if name not in self._adapters:
-            self._adapters[name], _ = self.train(
-                name, SEED, steps, frames=frames, method="Recurrent", recurrence=form, motion_convolutions=beside,
-                lr_schedule="warm-up, linear decay",
-            )  # fmt: skip
-        return self._adapters[name] if settings["memory"] else without_memory(self._adapters[name])
+        adapter = self.taught(
+            name, SEED, steps, frames=frames, method="Recurrent", recurrence=form, motion_convolutions=beside,
+            lr_schedule="warm-up, linear decay",
+        )  # fmt: skip
+        return adapter if settings["memory"] else without_memory(adapter)
 
 
 def without_memory(adapter: MotionAdapter) -> MotionAdapter:

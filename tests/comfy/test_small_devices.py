@@ -2,12 +2,14 @@
 nothing left on the card and no more memory taken than it was told.
 """
 
+import gc
 from functools import partial
 from itertools import product
 
 import comfy.model_management
 import pytest
 import torch
+import unets
 from few_shot_motion.host.patching.weight_change import WeightChange
 
 from dev.benching import on_card, parts, real_widths
@@ -82,3 +84,15 @@ def test_a_change_of_weights_comes_back_to_whoever_uses_it():
         before = card.held
         assert change(weight).device == weight.device
         assert change.change.device == weight.device and card.held == before + 64 * 64 * 4
+
+
+def test_a_model_that_goes_while_there_is_a_card_is_on_no_list_of_core_s_after_it():
+    """Else core dies of it as soon as it counts what it has loaded."""
+    model = unets.sd_model(unets.TINY)
+    comfy.model_management.load_models_gpu([model])
+    model.itself = model.model.itself = model  # nothing but a collection ends the two
+    with Card(6 * 2**30):
+        del model
+        gc.collect()
+    comfy.model_management.free_memory(0, torch.device("cpu"))
+    assert all(comfy.model_management.loaded_models())

@@ -40,8 +40,11 @@ LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the
 OF_MASKS = ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned")  # the others are much like these
 
 
-STUDIES = sorted(file.stem for file in study_page.WORDS.glob("*.py")
-                 if "\nSTUDY = " in file.read_text(encoding="utf-8"))  # fmt: skip
+STUDIES = sorted(
+    file.stem
+    for file in study_page.WORDS.glob("*.py")
+    if "\nSTUDY = " in file.read_text(encoding="utf-8") and file.stem != "real"  # it wants clips: test_filmed.py
+)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -51,6 +54,8 @@ def test_every_row_of_every_study_can_be_made(name):
     rows = {row: settings for row, settings in study.variants.items() if row not in learnt[LEARNT:]}
     if name == "masks":
         rows = {row: rows[row] for row in OF_MASKS}
+    if name == "noise":  # weights are numbers alone: one of them stands for the others
+        rows = {row: settings for row, settings in rows.items() if settings["alpha"] in (0.0, 0.2)}
     results = harness.quick(study, rows)
     assert list(results["rows"]) == list(rows)
     for row, settings in rows.items():

@@ -48,7 +48,7 @@ class Filmed(Workshop):
         import nodes
 
         file, self.unet_steps = unet.checkpoint(folder)
-        self.unseen, self._adapters = unseen, {}
+        self.unseen = unseen
         self.training, self.tuning, self.frames = training, tuning, frames
         self.made_by = [fingerprint(file), f"{training} steps", f"{tuning} steps"]  # for names of files
         folder_paths.add_model_folder_path("checkpoints", str(file.parent))
@@ -78,16 +78,14 @@ class Filmed(Workshop):
         width = self.plate.shape[1]
         return [measures.overlap(*pair) for pair in pairs], [measures.course_error(*pair, width) for pair in courses]
 
-    def taught(self, masked: bool):
+    def of_walks(self, masked: bool):
         """The adapter that learnt four walks by LAMP, with a mask predictor beside or without."""
         masks = {"mask_input": "x0", "masks": self.masks[: len(clips.SEEN)]} if masked else {}
         return self._taught("lamp, masks" if masked else "lamp", SEED, self.training, range(len(clips.SEEN)), **masks)
 
     def _taught(self, name: str, seed: int, steps: int, only: Sequence[int], **learning):
         name = f"{name}, {steps} steps, {self.frames} frames, unet {self.unet_steps}"
-        if name not in self._adapters:
-            self._adapters[name] = self.train(name, seed, steps, only, frames=self.frames, **learning)[0]
-        return self._adapters[name]
+        return self.taught(name, seed, steps, only=only, frames=self.frames, **learning)
 
     def still(self, walk: Walk, seed: int, steps: int) -> np.ndarray:
         """The first frame and nothing else: what a clip has to be better than."""
@@ -108,7 +106,7 @@ class Filmed(Workshop):
 
     def lamp(self, walk: Walk, seed: int, steps: int, masked: bool = False) -> np.ndarray:
         """From the first frame, by an adapter that learnt the four other walks."""
-        return self._animated(apply_adapter(self.model, self.taught(masked)), walk, seed, steps)
+        return self._animated(apply_adapter(self.model, self.of_walks(masked)), walk, seed, steps)
 
     def _animated(self, model, walk: Walk, seed: int, steps: int) -> np.ndarray:
         noise = FrameNoise.execute(seed, "shared", 0.2, True).args[0]
@@ -164,4 +162,4 @@ class Judge:
         """Where the mask predictor sees somebody, bool `f h w`."""
         latent = {"samples": self.room.encoded(clip)}
         with torch.inference_mode():
-            return (PredictMask.execute(self.room.taught(True), latent, "picture").args[0] >= 0.5).numpy()
+            return (PredictMask.execute(self.room.of_walks(True), latent, "picture").args[0] >= 0.5).numpy()
