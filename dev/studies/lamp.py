@@ -20,6 +20,13 @@ MOST_CLIPS = 16
 END, NONE, EVERY = "match at the end", "none", "match at every step (LAMP)"
 _SAMPLING: dict[str, Any] = {"steps": 10, "noise": "shared", "statistics": END, "first_frame": True}
 _TRAINING: dict[str, Any] = {**_SAMPLING, "training": 300, "clips": 8, "learning": {}}
+
+
+def _falling(rows: dict[str, Settings]) -> dict[str, Settings]:
+    """Rows of "moves right", and the same of "falls" after them."""
+    return {**rows, **{f"{name}, falling": {**settings, "motion": "falls"} for name, settings in rows.items()}}
+
+
 _PARTS: dict[str, Settings] = {
     "LAMP": _SAMPLING,
     "without shared noise": {**_SAMPLING, "noise": "independent"},
@@ -27,9 +34,13 @@ _PARTS: dict[str, Settings] = {
     "statistics left alone": {**_SAMPLING, "statistics": NONE},
     "statistics at every step": {**_SAMPLING, "statistics": EVERY},
 }
+_QUOTED: dict[str, Settings] = {  # README's table
+    "as the nodes begin": {**_SAMPLING, "unit_variance": False},
+    "without adapter": {**_SAMPLING, "unit_variance": False, "adapter": False},
+}
 VARIANTS: dict[str, Settings] = {
-    **_PARTS,
-    **{f"{name}, falling": {**settings, "motion": "falls"} for name, settings in _PARTS.items()},
+    **_falling(_PARTS),
+    **_falling(_QUOTED),
     "learnt anew": _TRAINING,
     "learnt anew, norms per frame": {**_TRAINING, "learning": {"group_norm": "per frame"}},
     "learnt anew, uniform weighting": {**_TRAINING, "learning": {"weighting": "uniform"}},
@@ -48,7 +59,7 @@ VARIANTS: dict[str, Settings] = {
 
 def make(room: Shipped, settings: Settings, case: Case, seed: int) -> np.ndarray:
     """A clip uint8 `f h w 3`."""
-    model, first = room.adapted(case.motion), None
+    model, first = room.adapted(case.motion) if settings.get("adapter", True) else room.model, None
     if "training" in settings:
         clips, learning = settings["clips"], settings["learning"]
         name = " ".join([f"{clips} clips", *(f"{key} {value}" for key, value in learning.items())])
@@ -61,7 +72,7 @@ def make(room: Shipped, settings: Settings, case: Case, seed: int) -> np.ndarray
     if not settings["first_frame"]:
         eps = frame_noise(seed, Size((1, 4, CELLS, CELLS)))
         first = {"samples": room.written(room.model, case.scene.caption(), eps, 2 * settings["steps"], 3.0)}
-    noise = FrameNoise.execute(seed, settings["noise"], 0.2, True).args[0]
+    noise = FrameNoise.execute(seed, settings["noise"], 0.2, settings.get("unit_variance", True)).args[0]
     return room.animated(
         model, case, first, seed=seed, noise=noise, steps=settings["steps"], statistics=settings["statistics"]
     )  # fmt: skip
