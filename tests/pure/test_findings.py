@@ -59,7 +59,5 @@ def test_what_shows_it_is_there(row):
             assert word in TESTS
         elif word.startswith("python3 dev study"):
             assert (ROOT / "dev" / "studies" / f"{word.split()[-1]}.py").exists()
-        elif word.startswith(".venv/bin/python"):
-            assert (ROOT / word.split()[-1]).exists()
         else:
-            assert word == "python3 dev demo"
+            assert word.startswith(".venv/bin/python") and (ROOT / word.split()[-1]).exists()

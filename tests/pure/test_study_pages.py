@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import product
 
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from dev.studies.drawing import Axis, Panel, round_steps
 NAMES = sorted(file.stem for file in study_page.RESULTS.glob("*.json"))
 SOURCES = {file.stem: file.read_text(encoding="utf-8") for file in study_page.WORDS.glob("*.py")}
 WITH_PAGES = {name for name, source in SOURCES.items() if re.search(r"^STUDY = ", source, re.MULTILINE)}
+QUOTED = {"with adapter": "as the nodes begin", "without adapter": "without adapter"}  # README's rows, and the study's
 WITH_PAGES |= {name for source in SOURCES.values() for name in re.findall(r'study_page\.keep\("(\w+)"', source)}
 
 
@@ -41,6 +43,21 @@ def test_there_are_three_seeds_of_every_row_and_no_mark_is_left(name):
         assert set(next(iter(seeds.values()))) <= set(results["measures"]), row
     assert set(results["drawn"]) <= set(results["measures"])
     assert not re.search(r"\{|\}", study_page.page(name))
+
+
+def test_readmes_table_is_of_kept_results():
+    results = study_page.kept("lamp")
+    lines = (study_page.ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("| motion |"))
+    _, _, *measures = _cells(lines[head])
+    for line, (motion, rows) in zip(lines[head + 2 :], product(("moves right", "falls"), QUOTED.items()), strict=False):
+        said, row = rows
+        row += ", falling" if motion == "falls" else ""
+        assert _cells(line) == [motion, said, *(study_page.cell(results, row, measure) for measure in measures)]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_the_page_of_training_steps_is_what_its_runs_say():
