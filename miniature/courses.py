@@ -82,8 +82,19 @@ def phase_between(read: np.ndarray, exact: np.ndarray, period: float) -> float:
     return float(np.angle(total) / (2 * np.pi))
 
 
-def measure_figure(clip: np.ndarray, shot: Shot, actor: int = 0) -> dict[str, float]:
-    """How an actor of a clip uint8 (f, 128, 128, 3) follows its exact course.
+def read_actor(clip: np.ndarray, shot: Shot, actor: int = 0) -> list[Reading | None]:
+    """An actor as a clip uint8 (f, 128, 128, 3) shows it: looked for where it exactly begins, as large as its camera
+    sees it."""
+    who, zooms = shot.actors[actor], [seen.zoom for seen in shot.cameras()]
+    begins = joints_of(shot, 0, actor)["hips"][0]
+    return read_clip(clip, who.figure, GAITS[who.motion].view, who.facing, shot.ground, zooms, begins)
+
+
+def measure_figure(
+    clip: np.ndarray, shot: Shot, actor: int = 0, readings: list[Reading | None] | None = None
+) -> dict[str, float]:
+    """How an actor of a clip uint8 (f, 128, 128, 3) follows its exact course. readings: those of `read_actor`, where
+    they are there already.
 
     found, colours_kept  share of frames that show the figure; of trunk and lit leg in its own colours over all frames.
     limb_correlation     of limb angles over time with the exact ones; 1 is perfect.
@@ -91,10 +102,9 @@ def measure_figure(clip: np.ndarray, shot: Shot, actor: int = 0) -> dict[str, fl
     phase                turns ahead of the exact one.
     path_error           mean distance in cells of the hips from the exact ones; 8 where there is no figure.
     """
-    who, cameras = shot.actors[actor], shot.cameras()
+    who = shot.actors[actor]
     gait, places = GAITS[who.motion], [joints_of(shot, i, actor)["hips"] for i in range(shot.frames)]
-    zooms = [seen.zoom for seen in cameras]
-    readings = read_clip(clip, who.figure, gait.view, who.facing, shot.ground, zooms, places[0][0])
+    readings = read_actor(clip, shot, actor) if readings is None else readings
     read, exact = read_angles(readings), exact_angles(shot, actor)
     turn = gait.frames(who.figure)
     pairs = list(zip(readings, places, strict=True))
