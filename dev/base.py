@@ -8,6 +8,7 @@ from .interpreter import ROOT, STATE
 BASE = STATE / "base"
 MINIATURE = ROOT / "miniature"
 WEIGHTS = MINIATURE / "models" / "checkpoints" / "miniature.safetensors"
+FIGURES = WEIGHTS.with_name("figures.safetensors")  # the second edition's, which has to be trained first
 PACK = "few-shot-motion"
 
 

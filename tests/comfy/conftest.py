@@ -25,6 +25,27 @@ def folders(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def untaught_figures(tmp_path_factory):
+    """A checkpoint of the second edition that has learnt nothing."""
+    import figure_weights
+
+    return figure_weights.write(tmp_path_factory.mktemp("figures"))
+
+
+@pytest.fixture
+def figures_checkpoint(untaught_figures, monkeypatch):
+    """The same where Load Checkpoint finds it, before any other of its name."""
+    import folder_paths
+
+    there, endings = folder_paths.folder_names_and_paths["checkpoints"]
+    places = [str(untaught_figures.parent), *there]
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "checkpoints", (places, endings))
+    folder_paths.filename_list_cache.clear()
+    yield untaught_figures
+    folder_paths.filename_list_cache.clear()
+
+
+@pytest.fixture(scope="session")
 def client(server):
     """The server's client, with clips and a first frame in its input folder."""
     import clips
