@@ -24,6 +24,16 @@ def prepare(folder: Path, checkpoint: Path | None = None) -> str:
     return checkpoint.name
 
 
+def without_figures() -> str:
+    """A sentence: that there is no checkpoint of figures, and what makes it."""
+    python, state, output = ".venv/bin/python", (STATE / "miniature2").relative_to(ROOT), FIGURES.relative_to(ROOT)
+    return (
+        f"there is no {FIGURES.name} among the checkpoints yet: train it with `{python} miniature/train_autoencoder.py "
+        f"--folder {state}` and then `{python} dev/inside.py .dev/ComfyUI train_figures --folder {state} --output "
+        f"{output}`, hours of a CPU"
+    )
+
+
 def link(source: Path, place: Path) -> None:
     """Put a file or folder at `place` too, as a link where the system allows one; an earlier link there goes."""
     if place.is_symlink():

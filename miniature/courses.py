@@ -34,14 +34,19 @@ def read_angles(readings: list[Reading | None]) -> np.ndarray:
     return _unwrap(np.array(rows))
 
 
+def moving(exact: np.ndarray) -> np.ndarray:
+    """Which bones, of exact angles (f 8), are to be seen in half of the frames and move there: bool (8)."""
+    known = [course[~np.isnan(course)] for course in exact.T]
+    return np.array([len(seen) >= max(4, len(exact) // 2) and np.ptp(seen) >= MOVES for seen in known])
+
+
 def compare_angles(read: np.ndarray, exact: np.ndarray) -> float:
     """Mean correlation over time of those bones (f 8 both, degrees) that exactly move, in frames where both are known;
     a bone read in fewer than half of them counts 0; NaN where nothing exactly moves."""
     values = []
-    for a, b in zip(read.T, exact.T, strict=True):
+    move = moving(exact)
+    for a, b in zip(read[:, move].T, exact[:, move].T, strict=True):
         known = ~np.isnan(b)
-        if known.sum() < max(4, len(b) // 2) or np.ptp(b[known]) < MOVES:
-            continue
         both = known & ~np.isnan(a)
         if both.sum() < known.sum() / 2 or np.std(a[both]) < 1e-6:
             values.append(0.0)
@@ -98,7 +103,8 @@ def measure_figure(
 
     found, colours_kept  share of frames that show the figure; of trunk and lit leg in its own colours over all frames.
     limb_correlation     of limb angles over time with the exact ones; 1 is perfect.
-    period_ratio         of the gait against the exact one; NaN for a motion that ends.
+    period_ratio         of the gait against the exact one, by the bones that exactly move, for others are misread now
+                         and then; NaN for a motion that ends, and where nothing swings.
     phase                turns ahead of the exact one.
     path_error           mean distance in cells of the hips from the exact ones; 8 where there is no figure.
     """
@@ -113,7 +119,7 @@ def measure_figure(
         "found": float(np.mean([bool(r and r.found) for r in readings])),
         "colours_kept": float(np.mean([r.colours_kept if r else 0.0 for r in readings])),
         "limb_correlation": compare_angles(read, exact),
-        "period_ratio": period_of(read) / turn if gait.endless else float("nan"),
+        "period_ratio": period_of(read[:, moving(exact)]) / turn if gait.endless else float("nan"),
         "phase": phase_between(read, exact, turn) if gait.endless else float("nan"),
         "path_error": float(np.mean(far)),
     }

@@ -16,8 +16,7 @@ from few_shot_motion.motion_modules.mask_predictor import MaskPredictor
 from few_shot_motion.nodes.frame_noise import FrameNoise
 from stage import Shot
 
-from ..base import FIGURES
-from ..interpreter import ROOT, STATE
+from ..base import FIGURES, without_figures
 from .classroom import CLIPS, FRAMES, SEED, Workshop, read_set
 from .figure_case import FigureCase
 from .harness import Settings
@@ -44,7 +43,7 @@ class FigureRoom(Workshop):
 
         file = folder_paths.get_full_path("checkpoints", FIGURES.name)
         if file is None:
-            raise SystemExit(f"error: {missing()}")
+            raise SystemExit(f"error: {without_figures()}")
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint(FIGURES.name)
         self.made_by, self.results, self._wanted = [fingerprint(Path(file))], results, unseen
         self.clips, self.masks, self.captions = [], [], []
@@ -104,14 +103,3 @@ def make(room: FigureRoom, settings: Settings, case: FigureCase, seed: int) -> n
             return clip
         seen = room.model.model.process_latent_in(latent["samples"].float())
         return with_masks(clip, MaskPredictor.of(adapter.mask_tensors).probabilities(seen))
-
-
-def missing() -> str:
-    """A sentence: which file there is not, and what makes it."""
-    python, state = ".venv/bin/python", (STATE / "miniature2").relative_to(ROOT)
-    output = FIGURES.relative_to(ROOT)
-    return (
-        f"there is no {FIGURES.name} among the checkpoints yet: train it with `{python} miniature/train_autoencoder.py "
-        f"--folder {state}` and then `{python} dev/inside.py .dev/ComfyUI train_figures --folder {state} --output "
-        f"{output}`, hours of a CPU"
-    )
