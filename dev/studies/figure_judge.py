@@ -16,7 +16,7 @@ from .judge import mask_iou
 class FigureJudge:
     """Measures clips by name, by the world's own readers, without networks.
 
-    found, colours_kept, limb_correlation, period_error, path_error  of the first figure, second_colours_kept of the
+    found, colours_kept, limb_correlation, period_error, path_error  of the first figure, second_found of the
     second, where there is one, background_change where the camera is still, flow_error, flow_length and flow_cosine
     where it is not: as clip_reading.py has them.
     mask_iou  what a predictor says against the first figure where it was read, at the latents' size, where there are
@@ -33,7 +33,7 @@ class FigureJudge:
             for name in ("found", "colours_kept", "limb_correlation", "period_error", "path_error")
         }
         if len(case.shot.actors) > 1:
-            by_hand["second_colours_kept"] = lambda: seen.second["colours_kept"]
+            by_hand["second_found"] = lambda: seen.second["found"]
         flow = ("flow_error", "flow_length", "flow_cosine")
         for name in ("background_change",) if case.shot.camera == "still" else flow:
             by_hand[name] = lambda name=name: seen.background[name]

@@ -32,7 +32,7 @@ VARIANTS: dict[str, Settings] = {
 STUDY = Study(
     "moving_masks",
     VARIANTS,
-    ("limb_correlation", "period_error", "colours_kept", "found", "path_error", "second_colours_kept",
+    ("limb_correlation", "period_error", "colours_kept", "found", "path_error", "second_found",
      "background_change", "flow_error", "flow_length", "flow_cosine", "mask_iou", "mask_iou_px"),
     ("limb_correlation", "path_error", "flow_error", "background_change"),
     FigureRoom,

@@ -1,6 +1,7 @@
 """The room of the second edition's studies: sets and first frames of every kind, and what it says without weights."""
 
 import asyncio
+from dataclasses import replace
 
 import folder_paths
 import nodes
@@ -32,6 +33,9 @@ def test_sets_and_first_frames_are_of_the_kind_asked_for_and_no_figure_is_in_bot
         shown, shots = room.shown((motion, camera, actors))
         assert list(shown) == list(range(8 * number, 8 * number + 8)) and len(shots) == 8
         assert len(cases) == 3 and len({harness.clip_file(room.results, {}, 0, case, 5, []) for case in cases}) == 3
+        again = figure_room.FigureCase(replace(cases[0].shot, seed=cases[0].shot.seed + 1))  # in the same words
+        files = {harness.clip_file(room.results, {}, 0, case, 5, []) for case in (cases[0], again)}
+        assert len(files) == 2 and again.caption == cases[0].caption
         figures = {actor.figure for shot in shots for actor in shot.actors}
         for case in cases:
             assert case.shot.frames == 5 and len(case.draw()) == 5 and case.shot.actors[0].figure not in figures

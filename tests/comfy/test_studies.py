@@ -85,7 +85,7 @@ def test_every_row_of_every_study_can_be_made(name, request):
 def _not_of(settings: dict) -> set[str]:
     """Measures that a clip of figures by these settings does not have."""
     none = {"background_change"} if settings["camera"] != "still" else {"flow_error", "flow_length", "flow_cosine"}
-    none |= {"second_colours_kept"} if settings["actors"] == 1 else set()
+    none |= {"second_found"} if settings["actors"] == 1 else set()
     return none | ({"mask_iou", "mask_iou_px"} if settings.get("learning", {}).get("mask_input") != "x0" else set())
 
 
