@@ -38,11 +38,10 @@ def own_output(tmp_path, monkeypatch):
 
 LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the training alone; each takes seconds
 OF_MASKS = ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned")  # the others are much like these
-OF_FIGURES = ("gaits", "moving_masks")  # they want another checkpoint
-# every way of learning once, every kind of clip once; sets take seconds to be written
-OF_GAITS = ("walks", "walks, without adapter", "waves, the camera pans")
-OF_MOVING_MASKS = ("the camera pans: LAMP", "the camera pans: split layers", "the camera shakes: mask-conditioned",
-                   "a second figure: predictor on x0")  # fmt: skip
+OF_FIGURES = {  # which want another checkpoint; all ways of learning, all kinds of clips
+    "gaits": ("walks", "walks, without adapter", "waves, the camera pans"),
+    "moving_masks": ("the camera pans: LAMP", "the camera pans: split layers", "the camera shakes: mask-conditioned",
+                     "a second figure: predictor on x0")}  # fmt: skip
 
 STUDIES = sorted(
     file.stem
@@ -61,7 +60,7 @@ def test_every_row_of_every_study_can_be_made(name, request):
     if name == "masks":
         rows = {row: rows[row] for row in OF_MASKS}
     if name in OF_FIGURES:
-        rows = {row: rows[row] for row in (OF_GAITS if name == "gaits" else OF_MOVING_MASKS)}
+        rows = {row: rows[row] for row in OF_FIGURES[name]}
     if name == "noise":  # weights are numbers alone: one of them stands for the others
         rows = {row: settings for row, settings in rows.items() if settings["alpha"] in (0.0, 0.2)}
     results = harness.quick(study, rows)
@@ -86,7 +85,7 @@ def _not_of(settings: dict) -> set[str]:
     """Measures that a clip of figures by these settings does not have."""
     none = {"background_change"} if settings["camera"] != "still" else {"flow_error", "flow_length", "flow_cosine"}
     none |= {"second_found"} if settings["actors"] == 1 else set()
-    return none | ({"mask_iou", "mask_iou_px"} if settings.get("learning", {}).get("mask_input") != "x0" else set())
+    return none if settings.get("learning", {}).get("mask_input") == "x0" else none | {"mask_iou", "mask_iou_px"}
 
 
 def test_the_methods_run_on_a_checkpoint_of_ones_own(tmp_path, monkeypatch):
@@ -119,7 +118,6 @@ def test_the_methods_run_on_a_checkpoint_of_ones_own(tmp_path, monkeypatch):
 CASE = Case(
     world.Scene("red", "ball", "grass"), "moves right", world.path("moves right", world.State(4.0, 8.0), 4)
 )  # fmt: skip
-
 
 OTHER = replace(CASE, scene=replace(CASE.scene, colour="blue"))
 
