@@ -83,10 +83,14 @@ class FigureRoom(Workshop):
 
 
 def make(room: FigureRoom, settings: Settings, case: FigureCase, seed: int) -> np.ndarray:
-    """A clip uint8 `f h w 3` by what the row learns, or by the image model alone if it learns nothing; `f h w 4` where
-    there is a predictor, with what it says of the finished latents.
+    """A clip uint8 `f h w 3` by what the row learns, or by the image model alone if it learns nothing, or the exact one
+    through the autoencoder if it is "coded"; `f h w 4` where there is a predictor, with what it says of the finished
+    latents.
     """
     frames = case.shot.frames
+    if settings.get("coded"):
+        with torch.inference_mode():
+            return room.drawn(room.vae.encode(torch.from_numpy(case.draw()).float() / 255))
     adapter = room.adapter(settings, seed, frames) if "training" in settings else None
     looks_at, mask, model = adapter and adapter.metadata.get("mask_input"), None, room.model
     if looks_at == "conditioned":

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 import folder_paths
 import nodes
@@ -12,6 +13,7 @@ import stage
 from dev.base import MINIATURE
 from dev.studies import figure_room, gaits, harness, moving_masks
 from dev.studies.figure_room import FigureRoom
+from dev.studies.studio import pixels
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,7 @@ def test_every_row_learns_from_its_own_kind_and_with_masks_where_it_has_any(room
     monkeypatch.setattr(room, "shown", shown)
     monkeypatch.setattr(room, "masks", list(range(100)))
     monkeypatch.setattr(room, "taught", lambda name, seed, steps, **how: learnt.update({name: (seed, steps, how)}))
-    rows = [*moving_masks.VARIANTS.values(), *(row for row in gaits.STUDY.variants.values() if "training" in row)]
+    rows = [row for study in (moving_masks.STUDY, gaits.STUDY) for row in study.variants.values() if "training" in row]
     for settings in rows:
         room.adapter(settings, 2, 16)
     assert len(learnt) == len(rows) == 16  # no two under one name
@@ -71,6 +73,13 @@ def test_every_row_learns_from_its_own_kind_and_with_masks_where_it_has_any(room
         assert (seed, steps, how["frames"]) == (2, settings["training"], 16) and room.made_by[0] in name
         assert list(how["only"]) == only and how.get("masks", []) == (only if settings["learning"] else [])
         assert how.get("split", False) == ("split" in settings["learning"])
+
+
+def test_an_exact_clip_is_coded_by_the_autoencoder_and_by_nothing_else():
+    case = figure_room.FigureCase(stage.random_shot(np.random.default_rng(0), "walks", "pans"))
+    lossless = SimpleNamespace(vae=SimpleNamespace(encode=lambda pictures: pictures), drawn=pixels)
+    settings = next(row for row in gaits.STUDY.variants.values() if row.get("coded"))
+    assert np.array_equal(figure_room.make(lossless, settings, case, 1), case.draw())
 
 
 def test_without_weights_a_study_says_what_makes_them(tmp_path, monkeypatch):

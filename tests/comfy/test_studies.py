@@ -39,7 +39,7 @@ def own_output(tmp_path, monkeypatch):
 LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the training alone; each takes seconds
 OF_MASKS = ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned")  # the others are much like these
 OF_FIGURES = {  # which want another checkpoint; all ways of learning, all kinds of clips
-    "gaits": ("walks", "walks, without adapter", "waves, the camera pans"),
+    "gaits": ("walks", "walks, without adapter", "waves, the camera pans, exact but coded"),
     "moving_masks": ("the camera pans: LAMP", "the camera pans: split layers", "the camera shakes: mask-conditioned",
                      "a second figure: predictor on x0")}  # fmt: skip
 
