@@ -2,8 +2,9 @@
 
     python3 dev/inside.py COMFYUI train_figure_prior --folder DIR [--steps 4000] [--first 900]
 
-As train_prior.py does it for the first edition, over figures.safetensors, which Load Checkpoint has to find. The text
-tower needs no words beside its own: its training made it tell them apart. Resumable; writes
+As train_prior.py does it for the first edition, over figures.safetensors, which Load Checkpoint has to find; DIR is
+where train_autoencoder.py left its state, whose encoder is narrower than the checkpoint's and gives the same latents.
+The text tower needs no words beside its own: its training made it tell them apart. Resumable; writes
 models/motion_adapters/figures_motion.safetensors, and in models/loras/figures_words.safetensors how the image model
 hears the motions, for Load LoRA.
 """
@@ -61,16 +62,16 @@ def heard(text) -> tuple[Tensor, float, Tensor]:
     return along, float(apart.norm(dim=1).mean()), outputs[:, ::6, 1 : train_figures.BEHIND : 4].flatten(0, 2)
 
 
-def lessons() -> Lessons:
-    """The world of figures over its checkpoint."""
+def lessons(folder: Path, device: str) -> Lessons:
+    """The world of figures over its checkpoint; folder: where the autoencoder's state is."""
     import nodes
 
-    model, text, autoencoder = nodes.CheckpointLoaderSimple().load_checkpoint("figures.safetensors")
+    model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("figures.safetensors")
+    encode = train_figures.lessons(folder, device).encode
 
-    @torch.no_grad()
     def latents(shots: list[Shot]) -> Tensor:
-        clips = [torch.from_numpy(stage.draw_clip(shot)).float() / 255 for shot in shots]
-        return torch.stack([model.model.process_latent_in(autoencoder.encode(clip)).float() for clip in clips])
+        clips = [torch.from_numpy(stage.draw_clip(shot)).movedim(-1, 1).float() / 255 for shot in shots]
+        return torch.stack([encode(clip).cpu() for clip in clips])
 
     def first(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
         shots = [shot_of(FIRST, int(rng.integers(2**31))) for _ in range(2)]
@@ -92,13 +93,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000, help="of all motions")
     parser.add_argument("--first", type=int, default=train_prior.ALONE, help=f'steps of "{FIRST}" alone, before')
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
+    parser.add_argument("--folder", type=Path, required=True, help="where the autoencoder's state is")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(nodes.load_custom_node(str(Path(__file__).parent)))  # Load Checkpoint knows the miniature from here on
     adapter, readings = train_prior.train_prior(
-        lessons(), options.seed, options.steps, options.device, options.folder, options.first
-    )
+        lessons(options.folder, options.device), options.seed, options.steps, options.device, options.folder,
+        options.first,
+    )  # fmt: skip
     save_adapter(adapter, FILES[0])
     train_words.write(train_words.named("diffusion_model", readings), FILES[1])
 
