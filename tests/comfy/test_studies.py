@@ -37,11 +37,14 @@ def own_output(tmp_path, monkeypatch):
 
 
 LEARNT = 2  # of the rows that are learnt anew, which differ in a setting of the training alone; each takes seconds
-OF_MASKS = ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned")  # the others are much like these
-OF_FIGURES = {  # which want another checkpoint; all ways of learning, all kinds of clips
+SOME = {  # the others are much like these
+    "masks": ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned"),
     "gaits": ("walks", "walks, without adapter", "waves, the camera pans, exact but coded"),
+    "gaits_ti2v": ("walks, no inversion", "waves, inversion, resample 2", "walks, inversion, strength 0.25"),
     "moving_masks": ("the camera pans: LAMP", "the camera pans: split layers", "the camera shakes: mask-conditioned",
-                     "a second figure: predictor on x0")}  # fmt: skip
+                     "a second figure: predictor on x0"),
+}  # fmt: skip
+OF_FIGURES = {"gaits": "figures_checkpoint", "gaits_ti2v": "figures_prior", "moving_masks": "figures_checkpoint"}
 
 STUDIES = sorted(
     file.stem
@@ -53,14 +56,11 @@ STUDIES = sorted(
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_row_of_every_study_can_be_made(name, request):
     if name in OF_FIGURES:
-        request.getfixturevalue("figures_checkpoint")
+        request.getfixturevalue(OF_FIGURES[name])
     study = importlib.import_module(f"dev.studies.{name}").STUDY
     learnt = [row for row, how in study.variants.items() if row.startswith("learnt anew") and how["first_frame"]]
     rows = {row: settings for row, settings in study.variants.items() if row not in learnt[LEARNT:]}
-    if name == "masks":
-        rows = {row: rows[row] for row in OF_MASKS}
-    if name in OF_FIGURES:
-        rows = {row: rows[row] for row in OF_FIGURES[name]}
+    rows = {row: rows[row] for row in SOME.get(name, rows)}
     if name == "noise":  # weights are numbers alone: one of them stands for the others
         rows = {row: settings for row, settings in rows.items() if settings["alpha"] in (0.0, 0.2)}
     results = harness.quick(study, rows)
