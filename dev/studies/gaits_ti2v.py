@@ -1,5 +1,4 @@
-"""TI2V-Zero's own ablation, inversion and resampling, on figures that walk and wave: the first edition's motions and
-frames that hold each other weakly are ti2v.py's.
+"""TI2V-Zero's own ablation, inversion and resampling, on figures that walk and wave; ti2v.py has it on shapes.
 
 Nothing is learnt: the prior taught articulated motions by captions (miniature/train_figure_prior.py) goes on from first
 frames. `python3 dev study gaits_ti2v` writes docs/gaits_ti2v.md; it wants the second edition's weights and that prior.
