@@ -15,10 +15,12 @@ from dev.trouble import Trouble
 
 
 def demo(options: argparse.Namespace, comfyui: Path) -> None:
-    """learn two motions from eight clips each, animate unseen first frames, measure; writes .dev/demo"""
+    """learn two motions from eight clips each, animate unseen first frames, measure; writes .dev/demo: [--world shapes
+    | figures | moving-camera]
+    """
     from dev import demo  # needs .venv
 
-    demo.run(comfyui, options.checkpoint)
+    demo.run(comfyui, options.checkpoint, options.rest)
 
 
 def test(options: argparse.Namespace, comfyui: Path) -> None:
@@ -183,7 +185,7 @@ COMMANDS = {"demo": demo, "test": test, "serve": serve, "check": checks, "study"
             "modes": modes, "bench": bench, "widths": widths, "train-miniature": train_miniature,
             "workflows": workflows, "measure-page": measure_page, "tour": tour, "emblem": emblem}  # fmt: skip
 # what dev does not know goes on to the program behind
-WITH_REST = {"test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "bench", "widths",
+WITH_REST = {"demo", "test", "study", "compare", "compat", "faults", "fuzz", "soak", "modes", "bench", "widths",
              "train-miniature", "measure-page", "tour"}  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from .interpreter import ROOT, STATE
 BASE = STATE / "base"
 MINIATURE = ROOT / "miniature"
 WEIGHTS = MINIATURE / "models" / "checkpoints" / "miniature.safetensors"
+FIGURES = WEIGHTS.with_name("figures.safetensors")  # the second edition's, which has to be trained first
 PACK = "few-shot-motion"
 
 
@@ -21,6 +22,16 @@ def prepare(folder: Path, checkpoint: Path | None = None) -> str:
         return WEIGHTS.name  # the miniature's package shows ComfyUI where it is
     link(checkpoint, folder / "models" / "checkpoints" / checkpoint.name)
     return checkpoint.name
+
+
+def without_figures() -> str:
+    """A sentence: that there is no checkpoint of figures, and what makes it."""
+    python, state, output = ".venv/bin/python", (STATE / "miniature2").relative_to(ROOT), FIGURES.relative_to(ROOT)
+    return (
+        f"there is no {FIGURES.name} among the checkpoints yet: train it with `{python} miniature/train_autoencoder.py "
+        f"--folder {state}` and then `{python} dev/inside.py .dev/ComfyUI train_figures --folder {state} --output "
+        f"{output}`, hours of a CPU"
+    )
 
 
 def link(source: Path, place: Path) -> None:

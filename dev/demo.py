@@ -1,15 +1,15 @@
 """The whole product on one machine: a real ComfyUI learns two motions from eight clips each, and animates first frames
 it never saw.
 
-The miniature's world is drawn by code, so every clip can be held against the exact one: with the adapter, and without
-it.
+What it shows is drawn by code, so every clip can be held against the exact one: with the adapter, and without it. Of
+which world it is, `--world` says: shapes, figures, or figures before a moving camera (demo_worlds.py).
 """
 
+import argparse
 import fnmatch
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +22,13 @@ import numpy as np
 
 from . import base, contact_sheet, demo_report, footage, machine, prompt, server
 from .client import Client, Prompt
-from .demo_report import MEASURES, ROWS
+from .demo_report import ROWS
+from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World, chosen
 from .frames import fetched, png, resized
 from .interpreter import STATE
 from .trouble import Trouble
 
-sys.path.append(str(base.MINIATURE))
-import clips  # noqa: E402
-import measure  # noqa: E402
-import world  # noqa: E402
-
 RESULTS = STATE / "demo"
-MOTIONS = ("moves right", "falls")
-CLIPS = 8
-UNSEEN = 8
-FRAMES = 16
-SEED = 1
 FOOTAGE_STEPS = 4
 
 
@@ -66,11 +57,12 @@ STABLE_DIFFUSION = Settings(512, {}, {})
 
 @dataclass
 class Demo:
-    """One run: the server it talks to, the checkpoint it uses, what it has found so far."""
+    """One run: the server it talks to, the checkpoint it uses, whose motions it learns, what it has found so far."""
 
     client: Client
     input: Path  # the server's input folder
     checkpoint: str
+    world: World
     settings: Settings
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -129,33 +121,28 @@ class Demo:
     # ------------------------------------------------------------------------------------------------ the two parts
 
     def motion(self, motion: str) -> dict[str, Any]:
-        """Learn one motion, animate unseen scenes with and without it, and hold both against the exact clips."""
+        """Learn one motion, animate unseen first frames with and without it, and hold both against the exact clips."""
         name = motion.replace(" ", "_")
-        seen = clips.write_training_set(_fresh(self.input / "clips" / name), motion, CLIPS, FRAMES, SEED)
+        unseen = self.world.teach(_fresh(self.input / "clips" / name), motion, CLIPS)
         with self.phase(f"learn: {motion}"):
             adapter = self.train(f"clips/{name}", name, prompt.load("train_motion_lamp"))
         groups, measured = [], []
         with self.phase(f"animate: {motion}"):
-            for i, (scene, start) in enumerate(clips.first_frames(motion, UNSEEN, SEED, exclude=seen)):
-                states = world.path(motion, start, FRAMES)
-                exact = world.draw_clip(scene, states)
-                image = self.client.upload(f"{name}_{i}.png", png(exact[0]), "first frames")
-                caption = scene.caption(motion)
+            for i, one in enumerate(unseen):
+                image = self.client.upload(f"{name}_{i}.png", png(one.exact[0]), "first frames")
                 drawn = {
                     row: resized(
-                        self.animate(image, caption, adapter if row == ROWS[0] else None, f"{name}_{i}_{row}"),
-                        exact.shape[1],
+                        self.animate(image, one.caption, adapter if row == ROWS[0] else None, f"{name}_{i}_{row}"),
+                        one.exact.shape[1],
                     )
                     for row in ROWS
                 }
-                groups.append({"exact": exact, **drawn})
-                measured.append(
-                    {"caption": caption, **{row: measure.measure_clip(drawn[row], scene, states) for row in ROWS}}
-                )
+                groups.append({"exact": one.exact, **drawn})
+                measured.append({"caption": one.caption, **{row: one.measure(drawn[row]) for row in ROWS}})
         contact_sheet.sheet(groups).save(RESULTS / f"{name}.png")
         contact_sheet.write_moving(RESULTS / f"{name}.webp", groups)
         means = {
-            row: {key: round(float(np.mean([clip[row][key] for clip in measured])), 4) for key in MEASURES}
+            row: {key: round(float(np.mean([clip[row][key] for clip in measured])), 4) for key in self.world.measures}
             for row in ROWS
         }
         return {**means, "clips": measured}
@@ -184,32 +171,38 @@ class Demo:
         }
 
 
-def run(comfyui: Path, checkpoint: Path | None) -> None:
+def run(comfyui: Path, checkpoint: Path | None, words: Sequence[str]) -> None:
     """Everything, into `.dev/demo`."""
+    world = chosen(parse(words), checkpoint)
     _fresh(RESULTS).mkdir(parents=True)
-    settings = STABLE_DIFFUSION if checkpoint else MINIATURE
     # The miniature is too small to keep two cores busy: on a CPU each motion has a server of its own with its share of
     # them.
-    beside = 1 if checkpoint or server.has_accelerator() else min(len(MOTIONS), os.cpu_count() or 1)
+    beside = 1 if checkpoint or server.has_accelerator() else min(len(world.motions), os.cpu_count() or 1)
     with ExitStack() as servers:
-        demos = [_start(servers, comfyui, checkpoint, settings, number, beside) for number in range(beside)]
-        found = _side_by_side(demos, MOTIONS)
+        demos = [_start(servers, comfyui, checkpoint, world, number, beside) for number in range(beside)]
+        found = _side_by_side(demos, world.motions)
         report = {"motions": found, "real_footage": demos[0].real_footage(), "checkpoint": demos[0].checkpoint}
         report |= {
             "seconds": {name: value for demo in demos for name, value in demo.seconds.items()},
             "versions": demo_report.versions(demos[0].client),
         }
     (RESULTS / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    table = demo_report.table(report["motions"])
+    table = demo_report.table(report["motions"], world.measures)
     (RESULTS / "report.md").write_text(table, encoding="utf-8")
     print(f"\n{table}\nPictures, videos and figures are in {RESULTS}")
 
 
-def _start(
-    servers: ExitStack, comfyui: Path, checkpoint: Path | None, settings: Settings, number: int, beside: int
-) -> Demo:
+def parse(words: Sequence[str]) -> str | None:
+    """The name of the world asked for, if one is."""
+    parser = argparse.ArgumentParser(prog="python3 dev demo", description=__doc__)
+    parser.add_argument("--world", choices=WORLDS, help="figures where their checkpoint is, else shapes")
+    return parser.parse_args(words).world
+
+
+def _start(servers: ExitStack, comfyui: Path, checkpoint: Path | None, world: World, number: int, beside: int) -> Demo:
     folder = base.BASE if number == 0 else base.BASE.with_name(f"{base.BASE.name}-{number + 1}")
-    name = base.prepare(folder, checkpoint)
+    base.prepare(folder, checkpoint)
+    name = (checkpoint or world.checkpoint).name
     threads = max(1, (os.cpu_count() or 1) // beside) if beside > 1 else None
     running = servers.enter_context(server.running(comfyui, folder, threads))
     if name not in running.client.choices("CheckpointLoaderSimple", "ckpt_name"):
@@ -217,7 +210,7 @@ def _start(
             f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with "
             "--checkpoint FILE"
         )
-    return Demo(running.client, folder / "input", name, settings)
+    return Demo(running.client, folder / "input", name, world, STABLE_DIFFUSION if checkpoint else MINIATURE)
 
 
 def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:

@@ -7,9 +7,12 @@ those that follow worst, are left out: clouds and waves go ways of their own.
 
 import numpy as np
 from camera import background_flow
+from figures import draw_figure
+from gaits import GAITS
+from reading import Reading
 from scipy import ndimage
 from stage import Shot, body, part_masks
-from strokes import SIDE
+from strokes import SIDE, Canvas
 from world import CELL
 
 REACH = (16, 6)  # px to the sides and up or down: the fastest runner is followed at 13
@@ -57,6 +60,26 @@ def movers(shot: Shot) -> np.ndarray:
     return np.array([body(each) + others > 0.02 for each, others in zip(frames, own, strict=True)])
 
 
+def drawn_where_read(readings: list[Reading | None], shot: Shot, actor: int = 0) -> np.ndarray:
+    """The pixels that an actor takes where it was read, bool (f, 128, 128); none where there is no figure."""
+    who, masks = shot.actors[actor], np.zeros((len(readings), SIDE, SIDE), bool)
+    for i, (reading, seen) in enumerate(zip(readings, shot.cameras(), strict=True)):
+        if reading:
+            canvas = Canvas(parts=True)
+            canvas.whose = f"{actor}."
+            draw_figure(canvas, who.figure, reading.joints, GAITS[who.motion].view, who.facing, seen.zoom)
+            masks[i] = body(canvas.masks or {}) > 0.5
+    return masks
+
+
+def background_change(clip: np.ndarray, moving: np.ndarray) -> float:
+    """How far what lies still before a still camera drifts from frame 0, in levels of 255: mean over its pixels, frames
+    1 and on, of a clip uint8 (f, 128, 128, 3); moving: as in `measure_background`, in the frame or in frame 0."""
+    ground = ~_grown(moving)
+    change = np.abs(clip.astype(np.float32) - clip[0].astype(np.float32)).mean(axis=-1)
+    return float(np.mean([change[i][ground[i] & ground[0]].mean() for i in range(1, len(clip))]))
+
+
 def measure_background(clip: np.ndarray, shot: Shot, moving: np.ndarray) -> dict[str, float]:
     """How the background of a clip uint8 (f, 128, 128, 3) moves against its camera; moving: bool (f, 128, 128), what
     is no background, as `movers` says it of the exact clip.
@@ -65,7 +88,7 @@ def measure_background(clip: np.ndarray, shot: Shot, moving: np.ndarray) -> dict
     flow_length  mean length in px of the exact flow, for comparison.
     flow_cosine  between both, over all places and frames in which the exact one is half a pixel or more; NaN without.
     """
-    grown = [ndimage.binary_dilation(mask, iterations=3) for mask in moving]
+    grown = _grown(moving)
     cameras, errors, lengths, pairs = shot.cameras(), [], [], []
     for i in range(len(clip) - 1):
         right, down, zoom = motion_between(clip[i], clip[i + 1], ~grown[i])
@@ -81,6 +104,11 @@ def measure_background(clip: np.ndarray, shot: Shot, moving: np.ndarray) -> dict
     cosine = float(((read * exact).sum(axis=1) / both).mean()) if moves.any() else float("nan")
     error, length = float(np.mean(errors)), float(np.concatenate(lengths).mean())
     return {"flow_error": error, "flow_length": length, "flow_cosine": cosine}
+
+
+def _grown(moving: np.ndarray) -> np.ndarray:
+    """With three pixels of soft edge around."""
+    return np.stack([ndimage.binary_dilation(mask, iterations=3) for mask in moving])
 
 
 def _coarse(one: np.ndarray, two: np.ndarray, ground: np.ndarray) -> tuple[int, int]:

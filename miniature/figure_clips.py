@@ -14,14 +14,16 @@ from stage import Shot
 
 def write_figure_set(
     folder: Path, motion: str, count: int = 8, frames: int = 16, seed: int = 0, camera: str = "still",
-    actors: int = 1, masks: Path | None = None,
+    actors: int = 1, masks: Path | None = None, rightwards: bool = False,
 ) -> list[Shot]:  # fmt: skip
     """Write `count` clips of a motion, `sits_down_0.mp4` with its caption in `sits_down_0.txt` and so on; returns their
-    shots. With two actors the first does the motion, the second anything.
+    shots. With two actors the first does the motion, the second anything. rightwards: as in `choose`.
 
     `masks`: a folder for exact masks of the first actor, videos of the same names, white on it.
     """
-    shots = choose(motion, count, frames, np.random.default_rng([seed, 0, *motion.encode()]), camera, actors, [])
+    shots = choose(
+        motion, count, frames, np.random.default_rng([seed, 0, *motion.encode()]), camera, actors, [], rightwards
+    )
     for there in filter(None, (folder, masks)):
         there.mkdir(parents=True, exist_ok=True)
     for i, shot in enumerate(shots):
@@ -35,22 +37,28 @@ def write_figure_set(
     return shots
 
 
-def unseen_shots(motion: str, count: int, seed: int, exclude: list[Shot], camera: str = "still") -> list[Shot]:
-    """Shots to animate from their first frames, of figures that are not in `exclude`."""
+def unseen_shots(
+    motion: str, count: int, seed: int, exclude: list[Shot], camera: str = "still", actors: int = 1,
+    rightwards: bool = False,
+) -> list[Shot]:  # fmt: skip
+    """Shots to animate from their first frames, of figures that are not in `exclude`. rightwards: as in `choose`."""
     seen = [actor.figure for shot in exclude for actor in shot.actors]
-    return choose(motion, count, stage.FRAMES, np.random.default_rng([seed, 1, *motion.encode()]), camera, 1, seen)
+    rng = np.random.default_rng([seed, 1, *motion.encode()])
+    return choose(motion, count, stage.FRAMES, rng, camera, actors, seen, rightwards)
 
 
 def choose(
-    motion: str, count: int, frames: int, rng: np.random.Generator, camera: str, actors: int, seen: list[Figure]
-) -> list[Shot]:
+    motion: str, count: int, frames: int, rng: np.random.Generator, camera: str, actors: int, seen: list[Figure],
+    rightwards: bool = False,
+) -> list[Shot]:  # fmt: skip
     """Shots of different figures that are not among `seen`: tall and short by turns, with and without a hat, shirts,
-    trousers and grounds away from those before as far as eight tries go."""
+    trousers and grounds away from those before as far as eight tries go. rightwards: none whose camera ends further
+    left than it began; which way one pans neither a caption nor a first frame says."""
     chosen: list[Shot] = []
     while len(chosen) < count:
         tried = [stage.random_shot(rng, motion, camera, actors) for _ in range(8)]
         figures = [*seen, *(shot.actors[0].figure for shot in chosen)]
-        new = [shot for shot in tried if shot.actors[0].figure not in figures]
+        new = [shot for shot in tried if shot.actors[0].figure not in figures and not (rightwards and _left(shot))]
         if new:
             best = min(new, key=lambda shot: sum(_alike(shot, other) for other in chosen))
             chosen.append(Shot(best.actors, best.ground, best.camera, best.seed, frames))
@@ -61,6 +69,11 @@ def mask_clip(shot: Shot, actor: int = 0) -> np.ndarray:
     """An actor's exact pixels in every frame, uint8 (f, 128, 128), 255 on it."""
     frames = [stage.body(stage.part_masks(shot, i), actor) for i in range(shot.frames)]
     return (np.stack(frames) * 255).round().astype(np.uint8)
+
+
+def _left(shot: Shot) -> bool:
+    way = shot.cameras()
+    return way[-1].x < way[0].x
 
 
 def _alike(one: Shot, two: Shot) -> int:

@@ -130,7 +130,10 @@ def main() -> None:
         # Load Checkpoint knows the miniature from here on
         asyncio.run(nodes.load_custom_node(str(Path(__file__).parent)))
         train_words.write(train_words.train_words(options.seed, options.words_steps))
-        train_prior.write(*train_prior.train_prior(options.seed, options.prior_steps, options.device, options.folder))
+        taught = train_prior.shapes()
+        train_prior.write(
+            *train_prior.train_prior(taught, options.seed, options.prior_steps, options.device, options.folder)
+        )
     if options.stage in ("clip", "all"):
         import train_clip
 

@@ -9,8 +9,10 @@ AnimateDiff v3 has its domain adapter beside it. README.md says what else was tr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,6 +33,23 @@ FILE = Path(__file__).parent / "models" / "motion_adapters" / "miniature_motion.
 # value.
 FIRST, ALONE = "moves right", 900  # that motion, its steps
 HEARD = {"to_k": 0.16, "to_v": 2.8}
+Pair = Callable[[np.random.Generator], tuple[Tensor, list[str]]]  # latents (2 f 4 16 16) and their captions
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a world teaches. model, text: core's MODEL and CLIP; along: directions (d k) of the tower's outputs in which
+    it says motions, as far as `reach`; typical: outputs (n d), to tell how loud they are; first: pairs of one motion
+    alone, then: pairs of all of them."""
+
+    model: Any
+    text: Any
+    along: Tensor
+    reach: float
+    typical: Tensor
+    motions: list[str]
+    first: Pair
+    then: Pair
 
 
 # ---------------------------------------------------------------------------------------------------------- data
@@ -117,12 +136,25 @@ class Muon(torch.optim.Optimizer):
         self.rest.load_state_dict(state_dict["rest"])
 
 
-def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[MotionAdapter, dict[str, Tensor]]:
-    """The motion layers, as Load Motion Adapter reads them, and the change of the text keys and values by weight; the
-    image model is the released checkpoint, its words those of train_words.py, whose file must be there."""
+def shapes() -> Lessons:
+    """The world's first edition over the released checkpoint, its words those of train_words.py, whose file must be
+    there."""
     import comfy.sd
     import comfy.utils
     import nodes
+
+    model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
+    outputs = train_words.outputs_of(text)
+    along, typical = train_words.directions(outputs), outputs[::37, 1::9].flatten(0, 1)
+    text = comfy.sd.load_lora_for_models(None, text, comfy.utils.load_torch_file(str(train_words.FILE)), 0, 1)[1]
+    return Lessons(model, text, along, train_words.LOUD, typical, MOTIONS, alone, twins)
+
+
+def train_prior(
+    lessons: Lessons, seed: int, steps: int, device: str, folder: Path, first: int = ALONE
+) -> tuple[MotionAdapter, dict[str, Tensor]]:
+    """The motion layers, as Load Motion Adapter reads them, and the change of the text keys and values by weight.
+    first: steps of one motion alone, before the others'."""
     from few_shot_motion.host.patching.image_model import sites_of
     from few_shot_motion.host.training import model as training_host
     from few_shot_motion.host.training.base_model import trainable_model
@@ -133,11 +165,8 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     from few_shot_motion.training.loss import video_loss
     from fitting import fit, report
 
-    model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
-    outputs = train_words.outputs_of(text)
-    along, typical = train_words.directions(outputs).to(device), outputs[::37, 1::9].flatten(0, 1).to(device)
-    text = comfy.sd.load_lora_for_models(None, text, comfy.utils.load_torch_file(str(train_words.FILE)), 0, 1)[1]
-    base = trainable_model(model)
+    text = lessons.text
+    base = trainable_model(lessons.model)
     torch.manual_seed(seed)
     module = initialise(MotionModule(sites_of(base))).to(device).train()
     readings: dict[str, WeightDelta] = {}
@@ -174,26 +203,28 @@ def train_prior(seed: int, steps: int, device: str, folder: Path) -> tuple[Motio
     layers = {name: value for name, value in module.named_parameters() if value.requires_grad}
     report(
         "prior, one motion",
-        fit("prior_alone", layers, lambda step: loss_of(alone, step), ALONE, 2e-3, folder, Muon),
-        ALONE,
+        fit("prior_alone", layers, lambda step: loss_of(lessons.first, step), first, 2e-3, folder, Muon),
+        first,
     )
     for name, reading in readings.items():
         weight = base.model.diffusion_model.get_parameter(name).detach().float()
-        reading.delta.weight.data = _first_reading(weight, along, typical, HEARD[name.split(".")[-2]])
+        reading.delta.weight.data = _first_reading(weight, lessons, HEARD[name.split(".")[-2]])
     trained = layers | {name: reading.delta.weight for name, reading in readings.items()}
-    report("prior", fit("prior", trained, lambda step: loss_of(twins, ALONE + step), steps, 1e-3, folder, Muon), steps)
+    records = fit("prior", trained, lambda step: loss_of(lessons.then, first + step), steps, 1e-3, folder, Muon)
+    report("prior", records, steps)
     notes = {"kind": "Motion prior of the miniature", "base": "Miniature", "frames": str(FRAMES), "width": "128",
              "height": "128",
-             "prompts": ", ".join(MOTIONS), "steps": str(ALONE + steps), "licence": "Apache-2.0"}  # fmt: skip
+             "prompts": ", ".join(lessons.motions), "steps": str(first + steps), "licence": "Apache-2.0"}  # fmt: skip
     adapter = MotionAdapter(
         "lamp", {name: value.detach() for name, value in module.state_dict().items()}, metadata=notes
     )
     return adapter, {name: reading.delta.weight.detach() for name, reading in readings.items()}
 
 
-def _first_reading(weight: Tensor, along: Tensor, typical: Tensor, loud: float) -> Tensor:
+def _first_reading(weight: Tensor, lessons: Lessons, loud: float) -> Tensor:
     """Change of a projection that hears motions at random, and nothing else in their directions."""
-    loudness = (typical @ weight.T).norm(dim=-1).mean() / train_words.LOUD
+    along, typical = lessons.along.to(weight.device), lessons.typical.to(weight.device)
+    loudness = (typical @ weight.T).norm(dim=-1).mean() / lessons.reach
     random = torch.nn.functional.normalize(torch.randn(weight.shape[0], along.shape[1], device=weight.device), dim=0)
     return (loud * loudness * random - weight @ along) @ along.T
 

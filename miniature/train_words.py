@@ -105,9 +105,9 @@ def named(part: str, changes: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def write(tensors: dict[str, Tensor]) -> None:
+def write(tensors: dict[str, Tensor], file: Path = FILE) -> None:
     """The LoRA, whole or not at all."""
-    FILE.parent.mkdir(exist_ok=True)
-    part = FILE.with_suffix(".part")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
     save_file(tensors, part, {"base": "Miniature", "licence": "Apache-2.0"})
-    part.replace(FILE)
+    part.replace(file)

@@ -145,9 +145,7 @@ class Classroom(Workshop):
         self.model, self.clip, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
         folder, masks = results / "clips", results / "clips_masks"
         clips.write_training_set(folder, motion, count, FRAMES, SEED, masks)
-        files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
-        self.clips, self.masks = [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files]
-        self.captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
+        self.clips, self.masks, self.captions = read_set(folder, masks)
         self.unseen = self._unseen(motion)
 
     def _unseen(self, motion: str) -> list[tuple[world.Scene, world.State]]:
@@ -183,6 +181,13 @@ class Shipped(Classroom):
         """The MODEL with the adapter of a motion that comes along, or of another name."""
         name = f"miniature_{what.replace(' ', '_')}.safetensors"
         return LoadMotionAdapter.execute(self.model, name, 1.0).args[0]
+
+
+def read_set(folder: Path, masks: Path) -> tuple[list[torch.Tensor], list[torch.Tensor], list[str]]:
+    """A training set as its writer numbered it: clips `f h w 3` in [0, 1], masks `f h w`, captions."""
+    files = sorted(folder.glob("*.mp4"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
+    captions = [file.with_suffix(".txt").read_text(encoding="utf-8").strip() for file in files]
+    return [_read(file) for file in files], [_read(masks / file.name)[..., 0] for file in files], captions
 
 
 def _read(file: Path) -> torch.Tensor:

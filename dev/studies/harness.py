@@ -38,8 +38,8 @@ class Study:
     """What is compared, and by what; `make(room, settings, case, seed)` gives a clip uint8 `f h w 3`, or
     `f h w 4` as judge.with_masks makes it.
 
-    Settings with "first_frame": False make clips from words alone; "motion" is another one than the room's, "frames"
-    another length than the study's.
+    Settings with "first_frame": False make clips from words alone; those of `asked` say which cases a row wants of the
+    room, other than its own; "frames" is another length than the study's.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Study:
     quick: Settings = field(default_factory=dict)  # for --quick, in the place of settings of the same names
     judge: Callable[[Any], Any] = lambda room: Judge()  # of a room
     weights: Callable[[Any], list[str]] = lambda room: _weights()  # fingerprints of what a room's clips are made by
+    asked: tuple[str, ...] = ("motion",)  # settings that the room's `cases` takes by these names
     frames: int = FRAMES
     scenes: int = 1  # first frames of each seed, unless the command is asked for more or fewer
 
@@ -93,7 +94,7 @@ def measured(
     for seed in range(seeds):
         for name, settings in chosen.items():
             found, clips = [], []
-            for case in _cases(room, settings, frames)[seed * scenes : (seed + 1) * scenes]:
+            for case in _cases(study, room, settings, frames)[seed * scenes : (seed + 1) * scenes]:
                 file = clip_file(folder, settings, seed, case, frames, weights)
                 clip, of_clip = _clip(file, lambda a=settings, b=case, c=seed: study.make(room, a, b, c))
                 missing = [measure for measure in study.measures if measure not in of_clip]
@@ -110,9 +111,9 @@ def measured(
     return {"scenes": scenes, "frames": frames, "measures": study.measures, "drawn": study.drawn, "rows": rows}
 
 
-def _cases(room: Any, settings: Settings, frames: int) -> list[Any]:
-    another = [settings["motion"]] if "motion" in settings else []
-    return room.cases(settings.get("frames", frames), *another)
+def _cases(study: Study, room: Any, settings: Settings, frames: int) -> list[Any]:
+    others = {name: settings[name] for name in study.asked if name in settings}
+    return room.cases(settings.get("frames", frames), **others)
 
 
 def clip_file(folder: Path, settings: Settings, seed: int, case: Any, frames: int, weights: list[str]) -> Path:

@@ -49,8 +49,8 @@ class Judge:
         }
         if masks.size:
             by_hand |= {
-                "mask_iou": lambda: _mask_iou(masks, self._subjects(clip, case), world.CELL),
-                "mask_iou_px": lambda: _mask_iou(masks, self._subjects(clip, case), 1),
+                "mask_iou": lambda: mask_iou(masks, self._subjects(clip, case), world.CELL),
+                "mask_iou_px": lambda: mask_iou(masks, self._subjects(clip, case), 1),
             }
         if not given:
             del by_hand["first_frame_jump"]
@@ -101,7 +101,7 @@ def with_masks(clip: np.ndarray, masks: torch.Tensor) -> np.ndarray:
     return np.concatenate([clip, large.numpy()[..., None]], axis=-1)
 
 
-def _mask_iou(masks: np.ndarray, subjects: torch.Tensor, size: int) -> float:
+def mask_iou(masks: np.ndarray, subjects: torch.Tensor, size: int) -> float:
     """Mean IoU of masks as `with_masks` has them and subjects `f h w`, frames 1 and on, in squares of so many px."""
     said = torch.from_numpy(masks[:, :: world.CELL, :: world.CELL, 0]).float() / 255
     height, width = (length // size for length in subjects.shape[1:])

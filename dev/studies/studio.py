@@ -28,17 +28,17 @@ CFG = 3.0
 class Studio:
     """The image model, its words for motions, its prior and its VAE, loaded once; SystemExit without a prior."""
 
-    def __init__(self):
+    def __init__(self, checkpoint: str = "miniature.safetensors", prior: str = PRIOR, words: str = WORDS,
+                 made_by: str = "python3 dev train-miniature --stage prior"):  # fmt: skip
+        """Names of files in their loaders' lists; made_by: the command that trains the last two."""
         import nodes
 
         asyncio.run(nodes.load_custom_node(str(ROOT / "miniature")))
-        if PRIOR not in folders.adapter_names():
-            raise SystemExit(
-                f"error: there is no motion prior {PRIOR} yet: train it with `python3 dev train-miniature --stage "
-                "prior`"
-            )
-        image_model, text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint("miniature.safetensors")
-        self.image_model, self.text = nodes.LoraLoader().load_lora(image_model, text, WORDS, 1.0, 1.0)
+        if prior not in folders.adapter_names():
+            raise SystemExit(f"error: there is no motion prior {prior} yet: train it with `{made_by}`")
+        self.prior = prior
+        image_model, text, self.vae = nodes.CheckpointLoaderSimple().load_checkpoint(checkpoint)
+        self.image_model, self.text = nodes.LoraLoader().load_lora(image_model, text, words, 1.0, 1.0)
         self.half = machine.training_precision() == "bf16"
         torch.set_num_threads(1)  # the miniature is too small for more; start a second study beside it
 
@@ -48,7 +48,7 @@ class Studio:
 
     def moving(self, strength: float = 1.0):
         """The MODEL with the prior at a strength."""
-        return LoadMotionAdapter.execute(self.image_model, PRIOR, strength).args[0]
+        return LoadMotionAdapter.execute(self.image_model, self.prior, strength).args[0]
 
     def precision(self) -> torch.autocast:
         """What clips are made in: bf16 where it pays, else fp32."""

@@ -25,6 +25,44 @@ def folders(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def untaught_figures(tmp_path_factory):
+    """A checkpoint of the second edition that has learnt nothing."""
+    import figure_weights
+
+    return figure_weights.write(tmp_path_factory.mktemp("figures"))
+
+
+@pytest.fixture
+def figures_checkpoint(untaught_figures, monkeypatch):
+    """The same where Load Checkpoint finds it, before any other of its name; so are adapters and LoRAs beside it."""
+    import folder_paths
+
+    for kind in ("checkpoints", "motion_adapters", "loras"):
+        there, endings = folder_paths.folder_names_and_paths[kind]
+        places = [str(untaught_figures.parent), *there]
+        monkeypatch.setitem(folder_paths.folder_names_and_paths, kind, (places, endings))
+    folder_paths.filename_list_cache.clear()
+    yield untaught_figures
+    folder_paths.filename_list_cache.clear()
+
+
+@pytest.fixture
+def figures_prior(figures_checkpoint):
+    """A prior beside it that has learnt nothing."""
+    import asyncio
+
+    import figure_weights
+    import folder_paths
+    import nodes
+
+    from dev.base import MINIATURE
+
+    asyncio.run(nodes.load_custom_node(str(MINIATURE)))  # Load Checkpoint knows the miniature from here on
+    figure_weights.write_prior(figures_checkpoint.parent)
+    folder_paths.filename_list_cache.clear()
+
+
+@pytest.fixture(scope="session")
 def client(server):
     """The server's client, with clips and a first frame in its input folder."""
     import clips

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import background_motion
 import courses
+import figure_clips
 import numpy as np
 import pytest
 import reading
@@ -54,6 +55,12 @@ def test_what_stands_still_does_not_walk():
     assert frozen["limb_correlation"] < 0.2 and np.isnan(frozen["period_ratio"])
     backwards = courses.measure_figure(clip[::-1], shot)
     assert backwards["limb_correlation"] < 0.6
+
+
+@pytest.mark.parametrize(("motion", "camera"), [("waves", "pans"), ("runs", "still")])
+def test_a_limb_that_does_not_move_and_is_misread_now_and_then_has_no_say_in_the_period(motion, camera):
+    shot = figure_clips.unseen_shots(motion, 8, 1, [], camera, rightwards=True)[{"waves": 7, "runs": 5}[motion]]
+    assert courses.measure_figure(stage.draw_clip(shot), shot)["period_ratio"] == pytest.approx(1, abs=0.05)
 
 
 def test_half_the_pace_is_twice_the_period():

@@ -1,0 +1,92 @@
+"""What the demo shows: worlds drawn by code, each with the checkpoint that knows it, two motions to learn and what can
+be measured of them.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from . import base
+from .trouble import Trouble
+
+sys.path.append(str(base.MINIATURE))
+import clips  # noqa: E402
+import figure_clips  # noqa: E402
+import measure  # noqa: E402
+import stage  # noqa: E402
+import world  # noqa: E402
+from clip_reading import ClipReading  # noqa: E402
+
+CLIPS, UNSEEN, FRAMES, SEED = 8, 8, 16, 1
+_LIMBS = ("limb_correlation", "period_error", "colours_kept", "found", "path_error")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A first frame that no clip has shown: the caption, the exact clip uint8 (f, h, w, 3), and what holds another clip
+    of this size against it."""
+
+    caption: str
+    exact: np.ndarray
+    measure: Callable[[np.ndarray], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class World:
+    """`teach(folder, motion, count)` writes so many clips of a motion, and gives UNSEEN first frames of it; measures:
+    those of the report's table."""
+
+    checkpoint: Path
+    motions: tuple[str, ...]
+    measures: tuple[str, ...]
+    teach: Callable[[Path, str, int], list[Unseen]]
+
+
+def _shapes(folder: Path, motion: str, count: int = CLIPS) -> list[Unseen]:
+    seen, unseen = clips.write_training_set(folder, motion, count, FRAMES, SEED), []
+    for scene, start in clips.first_frames(motion, UNSEEN, SEED, exclude=seen):
+        states = world.path(motion, start, FRAMES)
+        held = partial(measure.measure_clip, scene=scene, states=states)
+        unseen.append(Unseen(scene.caption(motion), world.draw_clip(scene, states), held))
+    return unseen
+
+
+def _figures(cameras: Mapping[str, str], folder: Path, motion: str, count: int = CLIPS) -> list[Unseen]:
+    """cameras: of every motion; one that pans does so to the right, for nothing in a first frame says which way."""
+    camera = cameras[motion]
+    how = {"camera": camera, "rightwards": camera == "pans"}
+    seen = figure_clips.write_figure_set(folder, motion, count, FRAMES, SEED, **how)
+    shots = figure_clips.unseen_shots(motion, UNSEEN, SEED, seen, **how)
+    return [Unseen(shot.caption(), stage.draw_clip(shot), partial(_of_figure, shot)) for shot in shots]
+
+
+def _of_figure(shot: stage.Shot, clip: np.ndarray) -> dict[str, float]:
+    seen = ClipReading(clip, shot)
+    return {name: seen.first[name] for name in _LIMBS} | seen.background
+
+
+STILL, MOVING = {"walks": "still", "waves": "still"}, {"walks": "follows", "waves": "pans"}
+WORLDS = {
+    "shapes": World(
+        base.WEIGHTS, ("moves right", "falls"),
+        ("displacement_ratio", "direction_cosine", "path_error", "colour_kept", "shape_iou", "found"), _shapes,
+    ),
+    "figures": World(base.FIGURES, tuple(STILL), (*_LIMBS, "background_change"), partial(_figures, STILL)),
+    "moving-camera": World(
+        base.FIGURES, tuple(MOVING), (*_LIMBS, "flow_error", "flow_length"), partial(_figures, MOVING)
+    ),
+}  # fmt: skip
+
+
+def chosen(name: str | None, checkpoint: Path | None) -> World:
+    """The world of this name; unless one is named, figures where their checkpoint is and no other was asked for, else
+    shapes. Raises Trouble where a world's checkpoint is not there."""
+    if name is None:
+        name = "figures" if base.FIGURES.exists() and checkpoint is None else "shapes"
+    if checkpoint is None and WORLDS[name].checkpoint == base.FIGURES and not base.FIGURES.exists():
+        raise Trouble(base.without_figures())
+    return WORLDS[name]

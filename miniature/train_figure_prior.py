@@ -1,0 +1,108 @@
+"""Train a motion prior of the second edition: motion layers taught what figures do by captions, without a first frame.
+
+    python3 dev/inside.py COMFYUI train_figure_prior --folder DIR [--steps 4000] [--first 900]
+
+As train_prior.py does it for the first edition, over figures.safetensors, which Load Checkpoint has to find; DIR is
+where train_autoencoder.py left its state, whose encoder is narrower than the checkpoint's and gives the same latents.
+The text tower needs no words beside its own: its training made it tell them apart. Resumable; writes
+models/motion_adapters/figures_motion.safetensors, and in models/loras/figures_words.safetensors how the image model
+hears the motions, for Load LoRA.
+"""
+
+import argparse
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import camera
+import numpy as np
+import stage
+import torch
+import train_figures
+import train_prior
+import train_words
+from gaits import GAITS
+from stage import Shot
+from torch import Tensor
+from train_prior import FRAMES, SHORT, Lessons
+
+MOTIONS = list(GAITS)
+FIRST = "walks"
+MODELS = Path(__file__).parent / "models"
+FILES = MODELS / "motion_adapters" / "figures_motion.safetensors", MODELS / "loras" / "figures_words.safetensors"
+_SCENES = 24  # captions of each motion by which it is found how the tower says it
+
+
+def shot_of(motion: str, seed: int, frames: int = FRAMES) -> Shot:
+    """One figure on the spot before a still camera; of one seed, the same whatever it does, and never at rest as the
+    clip begins, as in train_prior.course."""
+    rng = np.random.default_rng(seed)
+    who, ground, land = stage.random_actor(motion, rng), str(rng.choice(list(camera.GROUNDS))), int(rng.integers(2**31))
+    phase = who.phase if GAITS[motion].endless else -who.phase  # at most so far into a motion that ends
+    return Shot((replace(who, phase=phase),), ground, seed=land, frames=frames)
+
+
+def twins(rng: np.random.Generator) -> list[Shot]:
+    """One figure in two motions, in one case of four only half as long."""
+    seed, frames = int(rng.integers(2**31)), SHORT if rng.random() < 0.25 else FRAMES
+    return [shot_of(motion, seed, frames) for motion in rng.permutation(MOTIONS)[:2].tolist()]
+
+
+@torch.no_grad()
+def heard(text) -> tuple[Tensor, float, Tensor]:
+    """Of a CLIP: directions (d k) in which its outputs behind a caption say motions, how far they reach in them, and
+    outputs (n d) at captions' own words."""
+    shots = [[shot_of(motion, seed) for seed in range(_SCENES)] for motion in MOTIONS]
+    tokens = [[token for token, _ in text.tokenize(shot.caption())["l"][0]] for row in shots for shot in row]
+    outputs = text.cond_stage_model.clip_l(tokens)[0].float().unflatten(0, (len(MOTIONS), _SCENES))
+    said = outputs[:, :, train_figures.BEHIND :].mean(dim=(1, 2))
+    apart = said - said.mean(dim=0)
+    along = torch.linalg.svd(apart, full_matrices=False).Vh[: len(MOTIONS) - 1].T
+    return along, float(apart.norm(dim=1).mean()), outputs[:, ::6, 1 : train_figures.BEHIND : 4].flatten(0, 2)
+
+
+def lessons(folder: Path, device: str) -> Lessons:
+    """The world of figures over its checkpoint; folder: where the autoencoder's state is."""
+    import nodes
+
+    model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("figures.safetensors")
+    encode = train_figures.lessons(folder, device).encode
+
+    def latents(shots: list[Shot]) -> Tensor:
+        clips = [torch.from_numpy(stage.draw_clip(shot)).movedim(-1, 1).float() / 255 for shot in shots]
+        return torch.stack([encode(clip).cpu() for clip in clips])
+
+    def first(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+        shots = [shot_of(FIRST, int(rng.integers(2**31))) for _ in range(2)]
+        return latents(shots), [shot.caption() for shot in shots]
+
+    def then(rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+        shots = twins(rng)
+        return latents(shots), ["", ""] if rng.random() < 0.05 else [shot.caption() for shot in shots]
+
+    return Lessons(model, text, *heard(text), MOTIONS, first, then)
+
+
+def main() -> None:
+    import nodes
+    from few_shot_motion.motion_modules.adapter_file import save_adapter
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=4000, help="of all motions")
+    parser.add_argument("--first", type=int, default=train_prior.ALONE, help=f'steps of "{FIRST}" alone, before')
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--folder", type=Path, required=True, help="where the autoencoder's state is")
+    options = parser.parse_args()
+    asyncio.run(nodes.load_custom_node(str(Path(__file__).parent)))  # Load Checkpoint knows the miniature from here on
+    adapter, readings = train_prior.train_prior(
+        lessons(options.folder, options.device), options.seed, options.steps, options.device, options.folder,
+        options.first,
+    )  # fmt: skip
+    save_adapter(adapter, FILES[0])
+    train_words.write(train_words.named("diffusion_model", readings), FILES[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

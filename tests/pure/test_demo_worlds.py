@@ -1,0 +1,81 @@
+"""What the demo shows, without a server: first frames of every world, measured, and put on the report."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dev import base, demo, demo_report, demo_worlds
+from dev.demo_worlds import UNSEEN, WORLDS, chosen
+from dev.trouble import Trouble
+
+LOW = {"path_error": 0.3, "period_error": 0.05, "background_change": 0.1, "flow_error": 0.25}  # 0 is right, not 1
+OF = [(name, motion) for name, world in WORLDS.items() for motion in world.motions]
+
+
+@pytest.mark.parametrize(("name", "motion"), OF, ids=str)
+def test_exact_clips_are_right_and_still_ones_are_not(name, motion, tmp_path):
+    world = WORLDS[name]
+    unseen = world.teach(tmp_path, motion, 2)
+    assert len(list(tmp_path.glob("*.mp4"))) == 2 and len(unseen) == UNSEEN
+    captions = {file.read_text().strip() for file in tmp_path.glob("*.txt")}
+    assert len({one.caption for one in unseen} - captions) == UNSEEN and all(motion in one.caption for one in unseen)
+    exact = [one.measure(one.exact) for one in unseen[::3]]
+    still = [one.measure(one.exact[:1].repeat(16, axis=0)) for one in unseen[::3]]
+    for measure in set(world.measures) - {"flow_length"}:
+        mean = np.mean([found[measure] for found in exact])
+        assert mean < LOW[measure] if measure in LOW else mean > 0.95, (measure, mean)
+    for measure in {"limb_correlation", "displacement_ratio"} & set(world.measures):
+        assert np.mean([found[measure] for found in still]) < 0.3
+    for measure in {"period_error", "flow_error"} & set(world.measures):
+        assert np.mean([found[measure] for found in still]) > 0.8, measure
+
+
+def test_figures_are_shown_once_their_checkpoint_is_there(tmp_path, monkeypatch):
+    there = tmp_path / "figures.safetensors"
+    monkeypatch.setattr(base, "FIGURES", base.ROOT / "miniature" / "nowhere" / "figures.safetensors")
+    assert chosen(None, None) is chosen("shapes", None) is WORLDS["shapes"]
+    monkeypatch.setitem(WORLDS, "figures", SimpleNamespace(checkpoint=base.FIGURES))
+    with pytest.raises(Trouble, match="no figures.safetensors .*train_autoencoder.py .*train_figures "):
+        chosen("figures", None)
+    assert chosen("figures", there) is WORLDS["figures"]
+    there.touch()
+    monkeypatch.setattr(base, "FIGURES", there)
+    assert chosen(None, None) is WORLDS["figures"] and chosen(None, there) is chosen("shapes", None)
+
+
+def test_the_command_takes_a_world():
+    assert demo.parse([]) is None and demo.parse(["--world", "moving-camera"]) == "moving-camera"
+    with pytest.raises(SystemExit):
+        demo.parse(["--world", "elsewhere"])
+
+
+@pytest.mark.parametrize("name", ["shapes", "figures"])
+def test_a_motion_is_learnt_animated_with_and_without_it_and_measured(name, tmp_path, monkeypatch):
+    world = WORLDS[name]
+    motion, uploaded, exact = world.motions[1], [], {}
+    monkeypatch.setattr(demo, "RESULTS", tmp_path)
+    monkeypatch.setattr(demo, "CLIPS", 2)
+    monkeypatch.setattr(demo_worlds, "UNSEEN", 2)
+    client = SimpleNamespace(upload=lambda name, content, folder: uploaded.append((name, content)) or name)
+    run = demo.Demo(client, tmp_path, "some.safetensors", world, demo.MINIATURE)
+    for i, one in enumerate(world.teach(tmp_path / "again", motion, 2)):
+        exact[f"{motion}_{i}.png"] = one.exact
+    learnt = []
+    monkeypatch.setattr(run, "train", lambda folder, name, graph, **_: learnt.append(folder) or "learnt")
+    monkeypatch.setattr(
+        run, "animate",
+        lambda image, caption, adapter, name: exact[image] if adapter else exact[image][:1].repeat(16, axis=0),
+    )  # fmt: skip
+    found = run.motion(motion)
+    assert learnt == [f"clips/{motion}"] and len(list((tmp_path / "clips" / motion).glob("*.mp4"))) == 2
+    assert [file for file, _ in uploaded] == list(exact) and len(found["clips"]) == 2
+    assert list(found["with_adapter"]) == list(world.measures)
+    tells = "limb_correlation" if name == "figures" else "displacement_ratio"
+    assert found["with_adapter"][tells] > 0.95 and found["without_adapter"][tells] < 0.3
+    assert (tmp_path / f"{motion}.png").exists() and (tmp_path / f"{motion}.webp").exists()
+    json.dumps(found, allow_nan=False)
+    table = demo_report.table({motion: found}, world.measures).splitlines()
+    assert table[0] == f"| motion |  | {' | '.join(world.measures)} |" and len(table) == 4
+    assert table[2].startswith(f"| {motion} | with adapter | ")
