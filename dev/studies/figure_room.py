@@ -97,7 +97,7 @@ def make(room: FigureRoom, settings: Settings, case: FigureCase, seed: int) -> n
         mask = torch.from_numpy(case.first_mask)[None].float()
     if adapter:
         model = apply_adapter(model, adapter, mask=mask)
-    noise = FrameNoise.execute(seed, "shared", 0.2, True).args[0]
+    noise = FrameNoise.execute(seed, "shared", 0.2, False).args[0]
     with torch.inference_mode():
         first = {"samples": room.vae.encode(torch.from_numpy(case.first_frame)[None].float() / 255)}
         words = room.encode(case.caption), room.encode("")
