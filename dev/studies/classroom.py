@@ -79,11 +79,13 @@ class Workshop:
 
     def _train(self, masks: list, inputs: dict, only: Sequence[int] = range(CLIPS)):
         """The node's adapter and loss map; a run that is kept under the name goes on."""
+        only = only[: inputs["steps"]]  # as many as there is time to look at
         films, captions = [self.clips[i] for i in only], [self.captions[i] for i in only]
         with torch.inference_mode():
             return TrainMotionLoRA.execute(
                 [self.model], [self.vae], films, [self.encode(caption) for caption in captions],
-                masks=masks, captions=captions, resume=[True], **{key: [value] for key, value in inputs.items()},
+                masks=masks[: len(only)], captions=captions, resume=[True],
+                **{key: [value] for key, value in inputs.items()},
             ).args[:2]  # fmt: skip
 
     def taught(self, name: str, seed: int, steps: int, **learning) -> MotionAdapter:

@@ -4,6 +4,7 @@ first frames of figures that no set has shown, animated.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import figure_clips
 import folder_paths
@@ -19,10 +20,14 @@ from stage import Shot
 from ..base import FIGURES, without_figures
 from .classroom import CLIPS, FRAMES, SEED, Workshop, read_set
 from .figure_case import FigureCase
+from .figure_judge import FigureJudge
 from .harness import Settings
 from .judge import with_masks
 
-ASKED = ("motion", "camera", "actors")  # what settings say of a row's clips, those it learns and those it animates
+OF_FIGURES: dict[str, Any] = {  # what every study of figures is
+    "judge": lambda _: FigureJudge(), "weights": lambda room: room.made_by,
+    "asked": ("motion", "camera", "actors"),  # of a row's clips, those it learns and those it animates
+}  # fmt: skip
 Kind = tuple[str, str, int]  # a motion, a camera, how many actors
 
 
@@ -75,7 +80,7 @@ class FigureRoom(Workshop):
         """What a row learns with a seed."""
         kind, learning, steps = kind_of(settings), settings["learning"], settings["training"]
         name = ", ".join(map(str, [*kind, *learning.values(), f"{steps} steps", f"{frames} frames", f"seed {seed}"]))
-        only = self.shown(kind)[0][:steps]  # as many as there is time to look at
+        only, _ = self.shown(kind)
         masks = {"masks": [self.masks[i] for i in only]} if learning else {}
         return self.taught(
             f"{name}, over {self.made_by[0]}", seed, steps, only=only, frames=frames, **learning, **masks

@@ -8,8 +8,7 @@ gaits` writes docs/gaits.md; it wants the second edition's weights (miniature/RE
 
 from typing import Any
 
-from .figure_judge import FigureJudge
-from .figure_room import ASKED, FigureRoom, make
+from .figure_room import OF_FIGURES, FigureRoom, make
 from .harness import Settings, Study, run
 
 _STILL: dict[str, Any] = {"camera": "still", "actors": 1, "steps": 10}
@@ -38,10 +37,8 @@ STUDY = Study(
     FigureRoom,
     make,
     quick={"steps": 2, "training": 2},
-    judge=lambda _: FigureJudge(),
-    weights=lambda room: room.made_by,
-    asked=ASKED,
     scenes=8,
+    **OF_FIGURES,
 )  # fmt: skip
 
 

@@ -14,8 +14,7 @@ from few_shot_motion.host.files.weights_file import fingerprint
 
 from ..base import FIGURES
 from .figure_case import FigureCase
-from .figure_judge import FigureJudge
-from .figure_room import ASKED, FigureRoom
+from .figure_room import OF_FIGURES, FigureRoom
 from .harness import Settings, Study, run
 from .studio import Studio
 
@@ -65,10 +64,8 @@ STUDY = Study(
     Room,
     make,
     quick={"steps": 2},
-    judge=lambda _: FigureJudge(),
-    weights=lambda room: room.made_by,
-    asked=ASKED,
     scenes=4,
+    **OF_FIGURES,
 )  # fmt: skip
 
 

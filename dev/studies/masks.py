@@ -57,9 +57,8 @@ class Room(OfPredictors):
         """What a row learns with a seed."""
         learning, steps = settings["learning"], settings["training"]
         name = " ".join([*map(str, learning.values()), f"{steps} steps, {frames} frames, seed {seed}"])
-        only = range(min(CLIPS, steps))  # as many as there is time to look at
-        masks = {"masks": [self.masks[i] for i in only]} if learning else {}
-        return self.taught(name, seed, steps, only=only, frames=frames, **learning, **masks)
+        masks = {"masks": self.masks[:CLIPS]} if learning else {}
+        return self.taught(name, seed, steps, frames=frames, **learning, **masks)
 
 
 def make(room: Room, settings: Settings, case: Case, seed: int) -> np.ndarray:

@@ -8,8 +8,7 @@ edition's weights (miniature/README.md).
 
 from typing import Any
 
-from .figure_judge import FigureJudge
-from .figure_room import ASKED, FigureRoom, make
+from .figure_room import OF_FIGURES, FigureRoom, make
 from .harness import Settings, Study, run
 
 _X0 = {"mask_input": "x0", "mask_weighting": "noise level", "mask_targets": "hard"}
@@ -45,10 +44,8 @@ STUDY = Study(
     FigureRoom,
     make,
     quick={"steps": 2, "training": 2},
-    judge=lambda _: FigureJudge(),
-    weights=lambda room: room.made_by,
-    asked=ASKED,
     scenes=4,
+    **OF_FIGURES,
 )  # fmt: skip
 
 
