@@ -1,5 +1,6 @@
 """What a prompt and a training do to a simulated card: which models core loads, keeps and frees, and the peak."""
 
+import gc
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,7 @@ def animated(card: Card, family: str, motion: str, clip: Clip, dtype: torch.dtyp
     _prepared(model, family, clip)
     stages.append(_loaded(card, patchers))
     management.free_memory(1e30, CARD)
+    gc.collect()  # what only waits for a collection is held by nobody; when one comes is chance
     return Animated(stages, told, counted, clips, peak, card.held - TAKEN)
 
 
