@@ -9,7 +9,7 @@ from pathlib import Path
 import config
 import numpy as np
 import torch
-from fitting import fit, report
+from fitting import fit, report, share
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -97,9 +97,12 @@ def train_image(
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     abar = torch.cumprod(1 - betas, 0).float().to(device)
 
+    rank, processes = share()
+    own = seed + rank * 1_000_003  # of what this process draws
+
     def loss_at(step: int) -> Tensor:
-        picture, captions = lessons.pictures(seed, step, batch)
-        generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
+        picture, captions = lessons.pictures(own, step, batch // processes)
+        generator = torch.Generator().manual_seed(own * 3_000_017 + step)
         x0 = lessons.encode(picture).to(device)
         timestep = torch.randint(0, 1000, (len(x0),), generator=generator).to(device)
         # noise with a common part per channel (0.2): else the input's mean gives the background away in training, and
@@ -115,7 +118,7 @@ def train_image(
         # highest levels
         weight = (1 / a).sqrt()
         return (weight * (predicted.float() - eps).square()).mean() + 0.05 * unread(
-            np.random.default_rng([seed, step, 1])
+            np.random.default_rng([own, step, 1])
         )
 
     modules = {"model.diffusion_model": unet, "cond_stage_model.transformer": text.transformer}

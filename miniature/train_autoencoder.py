@@ -1,8 +1,8 @@
 """Train the autoencoder of the miniature's second edition: `python3 miniature/train_autoencoder.py --folder DIR`.
 
-Resumable (state every 200 steps, atomically), reproducible from --seed; a few numbers about pictures it never saw
-every 1,000 steps in DIR/autoencoder.tsv. First crops of eight cells, four fifths of them around a figure, then whole
-pictures.
+`torchrun --nproc-per-node 2` in python's place uses two cores. Resumable (state every 200 steps, atomically),
+reproducible from --seed and the number of processes; a few numbers about pictures it never saw every 1,000 steps in
+DIR/autoencoder.tsv. First crops of eight cells, four fifths of them around a figure, then whole pictures.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 import stage
 import torch
 import world
-from fitting import fit, report
+from fitting import fit, report, share
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -143,8 +143,9 @@ class _Steps(torch.utils.data.Dataset):
         return self.steps
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        whole = step >= WHOLE * self.steps
-        return batch(np.random.default_rng([self.seed, step, 5]), self.count // 4 if whole else self.count, whole)
+        whole, (rank, processes) = step >= WHOLE * self.steps, share()
+        count = self.count // processes
+        return batch(np.random.default_rng([self.seed, step, 5, rank]), count // 4 if whole else count, whole)
 
 
 def train(seed: int, steps: int, folder: Path, device: str, workers: int, count: int = 16) -> Autoencoder:
@@ -162,18 +163,19 @@ def train(seed: int, steps: int, folder: Path, device: str, workers: int, count:
             )
             drawn.append(iter(loader))
         x, figures = (each.to(device, non_blocking=True) for each in next(drawn[0]))
-        torch.manual_seed(seed * 7_000_003 + step)
+        torch.manual_seed(seed * 7_000_003 + step + share()[0] * 1_000_003)
         return loss_of(model, x, figures)
 
     def watched() -> Iterator[tuple[int, float]]:
         for step, loss in fit("autoencoder", parameters, loss_at, steps, 1e-3, folder):
-            if step and step % 1000 == 0:  # what was saved is the mean of the weights
+            if step and step % 1000 == 0 and share()[0] == 0:  # what was saved is the mean of the weights
                 mean, done = load(folder)
                 _note(folder, done, quality(mean))
             yield step, loss
 
     report("autoencoder", watched(), steps)
-    _note(folder, steps, quality(model.cpu()))
+    if share()[0] == 0:
+        _note(folder, steps, quality(model.cpu()))
     return model
 
 

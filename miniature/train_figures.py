@@ -3,11 +3,12 @@
     python3 dev/inside.py COMFYUI train_figures --folder DIR [--output FILE.safetensors]
 
 DIR is where train_autoencoder.py left its state, whose mean weights are taken as they are. Resumable (state every 200
-steps), reproducible from --seed.
+steps), reproducible from --seed; two processes share every batch where `torchrun --nproc-per-node 2` begins them.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import camera
@@ -44,6 +45,29 @@ def pictures(seed: int, step: int, count: int) -> tuple[Tensor, list[str]]:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255, captions
 
 
+class Pool:
+    """What a step is shown, latents (count 4 16 16) and captions, of (seed, step, count). A picture takes half as long
+    to draw and to encode as a step over it, so HELD batches are made at once and each picture is in SHOWN of the steps
+    that follow, every time in other company; its noise is the trainer's."""
+
+    HELD, SHOWN = 64, 4
+
+    def __init__(self, encode: Callable[[Tensor], Tensor]):
+        self.encode, self.made = encode, None
+
+    def __call__(self, seed: int, step: int, count: int) -> tuple[Tensor, list[str]]:
+        block, place = divmod(step, self.HELD * self.SHOWN)
+        if self.made != (seed, block, count):
+            drawn = (pictures(seed, block * self.HELD + k, count) for k in range(self.HELD))
+            made = [(self.encode(x), captions) for x, captions in drawn]
+            self.latents, self.captions = torch.cat([z for z, _ in made]), [said for _, each in made for said in each]
+            rng = np.random.default_rng([seed, block, 8])
+            self.order = np.concatenate([rng.permutation(len(self.captions)) for _ in range(self.SHOWN)])
+            self.made = (seed, block, count)
+        chosen = self.order[place * count : (place + 1) * count]
+        return self.latents[chosen], [self.captions[i] for i in chosen]
+
+
 def captions_of(rng: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
     """Captions drawn word by word, and the words' numbers (count 8), for the text tower."""
     drawn = rng.integers([len(words) for words in WORDS.values()], size=(count, len(WORDS)))
@@ -66,7 +90,7 @@ def lessons(folder: Path, device: str) -> image_model.Lessons:
         with image_model.autocast(device):
             return encoder(x.to(device).contiguous(memory_format=torch.channels_last)).float()
 
-    return image_model.Lessons(pictures, encode, [len(words) for words in WORDS.values()], captions_of, BEHIND)
+    return image_model.Lessons(Pool(encode), lambda z: z, [len(words) for words in WORDS.values()], captions_of, BEHIND)
 
 
 def write(folder: Path, weights: dict[str, Tensor], output: Path) -> None:
@@ -86,7 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     taught = lessons(options.folder, options.device)
     weights = image_model.train_image("figures", taught, options.seed, options.steps, options.device, options.folder)
-    if options.output:
+    if options.output and fitting.share()[0] == 0:
         write(options.folder, weights, options.output)
 
 

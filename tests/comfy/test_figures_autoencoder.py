@@ -91,6 +91,26 @@ def test_every_word_of_a_caption_is_said():
     assert all(not words or words.split()[1] in ("tall", "short") for words in said)
 
 
+def test_every_picture_is_shown_four_times_in_other_company(monkeypatch):
+    def pictures(seed, step, count):
+        numbers = torch.arange(count) + count * step
+        return numbers.float(), [f"the {n}th" for n in numbers.tolist()]
+
+    monkeypatch.setattr(train_figures, "pictures", pictures)
+    held, shown, count = train_figures.Pool.HELD, train_figures.Pool.SHOWN, 3
+    pool = train_figures.Pool(lambda x: 2 * x)
+    batches = [pool(1, step, count) for step in range(held * shown)]
+    for latents, captions in batches:
+        assert captions == [f"the {n // 2}th" for n in latents.int().tolist()]
+    seen = torch.cat([latents for latents, _ in batches])
+    assert seen.unique(return_counts=True)[1].tolist() == [shown] * (held * count)
+    assert len({tuple(sorted(captions)) for _, captions in batches}) == len(batches)
+    again = train_figures.Pool(lambda x: 2 * x)(1, held * shown - 1, count)  # a training that goes on in the middle
+    assert torch.equal(again[0], batches[-1][0]) and again[1] == batches[-1][1]
+    following = pool(1, held * shown, count)[0] / 2
+    assert following.min() >= held * count
+
+
 def test_decibels_are_those_of_the_pixels_asked_for():
     one = np.full((2, 8, 8, 3), 100, np.uint8)
     two, where = one + np.uint8(2), np.ones((2, 8, 8), bool)
