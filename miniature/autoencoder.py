@@ -84,3 +84,9 @@ def whole(module: nn.Sequential, shapes: dict[str, Tensor]) -> dict[str, Tensor]
     for key, value in module.state_dict().items():
         weights[key][tuple(slice(0, size) for size in value.shape)] = value.float().cpu()
     return weights
+
+
+def narrow(module: nn.Sequential, weights: dict[str, Tensor]) -> None:
+    """The way back from `whole`: give a half, in place, its own part of weights at TAESD's full width."""
+    own = module.state_dict()
+    module.load_state_dict({key: weights[key][tuple(map(slice, value.shape))] for key, value in own.items()})

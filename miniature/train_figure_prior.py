@@ -2,9 +2,8 @@
 
     python3 dev/inside.py COMFYUI train_figure_prior --folder DIR [--steps 4000] [--first 900]
 
-As train_prior.py does it for the first edition, over figures.safetensors, which Load Checkpoint has to find; DIR is
-where train_autoencoder.py left its state, whose encoder is narrower than the checkpoint's and gives the same latents.
-The text tower needs no words beside its own: its training made it tell them apart. Resumable; writes
+As train_prior.py does it for the first edition, over figures.safetensors, which Load Checkpoint has to find. The text
+tower needs no words beside its own: its training made it tell them apart. Resumable; writes
 models/motion_adapters/figures_motion.safetensors, and in models/loras/figures_words.safetensors how the image model
 hears the motions, for Load LoRA.
 """
@@ -31,6 +30,7 @@ MOTIONS = list(GAITS)
 FIRST = "walks"
 MODELS = Path(__file__).parent / "models"
 FILES = MODELS / "motion_adapters" / "figures_motion.safetensors", MODELS / "loras" / "figures_words.safetensors"
+CHECKPOINT = "figures.safetensors"
 _SCENES = 24  # captions of each motion by which it is found how the tower says it
 
 
@@ -62,12 +62,14 @@ def heard(text) -> tuple[Tensor, float, Tensor]:
     return along, float(apart.norm(dim=1).mean()), outputs[:, ::6, 1 : train_figures.BEHIND : 4].flatten(0, 2)
 
 
-def lessons(folder: Path, device: str) -> Lessons:
-    """The world of figures over its checkpoint; folder: where the autoencoder's state is."""
+def lessons(device: str) -> Lessons:
+    """The world of figures over its checkpoint."""
+    import folder_paths
     import nodes
 
-    model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint("figures.safetensors")
-    encode = train_figures.lessons(folder, device).encode
+    model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint(CHECKPOINT)
+    file = Path(folder_paths.get_full_path_or_raise("checkpoints", CHECKPOINT))
+    encode = train_figures.encoding(train_figures.autoencoder_of(file).encoder, device)
 
     def latents(shots: list[Shot]) -> Tensor:
         clips = [torch.from_numpy(stage.draw_clip(shot)).movedim(-1, 1).float() / 255 for shot in shots]
@@ -93,13 +95,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000, help="of all motions")
     parser.add_argument("--first", type=int, default=train_prior.ALONE, help=f'steps of "{FIRST}" alone, before')
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--folder", type=Path, required=True, help="where the autoencoder's state is")
+    parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
     options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(nodes.load_custom_node(str(Path(__file__).parent)))  # Load Checkpoint knows the miniature from here on
     adapter, readings = train_prior.train_prior(
-        lessons(options.folder, options.device), options.seed, options.steps, options.device, options.folder,
-        options.first,
-    )  # fmt: skip
+        lessons(options.device), options.seed, options.steps, options.device, options.folder, options.first
+    )
     save_adapter(adapter, FILES[0])
     train_words.write(train_words.named("diffusion_model", readings), FILES[1])
 

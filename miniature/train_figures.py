@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import autoencoder
 import camera
 import figures
 import fitting
@@ -21,6 +22,7 @@ import stage
 import torch
 import train_autoencoder
 from gaits import GAITS
+from safetensors.torch import load_file
 from torch import Tensor
 from world import COLOURS
 
@@ -81,16 +83,22 @@ def captions_of(rng: np.random.Generator, count: int) -> tuple[list[str], np.nda
     return captions, drawn
 
 
-def lessons(folder: Path, device: str) -> image_model.Lessons:
-    """The world of figures through the autoencoder whose training state is in the folder."""
-    encoder = train_autoencoder.load(folder)[0].encoder.to(device)
+def encoding(encoder: torch.nn.Module, device: str) -> Callable[[Tensor], Tensor]:
+    """Pictures (b 3 h w) in [0, 1] to latents (b 4 h/8 w/8)."""
+    encoder.to(device)
 
     @torch.no_grad()
     def encode(x: Tensor) -> Tensor:
         with image_model.autocast(device):
             return encoder(x.to(device).contiguous(memory_format=torch.channels_last)).float()
 
-    return image_model.Lessons(Pool(encode), lambda z: z, [len(words) for words in WORDS.values()], captions_of, BEHIND)
+    return encode
+
+
+def lessons(folder: Path, device: str) -> image_model.Lessons:
+    """The world of figures through the autoencoder whose training state is in the folder."""
+    pool = Pool(encoding(train_autoencoder.load(folder)[0].encoder, device))
+    return image_model.Lessons(pool, lambda z: z, [len(words) for words in WORDS.values()], captions_of, BEHIND)
 
 
 def write(folder: Path, weights: dict[str, Tensor], output: Path) -> None:
@@ -98,6 +106,15 @@ def write(folder: Path, weights: dict[str, Tensor], output: Path) -> None:
     model = train_autoencoder.load(folder)[0]
     decoder = {f"first_stage_model.{key}": value for key, value in judge_autoencoder.weights(model).items()}
     fitting.write(weights | decoder, output)
+
+
+def autoencoder_of(file: Path) -> train_autoencoder.Autoencoder:
+    """A checkpoint's, as narrow as it was learnt and as quick: TAESD's width gives the same."""
+    model, weights = train_autoencoder.Autoencoder(), load_file(file)
+    for name, half in (("taesd_encoder", model.encoder), ("taesd_decoder", model.decoder)):
+        prefix = f"first_stage_model.{name}."
+        autoencoder.narrow(half, {key.removeprefix(prefix): value.float() for key, value in weights.items()})
+    return model.eval()
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ def write(folder: Path) -> Path:
 
 def write_prior(folder: Path) -> None:
     """Its prior and its words, in the folder of the checkpoint, which Load Checkpoint has to find."""
-    lessons = train_figure_prior.lessons(folder, "cpu")
+    lessons = train_figure_prior.lessons("cpu")
     adapter, readings = train_prior.train_prior(lessons, 1, 0, "cpu", folder, first=0)
     motion, words = (folder / file.name for file in train_figure_prior.FILES)
     save_adapter(replace(adapter, tensors=_alive(adapter.tensors)), motion)

@@ -37,6 +37,15 @@ def test_it_is_a_vae_of_comfyui(monkeypatch, lean):
     assert torch.allclose(vae.decode(encoded).cpu(), drawn.movedim(1, -1).clamp(0, 1), atol=5e-3)
 
 
+def test_it_comes_out_of_a_checkpoint_as_it_was_learnt(tmp_path):
+    model, file, key = some_model(), tmp_path / "figures.safetensors", "model.diffusion_model.out.2.bias"
+    decoder = {f"first_stage_model.{name}": value for name, value in judge_autoencoder.weights(model).items()}
+    fitting.write({key: torch.zeros(4)} | decoder, file)
+    back = train_figures.autoencoder_of(file)
+    for one, two in zip(model.parameters(), back.parameters(), strict=True):
+        assert torch.equal(one.half().float(), two)
+
+
 def test_narrow_weights_fill_the_whole_ones_with_zeros():
     from comfy.taesd.taesd import TAESD
 

@@ -1,7 +1,6 @@
 """Motion priors of both editions of the miniature: a step of each, and what the second one is shown."""
 
 import asyncio
-import shutil
 import sys
 
 import comfy.lora
@@ -30,16 +29,10 @@ def test_a_step_of_each_kind_writes_a_prior_of_figures(figures_checkpoint, tmp_p
     files = tmp_path / "motion" / "a.safetensors", tmp_path / "loras" / "b.safetensors"
     files[0].parent.mkdir()
     monkeypatch.setattr(train_figure_prior, "FILES", files)
-    (tmp_path / "state").mkdir()
-    shutil.copy(figures_checkpoint.with_name("autoencoder.state"), tmp_path / "state")
     words = ["", "--folder", str(tmp_path / "state"), "--steps", "1", "--first", "1", "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", words)
     train_figure_prior.main()
-    assert {file.name for file in (tmp_path / "state").iterdir()} == {
-        "autoencoder.state",
-        "prior_alone.state",
-        "prior.state",
-    }
+    assert {file.name for file in (tmp_path / "state").iterdir()} == {"prior_alone.state", "prior.state"}
     model, _, vae = nodes.CheckpointLoaderSimple().load_checkpoint(figures_checkpoint.name)
     adapter = load_adapter(files[0], base_query(model))
     assert adapter.metadata["prompts"] == "walks, runs, waves, jumps, cheers, sits down"
@@ -47,7 +40,7 @@ def test_a_step_of_each_kind_writes_a_prior_of_figures(figures_checkpoint, tmp_p
     lora = comfy.utils.load_torch_file(str(files[1]))
     keys = comfy.lora.load_lora(lora, comfy.lora.model_lora_keys_unet(model.model, {}))
     assert len(keys) == len(lora) > 0 and all(torch.isfinite(value.float()).all() for value in lora.values())
-    latents, (caption, _) = train_figure_prior.lessons(tmp_path / "state", "cpu").first(np.random.default_rng(3))
+    latents, (caption, _) = train_figure_prior.lessons("cpu").first(np.random.default_rng(3))
     seed = int(np.random.default_rng(3).integers(2**31))
     clip = stage.draw_clip(train_figure_prior.shot_of("walks", seed))
     seen = model.model.process_latent_in(vae.encode(torch.from_numpy(clip).float() / 255))
