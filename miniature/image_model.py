@@ -2,7 +2,7 @@
 captions; of which world is its trainer's affair.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +53,16 @@ def autocast(device: str) -> torch.autocast:
 
 def train_image(
     stage: str, lessons: Lessons, seed: int, steps: int, device: str, folder: Path, shape: dict = config.UNET,
-    batch: int = 32, save_every: int | None = None,
+    batch: int = 32, save_every: int | None = None, begin: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
-    """The UNet's and the text tower's weights, by their names in a checkpoint; shape: the UNet's, as core takes it."""
+    """The UNet's and the text tower's weights, by their names in a checkpoint; shape: the UNet's, as core takes it;
+    begin: a checkpoint to begin with, in place of nothing."""
     import comfy.ops
     from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
     from comfy.sd1_clip import SD1Tokenizer
 
+    rank, processes = share()
+    own = seed + rank * 1_000_003  # of what this process draws
     torch.manual_seed(seed)
     unet = UNetModel(**shape, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
     text = config.MiniatureTextTower(dtype=torch.float32)
@@ -87,7 +90,7 @@ def train_image(
         """How badly captions can be read off any token behind them, each word in a direction of its own. Pictures do
         not show which way a thing moves, so a tower that is taught by pictures alone forgets those words; CLIP, which
         is taught by captions, does not."""
-        captions, drawn = lessons.captions(rng, 48)
+        captions, drawn = lessons.captions(rng, 48 // processes)
         context = text(tokens_of(captions))[0]
         places = rng.integers(lessons.behind, 77, size=8)
         guesses = (context[:, places] @ (2 * signs)).flatten(0, 1).split(lessons.words, dim=1)
@@ -96,9 +99,6 @@ def train_image(
 
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     abar = torch.cumprod(1 - betas, 0).float().to(device)
-
-    rank, processes = share()
-    own = seed + rank * 1_000_003  # of what this process draws
 
     def loss_at(step: int) -> Tensor:
         picture, captions = lessons.pictures(own, step, batch // processes)
@@ -128,5 +128,7 @@ def train_image(
         for key, value in module.named_parameters()
         if not key.startswith("text_projection")
     }
+    for key, value in parameters.items() if begin else ():
+        value.data.copy_(begin[key])
     report(stage, fit(stage, parameters, loss_at, steps, 1e-3, folder, save_every=save_every), steps)
     return {key: value.detach() for key, value in parameters.items()}

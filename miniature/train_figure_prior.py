@@ -22,6 +22,7 @@ import train_figures
 import train_prior
 import train_words
 from gaits import GAITS
+from safetensors.torch import load_file
 from stage import Shot
 from torch import Tensor
 from train_prior import FRAMES, SHORT, Lessons
@@ -69,7 +70,7 @@ def lessons(device: str) -> Lessons:
 
     model, text, _ = nodes.CheckpointLoaderSimple().load_checkpoint(CHECKPOINT)
     file = Path(folder_paths.get_full_path_or_raise("checkpoints", CHECKPOINT))
-    encode = train_figures.encoding(train_figures.autoencoder_of(file).encoder, device)
+    encode = train_figures.encoding(train_figures.autoencoder_of(load_file(file)).encoder, device)
 
     def latents(shots: list[Shot]) -> Tensor:
         clips = [torch.from_numpy(stage.draw_clip(shot)).movedim(-1, 1).float() / 255 for shot in shots]

@@ -1,9 +1,10 @@
 """Train the image model of the miniature's second edition over its autoencoder, from nothing.
 
-    python3 dev/inside.py COMFYUI train_figures --folder DIR [--output FILE.safetensors]
+    python3 dev/inside.py COMFYUI train_figures --folder DIR [--begin FILE.safetensors] [--output FILE.safetensors]
 
-DIR is where train_autoencoder.py left its state, whose mean weights are taken as they are. Resumable (state every 200
-steps), reproducible from --seed; two processes share every batch where `torchrun --nproc-per-node 2` begins them.
+DIR is where train_autoencoder.py left its state, whose mean weights are taken as they are; a checkpoint to go on from
+brings its own. Resumable (state every 200 steps), reproducible from --seed; two processes share every batch where
+`torchrun --nproc-per-node 2` begins them.
 """
 
 import argparse
@@ -95,22 +96,21 @@ def encoding(encoder: torch.nn.Module, device: str) -> Callable[[Tensor], Tensor
     return encode
 
 
-def lessons(folder: Path, device: str) -> image_model.Lessons:
-    """The world of figures through the autoencoder whose training state is in the folder."""
-    pool = Pool(encoding(train_autoencoder.load(folder)[0].encoder, device))
+def lessons(model: train_autoencoder.Autoencoder, device: str) -> image_model.Lessons:
+    """The world of figures through an autoencoder."""
+    pool = Pool(encoding(model.encoder, device))
     return image_model.Lessons(pool, lambda z: z, [len(words) for words in WORDS.values()], captions_of, BEHIND)
 
 
-def write(folder: Path, weights: dict[str, Tensor], output: Path) -> None:
+def write(model: train_autoencoder.Autoencoder, weights: dict[str, Tensor], output: Path) -> None:
     """The checkpoint, in half precision."""
-    model = train_autoencoder.load(folder)[0]
     decoder = {f"first_stage_model.{key}": value for key, value in judge_autoencoder.weights(model).items()}
     fitting.write(weights | decoder, output)
 
 
-def autoencoder_of(file: Path) -> train_autoencoder.Autoencoder:
+def autoencoder_of(weights: dict[str, Tensor]) -> train_autoencoder.Autoencoder:
     """A checkpoint's, as narrow as it was learnt and as quick: TAESD's width gives the same."""
-    model, weights = train_autoencoder.Autoencoder(), load_file(file)
+    model = train_autoencoder.Autoencoder()
     for name, half in (("taesd_encoder", model.encoder), ("taesd_decoder", model.decoder)):
         prefix = f"first_stage_model.{name}."
         autoencoder.narrow(half, {key.removeprefix(prefix): value.float() for key, value in weights.items()})
@@ -123,12 +123,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
+    parser.add_argument(
+        "--begin", type=Path, help="a checkpoint to go on from, autoencoder and all, in place of nothing"
+    )
     parser.add_argument("--output", type=Path, help="the checkpoint to write at the end")
     options = parser.parse_args()
-    taught = lessons(options.folder, options.device)
-    weights = image_model.train_image("figures", taught, options.seed, options.steps, options.device, options.folder)
+    begin = load_file(options.begin) if options.begin else None
+    model = autoencoder_of(begin) if begin else train_autoencoder.load(options.folder)[0]
+    weights = image_model.train_image(
+        "figures", lessons(model, options.device), options.seed, options.steps, options.device, options.folder,
+        begin=begin,
+    )  # fmt: skip
     if options.output and fitting.share()[0] == 0:
-        write(options.folder, weights, options.output)
+        write(model, weights, options.output)
 
 
 if __name__ == "__main__":

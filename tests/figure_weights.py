@@ -19,9 +19,9 @@ def write(folder: Path) -> Path:
     """figures.safetensors in the folder, an autoencoder of one step under a UNet of none."""
     parameters = dict(train_autoencoder.begun(1).named_parameters())
     (_,) = fitting.fit("autoencoder", parameters, lambda _: 0 * next(iter(parameters.values())).sum(), 1, 0.0, folder)
-    lessons = train_figures.lessons(folder, "cpu")
-    weights = image_model.train_image("figures", lessons, 1, 0, "cpu", folder)
-    train_figures.write(folder, _alive(weights), folder / "figures.safetensors")
+    model, _ = train_autoencoder.load(folder)
+    weights = image_model.train_image("figures", train_figures.lessons(model, "cpu"), 1, 0, "cpu", folder)
+    train_figures.write(model, _alive(weights), folder / "figures.safetensors")
     return folder / "figures.safetensors"
 
 

@@ -1,5 +1,7 @@
 """The second edition's autoencoder: narrow while it learns, TAESD's shape for ComfyUI, resumable; what it is shown."""
 
+import sys
+
 import autoencoder
 import fitting
 import judge_autoencoder
@@ -10,6 +12,7 @@ import stage
 import torch
 import train_autoencoder
 import train_figures
+from safetensors.torch import load_file
 
 
 def some_model() -> train_autoencoder.Autoencoder:
@@ -41,9 +44,20 @@ def test_it_comes_out_of_a_checkpoint_as_it_was_learnt(tmp_path):
     model, file, key = some_model(), tmp_path / "figures.safetensors", "model.diffusion_model.out.2.bias"
     decoder = {f"first_stage_model.{name}": value for name, value in judge_autoencoder.weights(model).items()}
     fitting.write({key: torch.zeros(4)} | decoder, file)
-    back = train_figures.autoencoder_of(file)
+    back = train_figures.autoencoder_of(load_file(file))
     for one, two in zip(model.parameters(), back.parameters(), strict=True):
         assert torch.equal(one.half().float(), two)
+
+
+def test_a_training_goes_on_from_a_checkpoint(figures_checkpoint, tmp_path, monkeypatch):
+    output = tmp_path / "again.safetensors"
+    words = ["--folder", tmp_path, "--begin", figures_checkpoint, "--steps", 0, "--device", "cpu", "--output", output]
+    monkeypatch.setattr(sys, "argv", ["", *map(str, words)])
+    train_figures.main()
+    before, after = load_file(figures_checkpoint), load_file(output)
+    assert before.keys() == after.keys()
+    for key, value in before.items():
+        assert torch.equal(value, after[key]), key
 
 
 def test_narrow_weights_fill_the_whole_ones_with_zeros():
