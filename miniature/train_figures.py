@@ -120,7 +120,7 @@ def autoencoder_of(weights: dict[str, Tensor]) -> train_autoencoder.Autoencoder:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")
     parser.add_argument(
