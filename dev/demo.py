@@ -23,7 +23,7 @@ import numpy as np
 from . import base, contact_sheet, demo_report, footage, machine, prompt, server
 from .client import Client, Prompt
 from .demo_report import ROWS
-from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World, chosen
+from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World
 from .frames import fetched, png, resized
 from .interpreter import STATE
 from .trouble import Trouble
@@ -173,7 +173,7 @@ class Demo:
 
 def run(comfyui: Path, checkpoint: Path | None, words: Sequence[str]) -> None:
     """Everything, into `.dev/demo`."""
-    world = chosen(parse(words), checkpoint)
+    world = WORLDS[parse(words)]
     _fresh(RESULTS).mkdir(parents=True)
     # The miniature is too small to keep two cores busy: on a CPU each motion has a server of its own with its share of
     # them.
@@ -192,10 +192,10 @@ def run(comfyui: Path, checkpoint: Path | None, words: Sequence[str]) -> None:
     print(f"\n{table}\nPictures, videos and figures are in {RESULTS}")
 
 
-def parse(words: Sequence[str]) -> str | None:
-    """The name of the world asked for, if one is."""
+def parse(words: Sequence[str]) -> str:
+    """The name of the world asked for."""
     parser = argparse.ArgumentParser(prog="python3 dev demo", description=__doc__)
-    parser.add_argument("--world", choices=WORLDS, help="figures where their checkpoint is, else shapes")
+    parser.add_argument("--world", choices=WORLDS, default="shapes", help="shapes unless another is named")
     return parser.parse_args(words).world
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from . import base
-from .trouble import Trouble
 
 sys.path.append(str(base.MINIATURE))
 import clips  # noqa: E402
@@ -80,13 +79,3 @@ WORLDS = {
         base.FIGURES, tuple(MOVING), (*_LIMBS, "flow_error", "flow_length"), partial(_figures, MOVING)
     ),
 }  # fmt: skip
-
-
-def chosen(name: str | None, checkpoint: Path | None) -> World:
-    """The world of this name; unless one is named, figures where their checkpoint is and no other was asked for, else
-    shapes. Raises Trouble where a world's checkpoint is not there."""
-    if name is None:
-        name = "figures" if base.FIGURES.exists() and checkpoint is None else "shapes"
-    if checkpoint is None and WORLDS[name].checkpoint == base.FIGURES and not base.FIGURES.exists():
-        raise Trouble(base.without_figures())
-    return WORLDS[name]

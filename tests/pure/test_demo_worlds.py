@@ -6,9 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dev import base, demo, demo_report, demo_worlds
-from dev.demo_worlds import UNSEEN, WORLDS, chosen
-from dev.trouble import Trouble
+from dev import demo, demo_report, demo_worlds
+from dev.demo_worlds import UNSEEN, WORLDS
 
 LOW = {"path_error": 0.3, "period_error": 0.05, "background_change": 0.1, "flow_error": 0.25}  # 0 is right, not 1
 OF = [(name, motion) for name, world in WORLDS.items() for motion in world.motions]
@@ -32,21 +31,8 @@ def test_exact_clips_are_right_and_still_ones_are_not(name, motion, tmp_path):
         assert np.mean([found[measure] for found in still]) > 0.8, measure
 
 
-def test_figures_are_shown_once_their_checkpoint_is_there(tmp_path, monkeypatch):
-    there = tmp_path / "figures.safetensors"
-    monkeypatch.setattr(base, "FIGURES", base.ROOT / "miniature" / "nowhere" / "figures.safetensors")
-    assert chosen(None, None) is chosen("shapes", None) is WORLDS["shapes"]
-    monkeypatch.setitem(WORLDS, "figures", SimpleNamespace(checkpoint=base.FIGURES))
-    with pytest.raises(Trouble, match="no figures.safetensors .*train_autoencoder.py .*train_figures "):
-        chosen("figures", None)
-    assert chosen("figures", there) is WORLDS["figures"]
-    there.touch()
-    monkeypatch.setattr(base, "FIGURES", there)
-    assert chosen(None, None) is WORLDS["figures"] and chosen(None, there) is chosen("shapes", None)
-
-
 def test_the_command_takes_a_world():
-    assert demo.parse([]) is None and demo.parse(["--world", "moving-camera"]) == "moving-camera"
+    assert demo.parse([]) == "shapes" and demo.parse(["--world", "moving-camera"]) == "moving-camera"
     with pytest.raises(SystemExit):
         demo.parse(["--world", "elsewhere"])
 
