@@ -1,16 +1,13 @@
 """The room of the second edition's studies: sets and first frames of every kind, and what it says without weights."""
 
-import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 
 import folder_paths
-import nodes
 import numpy as np
 import pytest
 import stage
 
-from dev.base import MINIATURE
 from dev.studies import figure_room, gaits, harness, moving_masks
 from dev.studies.figure_room import FigureRoom
 from dev.studies.studio import pixels
@@ -83,8 +80,7 @@ def test_an_exact_clip_is_coded_by_the_autoencoder_and_by_nothing_else():
 
 
 def test_without_weights_a_study_says_what_makes_them(tmp_path, monkeypatch):
-    asyncio.run(nodes.load_custom_node(str(MINIATURE)))
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "checkpoints", ([str(tmp_path)], {".safetensors"}))
+    monkeypatch.setattr(figure_room, "FIGURES", tmp_path / "of_no_such_name.safetensors")
     commands = "train_autoencoder.py .*train_figures .*--output miniature/models/checkpoints/figures.safetensors"
     with pytest.raises(SystemExit, match=f"no figures.safetensors .*{commands}"):
         FigureRoom(1, tmp_path)

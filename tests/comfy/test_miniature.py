@@ -95,8 +95,10 @@ def test_clips_come_through_cores_dataset_loader(tmp_path, monkeypatch):
         assert measure.shows((images[0] * 255).round().byte().numpy(), scene)
 
 
-def test_files_are_small():
-    assert sum(file.stat().st_size for file in (MINIATURE / "models").rglob("*") if file.is_file()) <= 40_000_000
+@pytest.mark.parametrize("second", [False, True])
+def test_files_of_an_edition_are_small(second):
+    files = [file for file in (MINIATURE / "models").rglob("*.safetensors") if ("figures" in file.name) == second]
+    assert files and sum(file.stat().st_size for file in files) <= 40_000_000
 
 
 def test_pictures_show_their_captions(checkpoint):
