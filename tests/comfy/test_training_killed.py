@@ -5,6 +5,7 @@ on with to the unbroken run, bit for bit.
 import os
 import random
 import signal
+import traceback
 
 import folder_paths
 import pytest
@@ -19,6 +20,8 @@ from safetensors import safe_open
 
 STEPS = 5
 MOMENTS = 3 * STEPS  # every step begins, and has its two files half written once
+# PyTorch's engine, begun behind a torch.compile, refuses to run in a fork: it begins here, before any test
+torch.ones((), requires_grad=True).backward()
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +82,8 @@ def test_killed_and_gone_on_with(number, output_folder):
     if child == 0:
         try:
             killed_at(moment)
+        except BaseException:
+            traceback.print_exc()  # the parent's report has what a child says
         finally:
             os._exit(3)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
