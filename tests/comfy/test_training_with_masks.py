@@ -90,12 +90,16 @@ def test_the_masks_error_alone_reaches_motion_layers_and_queries(monkeypatch):
         assert not any(value.any() for name, value in starved.items() if name.endswith(part)), part
 
 
-def test_the_mask_loss_goes_down_and_the_predictor_finds_the_subject():
-    adapter, _, predictor = run(steps=50, frames=2, learning_rate=1e-2, mask_weighting="constant")
-    found = masks.PredictMask.execute(predictor, {"samples": MeanVae().encode(CLIPS[0])}, "picture").args[0]
-    assert found.shape == MASKS[0].shape and 0 <= found.min() and found.max() <= 1
-    both, either = ((found > 0.5) & (MASKS[0] > 0.5)).sum(), ((found > 0.5) | (MASKS[0] > 0.5)).sum()
-    assert both / either > 0.7
+def test_the_predictor_finds_the_subject():
+    """The middle one of three trainings: where one ends hangs on the last bits of a machine's sums."""
+    shares = []
+    for seed in range(1, 4):
+        adapter, _, predictor = run(steps=100, frames=2, learning_rate=3e-3, mask_weighting="constant", seed=seed)
+        found = masks.PredictMask.execute(predictor, {"samples": MeanVae().encode(CLIPS[0])}, "picture").args[0]
+        assert found.shape == MASKS[0].shape and 0 <= found.min() and found.max() <= 1
+        both, either = ((found > 0.5) & (MASKS[0] > 0.5)).sum(), ((found > 0.5) | (MASKS[0] > 0.5)).sum()
+        shares.append(both / either)
+    assert sorted(shares)[1] > 0.7
     small = masks.PredictMask.execute(adapter, {"samples": MeanVae().encode(CLIPS[0])}, "latent").args[0]
     assert small.shape == (5, 8, 6)
 
