@@ -35,6 +35,7 @@ def untaught_figures(tmp_path_factory):
 @pytest.fixture
 def figures_checkpoint(untaught_figures, monkeypatch):
     """The same where Load Checkpoint finds it, before any other of its name; so are adapters and LoRAs beside it."""
+    import few_shot_motion.nodes  # noqa: F401 - makes our folders known
     import folder_paths
 
     for kind in ("checkpoints", "motion_adapters", "loras"):
