@@ -3,6 +3,7 @@ has shown: what clips.py is for the world's first edition.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,15 @@ from stage import Shot
 
 def write_figure_set(
     folder: Path, motion: str, count: int = 8, frames: int = 16, seed: int = 0, camera: str = "still",
-    actors: int = 1, masks: Path | None = None, rightwards: bool = False,
+    actors: int = 1, masks: Path | None = None, rightwards: bool = False, begin: float | None = 0.0,
 ) -> list[Shot]:  # fmt: skip
     """Write `count` clips of a motion, `sits_down_0.mp4` with its caption in `sits_down_0.txt` and so on; returns their
-    shots. With two actors the first does the motion, the second anything. rightwards: as in `choose`.
+    shots. With two actors the first does the motion, the second anything. rightwards, begin: as in `choose`.
 
     `masks`: a folder for exact masks of the first actor, videos of the same names, white on it.
     """
-    shots = choose(
-        motion, count, frames, np.random.default_rng([seed, 0, *motion.encode()]), camera, actors, [], rightwards
-    )
+    rng = np.random.default_rng([seed, 0, *motion.encode()])
+    shots = choose(motion, count, frames, rng, camera, actors, [], rightwards, begin)
     for there in filter(None, (folder, masks)):
         there.mkdir(parents=True, exist_ok=True)
     for i, shot in enumerate(shots):
@@ -39,21 +39,24 @@ def write_figure_set(
 
 def unseen_shots(
     motion: str, count: int, seed: int, exclude: list[Shot], camera: str = "still", actors: int = 1,
-    rightwards: bool = False,
+    rightwards: bool = False, begin: float | None = 0.0,
 ) -> list[Shot]:  # fmt: skip
-    """Shots to animate from their first frames, of figures that are not in `exclude`. rightwards: as in `choose`."""
+    """Shots to animate from their first frames, of figures that are not in `exclude`. rightwards, begin: as in
+    `choose`."""
     seen = [actor.figure for shot in exclude for actor in shot.actors]
     rng = np.random.default_rng([seed, 1, *motion.encode()])
-    return choose(motion, count, stage.FRAMES, rng, camera, actors, seen, rightwards)
+    return choose(motion, count, stage.FRAMES, rng, camera, actors, seen, rightwards, begin)
 
 
 def choose(
     motion: str, count: int, frames: int, rng: np.random.Generator, camera: str, actors: int, seen: list[Figure],
-    rightwards: bool = False,
+    rightwards: bool = False, begin: float | None = 0.0,
 ) -> list[Shot]:  # fmt: skip
     """Shots of different figures that are not among `seen`: tall and short by turns, with and without a hat, shirts,
     trousers and grounds away from those before as far as eight tries go. rightwards: none whose camera ends further
-    left than it began; which way one pans neither a caption nor a first frame says."""
+    left than it began; which way one pans neither a caption nor a first frame says. begin: the turn of its gait the
+    first actor is at in frame 0, as clips are cut for a training; None for any, though one frame does not say whether
+    an arm that waves is on its way out or back."""
     chosen: list[Shot] = []
     while len(chosen) < count:
         tried = [stage.random_shot(rng, motion, camera, actors) for _ in range(8)]
@@ -61,7 +64,9 @@ def choose(
         new = [shot for shot in tried if shot.actors[0].figure not in figures and not (rightwards and _left(shot))]
         if new:
             best = min(new, key=lambda shot: sum(_alike(shot, other) for other in chosen))
-            chosen.append(Shot(best.actors, best.ground, best.camera, best.seed, frames))
+            first, *others = best.actors
+            cut = first if begin is None else replace(first, phase=begin)
+            chosen.append(replace(best, actors=(cut, *others), frames=frames))
     return chosen
 
 

@@ -26,14 +26,20 @@ from .judge import with_masks
 
 OF_FIGURES: dict[str, Any] = {  # what every study of figures is
     "judge": lambda _: FigureJudge(), "weights": lambda room: room.made_by,
-    "asked": ("motion", "camera", "actors"),  # of a row's clips, those it learns and those it animates
+    "asked": ("motion", "camera", "actors", "begin"),  # of a row's clips, those it learns and those it animates
 }  # fmt: skip
-Kind = tuple[str, str, int]  # a motion, a camera, how many actors
+Kind = tuple[str, str, int, float | None]  # a motion, a camera, how many actors, where in a gait clips begin
 
 
 def kind_of(settings: Settings) -> Kind:
     """What a row learns and animates."""
-    return settings["motion"], settings["camera"], settings["actors"]
+    return settings["motion"], settings["camera"], settings["actors"], settings.get("begin", 0.0)
+
+
+def named(kind: Kind) -> str:
+    """A kind, as a name of files."""
+    motion, camera, actors, begin = kind
+    return f"{motion}, {camera}, {actors}, begins {'anywhere' if begin is None else f'at {begin:g}'}"
 
 
 class FigureRoom(Workshop):
@@ -57,10 +63,10 @@ class FigureRoom(Workshop):
     def shown(self, kind: Kind) -> tuple[range, list[Shot]]:
         """Which of the clips are a kind's, and their shots."""
         if kind not in self._shown:
-            motion, camera, actors = kind
-            clips, masks = (self.results / f"{motion}, {camera}, {actors}{what}" for what in ("", ", masks"))
+            motion, camera, actors, begin = kind
+            clips, masks = (self.results / f"{named(kind)}{what}" for what in ("", ", masks"))
             shots = figure_clips.write_figure_set(
-                clips, motion, CLIPS, FRAMES, SEED, camera, actors, masks, camera == "pans"
+                clips, motion, CLIPS, FRAMES, SEED, camera, actors, masks, camera == "pans", begin
             )
             begins = len(self.clips)
             for kept, added in zip((self.clips, self.masks, self.captions), read_set(clips, masks), strict=True):
@@ -68,18 +74,19 @@ class FigureRoom(Workshop):
             self._shown[kind] = range(begins, len(self.clips)), shots
         return self._shown[kind]
 
-    def cases(self, frames: int, motion: str, camera: str, actors: int) -> list[FigureCase]:
+    def cases(self, frames: int, motion: str, camera: str, actors: int, begin: float | None = 0.0) -> list[FigureCase]:
         """First frames of figures that are not in the kind's set. A camera that pans does so to the right: which way,
         neither caption nor first frame says.
         """
-        _, seen = self.shown((motion, camera, actors))
-        shots = figure_clips.unseen_shots(motion, self._wanted, SEED, seen, camera, actors, camera == "pans")
+        _, seen = self.shown((motion, camera, actors, begin))
+        shots = figure_clips.unseen_shots(motion, self._wanted, SEED, seen, camera, actors, camera == "pans", begin)
         return [FigureCase(replace(shot, frames=frames)) for shot in shots]
 
     def adapter(self, settings: Settings, seed: int, frames: int) -> MotionAdapter:
         """What a row learns with a seed."""
         kind, learning, steps = kind_of(settings), settings["learning"], settings["training"]
-        name = ", ".join(map(str, [*kind, *learning.values(), f"{steps} steps", f"{frames} frames", f"seed {seed}"]))
+        said = [named(kind), *learning.values(), f"{steps} steps", f"{frames} frames", f"seed {seed}"]
+        name = ", ".join(map(str, said))
         only, _ = self.shown(kind)
         masks = {"masks": [self.masks[i] for i in only]} if learning else {}
         return self.taught(

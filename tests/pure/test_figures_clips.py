@@ -1,5 +1,7 @@
 """Training sets of figures: files with captions and masks, and first frames that none of them has shown."""
 
+from dataclasses import replace
+
 import av
 import courses
 import figure_clips
@@ -47,3 +49,18 @@ def test_sets_are_varied_and_unseen_figures_are_new():
     first = shots[0].actors[0].figure
     others = figure_clips.choose("waves", 8, 16, np.random.default_rng(0), "still", 1, [first])
     assert first not in [shot.actors[0].figure for shot in others]
+
+
+def test_a_set_begins_at_one_moment_of_its_gait_unless_anywhere_will_do():
+    """All else is as it would be: who, where, before which camera, and a second figure in its own time."""
+    one, anywhere = (
+        figure_clips.choose("waves", 8, 16, np.random.default_rng(0), "shakes", 2, [], begin=begin)
+        for begin in (0.25, None)
+    )
+    assert {shot.actors[0].phase for shot in one} == {0.25}
+    assert len({shot.actors[0].phase for shot in anywhere}) == len({shot.actors[1].phase for shot in one}) == 8
+    for cut, other in zip(one, anywhere, strict=True):
+        first = replace(cut.actors[0], phase=other.actors[0].phase)
+        assert replace(cut, actors=(first, *cut.actors[1:])) == other
+    unseen = figure_clips.unseen_shots("waves", 2, 0, one)
+    assert {shot.actors[0].phase for shot in unseen} == {0.0}
