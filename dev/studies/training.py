@@ -14,7 +14,7 @@ import numpy as np
 from few_shot_motion.host.patching.bridge import apply_adapter
 from few_shot_motion.host.training.recipes import RECIPES
 
-from ..demo import MOTIONS
+from ..demo_worlds import WORLDS
 from ..interpreter import STATE
 from .classroom import Classroom
 from .training_report import CLOSE, FAST, PAPER, UNSEEN, WIDTH, keep, kept, write
@@ -68,7 +68,9 @@ class Attempt:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--motions", nargs="+", default=list(MOTIONS), choices=MOTIONS)
+    parser.add_argument(
+        "--motions", nargs="+", default=list(WORLDS["shapes"].motions), choices=WORLDS["shapes"].motions
+    )
     parser.add_argument("--recipes", nargs="+", default=[FAST, PAPER], choices=[FAST, PAPER])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--limit", type=int, default=max(COUNTS), help="no run is trained for more steps")
