@@ -55,11 +55,10 @@ def _shapes(folder: Path, motion: str, count: int = CLIPS) -> list[Unseen]:
 
 
 def _figures(cameras: Mapping[str, str], folder: Path, motion: str, count: int = CLIPS) -> list[Unseen]:
-    """cameras: of every motion; one that pans does so to the right, for nothing in a first frame says which way."""
+    """cameras: of every motion."""
     camera = cameras[motion]
-    how = {"camera": camera, "rightwards": camera == "pans"}
-    seen = figure_clips.write_figure_set(folder, motion, count, FRAMES, SEED, **how)
-    shots = figure_clips.unseen_shots(motion, UNSEEN, SEED, seen, **how)
+    seen = figure_clips.write_figure_set(folder, motion, count, FRAMES, SEED, camera=camera)
+    shots = figure_clips.unseen_shots(motion, UNSEEN, SEED, seen, camera)
     return [Unseen(shot.caption(), stage.draw_clip(shot), partial(_of_figure, shot)) for shot in shots]
 
 

@@ -11,19 +11,20 @@ import stage
 from clips import write_clip
 from figures import Figure
 from stage import Shot
+from world import CELLS
 
 
 def write_figure_set(
     folder: Path, motion: str, count: int = 8, frames: int = 16, seed: int = 0, camera: str = "still",
-    actors: int = 1, masks: Path | None = None, rightwards: bool = False, begin: float | None = 0.0,
+    actors: int = 1, masks: Path | None = None, alike: bool = True,
 ) -> list[Shot]:  # fmt: skip
     """Write `count` clips of a motion, `sits_down_0.mp4` with its caption in `sits_down_0.txt` and so on; returns their
-    shots. With two actors the first does the motion, the second anything. rightwards, begin: as in `choose`.
+    shots. With two actors the first does the motion, the second anything. alike: as in `choose`.
 
     `masks`: a folder for exact masks of the first actor, videos of the same names, white on it.
     """
     rng = np.random.default_rng([seed, 0, *motion.encode()])
-    shots = choose(motion, count, frames, rng, camera, actors, [], rightwards, begin)
+    shots = choose(motion, count, frames, rng, camera, actors, [], alike)
     for there in filter(None, (folder, masks)):
         there.mkdir(parents=True, exist_ok=True)
     for i, shot in enumerate(shots):
@@ -39,34 +40,31 @@ def write_figure_set(
 
 def unseen_shots(
     motion: str, count: int, seed: int, exclude: list[Shot], camera: str = "still", actors: int = 1,
-    rightwards: bool = False, begin: float | None = 0.0,
+    alike: bool = True,
 ) -> list[Shot]:  # fmt: skip
-    """Shots to animate from their first frames, of figures that are not in `exclude`. rightwards, begin: as in
-    `choose`."""
+    """Shots to animate from their first frames, of figures that are not in `exclude`. alike: as in `choose`."""
     seen = [actor.figure for shot in exclude for actor in shot.actors]
     rng = np.random.default_rng([seed, 1, *motion.encode()])
-    return choose(motion, count, stage.FRAMES, rng, camera, actors, seen, rightwards, begin)
+    return choose(motion, count, stage.FRAMES, rng, camera, actors, seen, alike)
 
 
 def choose(
     motion: str, count: int, frames: int, rng: np.random.Generator, camera: str, actors: int, seen: list[Figure],
-    rightwards: bool = False, begin: float | None = 0.0,
+    alike: bool = True,
 ) -> list[Shot]:  # fmt: skip
     """Shots of different figures that are not among `seen`: tall and short by turns, with and without a hat, shirts,
-    trousers and grounds away from those before as far as eight tries go. rightwards: none whose camera ends further
-    left than it began; which way one pans neither a caption nor a first frame says. begin: the turn of its gait the
-    first actor is at in frame 0, as clips are cut for a training; None for any, though one frame does not say whether
-    an arm that waves is on its way out or back."""
+    trousers and grounds away from those before as far as eight tries go. alike: one motion in all of them, as clips are
+    cut for a training. The first actor begins its gait in frame 0, is turned to the right, stays on the spot unless the
+    camera follows it, and a camera that pans ends no further left than it began: of a wave's way out and its way back,
+    and of where a camera goes, a first frame says nothing. Otherwise as they come."""
     chosen: list[Shot] = []
     while len(chosen) < count:
-        tried = [stage.random_shot(rng, motion, camera, actors) for _ in range(8)]
+        tried = [replace(stage.random_shot(rng, motion, camera, actors), frames=frames) for _ in range(8)]
+        tried = [_cut(shot) for shot in tried if not _left(shot)] if alike else tried
         figures = [*seen, *(shot.actors[0].figure for shot in chosen)]
-        new = [shot for shot in tried if shot.actors[0].figure not in figures and not (rightwards and _left(shot))]
+        new = [shot for shot in tried if shot.actors[0].figure not in figures]
         if new:
-            best = min(new, key=lambda shot: sum(_alike(shot, other) for other in chosen))
-            first, *others = best.actors
-            cut = first if begin is None else replace(first, phase=begin)
-            chosen.append(replace(best, actors=(cut, *others), frames=frames))
+            chosen.append(min(new, key=lambda shot: sum(_alike(shot, other) for other in chosen)))
     return chosen
 
 
@@ -74,6 +72,17 @@ def mask_clip(shot: Shot, actor: int = 0) -> np.ndarray:
     """An actor's exact pixels in every frame, uint8 (f, 128, 128), 255 on it."""
     frames = [stage.body(stage.part_masks(shot, i), actor) for i in range(shot.frames)]
     return (np.stack(frames) * 255).round().astype(np.uint8)
+
+
+def _cut(shot: Shot) -> Shot:
+    """With the first actor at its gait's beginning, turned to the right and on the spot, but before a camera that
+    follows."""
+    first, *others = shot.actors
+    first = replace(first, facing=1, phase=0.0)
+    if first.goes and shot.camera != "follows":
+        x = float(np.clip(first.x, CELLS / 2 - 2.5, CELLS / 2 + 2.5))
+        first = replace(first, goes=False, x=x)
+    return replace(shot, actors=(first, *others))
 
 
 def _left(shot: Shot) -> bool:

@@ -26,20 +26,20 @@ from .judge import with_masks
 
 OF_FIGURES: dict[str, Any] = {  # what every study of figures is
     "judge": lambda _: FigureJudge(), "weights": lambda room: room.made_by,
-    "asked": ("motion", "camera", "actors", "begin"),  # of a row's clips, those it learns and those it animates
+    "asked": ("motion", "camera", "actors", "alike"),  # of a row's clips, those it learns and those it animates
 }  # fmt: skip
-Kind = tuple[str, str, int, float | None]  # a motion, a camera, how many actors, where in a gait clips begin
+Kind = tuple[str, str, int, bool]  # a motion, a camera, how many actors, whether clips are cut alike
 
 
 def kind_of(settings: Settings) -> Kind:
     """What a row learns and animates."""
-    return settings["motion"], settings["camera"], settings["actors"], settings.get("begin", 0.0)
+    return settings["motion"], settings["camera"], settings["actors"], settings.get("alike", True)
 
 
 def named(kind: Kind) -> str:
     """A kind, as a name of files."""
-    motion, camera, actors, begin = kind
-    return f"{motion}, {camera}, {actors}, begins {'anywhere' if begin is None else f'at {begin:g}'}"
+    motion, camera, actors, alike = kind
+    return f"{motion}, {camera}, {actors}, {'alike' if alike else 'as they come'}"
 
 
 class FigureRoom(Workshop):
@@ -63,23 +63,21 @@ class FigureRoom(Workshop):
     def shown(self, kind: Kind) -> tuple[range, list[Shot]]:
         """Which of the clips are a kind's, and their shots."""
         if kind not in self._shown:
-            motion, camera, actors, begin = kind
+            motion, camera, actors, alike = kind
             clips, masks = (self.results / f"{named(kind)}{what}" for what in ("", ", masks"))
-            shots = figure_clips.write_figure_set(
-                clips, motion, CLIPS, FRAMES, SEED, camera, actors, masks, camera == "pans", begin
-            )
+            shots = figure_clips.write_figure_set(clips, motion, CLIPS, FRAMES, SEED, camera, actors, masks, alike)
             begins = len(self.clips)
             for kept, added in zip((self.clips, self.masks, self.captions), read_set(clips, masks), strict=True):
                 kept += added
             self._shown[kind] = range(begins, len(self.clips)), shots
         return self._shown[kind]
 
-    def cases(self, frames: int, motion: str, camera: str, actors: int, begin: float | None = 0.0) -> list[FigureCase]:
+    def cases(self, frames: int, motion: str, camera: str, actors: int, alike: bool = True) -> list[FigureCase]:
         """First frames of figures that are not in the kind's set. A camera that pans does so to the right: which way,
         neither caption nor first frame says.
         """
-        _, seen = self.shown((motion, camera, actors, begin))
-        shots = figure_clips.unseen_shots(motion, self._wanted, SEED, seen, camera, actors, camera == "pans", begin)
+        _, seen = self.shown((motion, camera, actors, alike))
+        shots = figure_clips.unseen_shots(motion, self._wanted, SEED, seen, camera, actors, alike)
         return [FigureCase(replace(shot, frames=frames)) for shot in shots]
 
     def adapter(self, settings: Settings, seed: int, frames: int) -> MotionAdapter:

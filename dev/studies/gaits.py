@@ -15,8 +15,8 @@ _STILL: dict[str, Any] = {"camera": "still", "actors": 1, "steps": 10}
 _ALONE: dict[str, dict[str, Any]] = {
     "walks": {**_STILL, "motion": "walks"},
     "waves": {**_STILL, "motion": "waves"},
-    "walks, begun anywhere": {**_STILL, "motion": "walks", "begin": None},
-    "waves, begun anywhere": {**_STILL, "motion": "waves", "begin": None},
+    "walks, as they come": {**_STILL, "motion": "walks", "alike": False},
+    "waves, as they come": {**_STILL, "motion": "waves", "alike": False},
     "walks, the camera follows": {**_STILL, "motion": "walks", "camera": "follows"},
     "waves, the camera pans": {**_STILL, "motion": "waves", "camera": "pans"},
 }

@@ -42,9 +42,9 @@ class Room(FigureRoom):
         files = [folder_paths.get_full_path(*of) for of in (("motion_adapters", PRIOR), ("loras", WORDS))]
         self.made_by += [fingerprint(Path(file)) for file in files if file]
 
-    def cases(self, frames: int, motion: str, camera: str, actors: int, begin: float | None = None) -> list[FigureCase]:
+    def cases(self, frames: int, motion: str, camera: str, actors: int, alike: bool = False) -> list[FigureCase]:
         """On the spot, anywhere in their gaits, as the prior has seen them."""
-        cases = super().cases(frames, motion, camera, actors, begin)
+        cases = super().cases(frames, motion, camera, actors, alike)
         return [FigureCase(replace(case.shot, actors=tuple(replace(who, goes=False) for who in case.shot.actors)))
                 for case in cases]  # fmt: skip
 

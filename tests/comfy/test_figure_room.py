@@ -26,10 +26,10 @@ def room(figures_checkpoint, tmp_path):
 
 
 def test_sets_and_first_frames_are_of_the_kind_asked_for_and_no_figure_is_in_both(room):
-    kinds = [("waves", "pans", 1, 0.0), ("walks", "still", 2, None)]
-    for number, (motion, camera, actors, begin) in enumerate(kinds):
-        cases = room.cases(5, motion=motion, camera=camera, actors=actors, begin=begin)
-        shown, shots = room.shown((motion, camera, actors, begin))
+    kinds = [("waves", "pans", 1, True), ("walks", "still", 2, False)]
+    for number, (motion, camera, actors, alike) in enumerate(kinds):
+        cases = room.cases(5, motion=motion, camera=camera, actors=actors, alike=alike)
+        shown, shots = room.shown((motion, camera, actors, alike))
         assert list(shown) == list(range(8 * number, 8 * number + 8)) and len(shots) == 8
         assert len(cases) == 3 and len({harness.clip_file(room.results, {}, 0, case, 5, []) for case in cases}) == 3
         again = figure_room.FigureCase(replace(cases[0].shot, seed=cases[0].shot.seed + 1))  # in the same words
@@ -40,7 +40,7 @@ def test_sets_and_first_frames_are_of_the_kind_asked_for_and_no_figure_is_in_bot
             assert case.shot.frames == 5 and len(case.draw()) == 5 and case.shot.actors[0].figure not in figures
         for shot in [*shots, *(case.shot for case in cases)]:
             assert (shot.actors[0].motion, shot.camera, len(shot.actors)) == (motion, camera, actors)
-            assert begin is None or shot.actors[0].phase == begin
+            assert not alike or shot.actors[0].phase == 0
             if camera == "pans":  # all one way, for nothing says which
                 assert shot.cameras()[-1].x > shot.cameras()[0].x
         for i, shot in zip(shown, shots, strict=True):
@@ -48,7 +48,7 @@ def test_sets_and_first_frames_are_of_the_kind_asked_for_and_no_figure_is_in_bot
             assert np.abs(room.clips[i].numpy() * 255 - stage.draw_clip(shot)).mean() < 3
             exact = np.stack([stage.body(stage.part_masks(shot, k), 0) for k in range(shot.frames)])
             assert ((room.masks[i].numpy() > 0.5) == (exact > 0.5)).mean() > 0.995
-        assert room.cases(5, motion=motion, camera=camera, actors=actors, begin=begin) == cases
+        assert room.cases(5, motion=motion, camera=camera, actors=actors, alike=alike) == cases
     assert len(room.clips) == len(room.masks) == len(room.captions) == 16
 
 

@@ -1,11 +1,10 @@
 """Training sets of figures: files with captions and masks, and first frames that none of them has shown."""
 
-from dataclasses import replace
-
 import av
 import courses
 import figure_clips
 import numpy as np
+import pytest
 import stage
 
 
@@ -51,16 +50,26 @@ def test_sets_are_varied_and_unseen_figures_are_new():
     assert first not in [shot.actors[0].figure for shot in others]
 
 
-def test_a_set_begins_at_one_moment_of_its_gait_unless_anywhere_will_do():
-    """All else is as it would be: who, where, before which camera, and a second figure in its own time."""
-    one, anywhere = (
-        figure_clips.choose("waves", 8, 16, np.random.default_rng(0), "shakes", 2, [], begin=begin)
-        for begin in (0.25, None)
+@pytest.mark.parametrize(("motion", "camera", "actors"), [("walks", "still", 1), ("walks", "follows", 1),
+                                                          ("waves", "pans", 1), ("walks", "shakes", 2)])  # fmt: skip
+def test_a_set_is_cut_alike_unless_it_may_come_as_it_comes(motion, camera, actors):
+    alike, varied = (
+        figure_clips.choose(motion, 12, 16, np.random.default_rng(3), camera, actors, [], alike=cut)
+        for cut in (True, False)
     )
-    assert {shot.actors[0].phase for shot in one} == {0.25}
-    assert len({shot.actors[0].phase for shot in anywhere}) == len({shot.actors[1].phase for shot in one}) == 8
-    for cut, other in zip(one, anywhere, strict=True):
-        first = replace(cut.actors[0], phase=other.actors[0].phase)
-        assert replace(cut, actors=(first, *cut.actors[1:])) == other
-    unseen = figure_clips.unseen_shots("waves", 2, 0, one)
-    assert {shot.actors[0].phase for shot in unseen} == {0.0}
+    firsts = [shot.actors[0] for shot in alike]
+    assert {(who.phase, who.facing, who.goes) for who in firsts} == {(0.0, 1, camera == "follows")}
+    assert len({who.phase for who in (shot.actors[0] for shot in varied)}) == 12
+    assert {shot.actors[0].facing for shot in varied} == {-1, 1}
+    if camera == "pans":
+        assert all(shot.cameras()[-1].x > shot.cameras()[0].x for shot in alike)
+        assert {shot.cameras()[-1].x > shot.cameras()[0].x for shot in varied} == {True, False}
+    if camera == "still":
+        assert {shot.actors[0].goes for shot in varied} == {True, False}
+    if actors == 2:  # the second in its own time, and beside the first
+        assert len({shot.actors[1].phase for shot in alike}) == 12
+        assert all(abs(shot.actors[0].x - shot.actors[1].x) > 5 for shot in alike)
+    for shot in alike:  # wholly in the picture all the time
+        assert all(0.5 < x < 15.5 for i in (0, 15) for x, _ in [stage.joints_of(shot, i)["hips"]])
+    unseen = figure_clips.unseen_shots(motion, 2, 0, alike, camera, actors)
+    assert {(shot.actors[0].phase, shot.actors[0].facing) for shot in unseen} == {(0.0, 1)}
