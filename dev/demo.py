@@ -41,16 +41,10 @@ class Settings:
     sample: dict[str, Any]
 
 
-MINIATURE = Settings(  # small enough to learn fast, on a CPU
+MINIATURE = Settings(  # small enough to learn fast, on a CPU; what a world asks for comes on top
     128,
-    {
-        "steps": 800,
-        "learning_rate": 1e-3,
-        "rank": 0,
-        "gradient_checkpointing": False,
-        "precision": machine.training_precision(),
-    },
-    {"steps": 10, "cfg": 2.0},
+    {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()},
+    {"steps": 10},
 )
 STABLE_DIFFUSION = Settings(512, {}, {})
 
@@ -210,7 +204,8 @@ def _start(servers: ExitStack, comfyui: Path, checkpoint: Path | None, world: Wo
             f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with "
             "--checkpoint FILE"
         )
-    return Demo(running.client, folder / "input", name, world, STABLE_DIFFUSION if checkpoint else MINIATURE)
+    own = Settings(MINIATURE.side, MINIATURE.train | world.train, MINIATURE.sample | world.sample)
+    return Demo(running.client, folder / "input", name, world, STABLE_DIFFUSION if checkpoint else own)
 
 
 def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:
