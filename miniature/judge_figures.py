@@ -16,7 +16,7 @@ import numpy as np
 import stage
 from PIL import Image
 
-STEPS, GUIDANCE, SAMPLER, SCHEDULER = 25, 4.0, "euler", "normal"
+STEPS, GUIDANCE, SAMPLER, SCHEDULER = 25, 2.5, "euler", "normal"
 _SEED, _COLUMNS = 20_26_13, 10
 
 
