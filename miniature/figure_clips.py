@@ -60,7 +60,7 @@ def choose(
     chosen: list[Shot] = []
     while len(chosen) < count:
         tried = [replace(stage.random_shot(rng, motion, camera, actors), frames=frames) for _ in range(8)]
-        tried = [_cut(shot) for shot in tried if not _left(shot)] if alike else tried
+        tried = [_cut(shot) for shot in tried if not _pans_left(shot)] if alike else tried
         figures = [*seen, *(shot.actors[0].figure for shot in chosen)]
         new = [shot for shot in tried if shot.actors[0].figure not in figures]
         if new:
@@ -85,9 +85,9 @@ def _cut(shot: Shot) -> Shot:
     return replace(shot, actors=(first, *others))
 
 
-def _left(shot: Shot) -> bool:
+def _pans_left(shot: Shot) -> bool:
     way = shot.cameras()
-    return way[-1].x < way[0].x
+    return shot.camera == "pans" and way[-1].x < way[0].x
 
 
 def _alike(one: Shot, two: Shot) -> int:
