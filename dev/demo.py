@@ -23,7 +23,7 @@ import numpy as np
 from . import base, contact_sheet, demo_report, footage, machine, prompt, server
 from .client import Client, Prompt
 from .demo_report import ROWS
-from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World
+from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World, chosen
 from .frames import fetched, png, resized
 from .interpreter import STATE
 from .trouble import Trouble
@@ -41,12 +41,13 @@ class Settings:
     sample: dict[str, Any]
 
 
-MINIATURE = Settings(  # small enough to learn fast, on a CPU; what a world asks for comes on top
-    128,
-    {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()},
-    {"steps": 10},
-)
 STABLE_DIFFUSION = Settings(512, {}, {})
+
+
+def miniature(world: World) -> Settings:
+    """Those of a model small enough to learn fast, on a CPU, and the world's own."""
+    train = {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()}
+    return Settings(128, train | world.train, {"steps": 10, **world.sample})
 
 
 @dataclass
@@ -167,7 +168,7 @@ class Demo:
 
 def run(comfyui: Path, checkpoint: Path | None, words: Sequence[str]) -> None:
     """Everything, into `.dev/demo`."""
-    world = WORLDS[parse(words)]
+    world = chosen(parse(words), checkpoint)
     _fresh(RESULTS).mkdir(parents=True)
     # The miniature is too small to keep two cores busy: on a CPU each motion has a server of its own with its share of
     # them.
@@ -204,8 +205,8 @@ def _start(servers: ExitStack, comfyui: Path, checkpoint: Path | None, world: Wo
             f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with "
             "--checkpoint FILE"
         )
-    own = Settings(MINIATURE.side, MINIATURE.train | world.train, MINIATURE.sample | world.sample)
-    return Demo(running.client, folder / "input", name, world, STABLE_DIFFUSION if checkpoint else own)
+    settings = STABLE_DIFFUSION if checkpoint else miniature(world)
+    return Demo(running.client, folder / "input", name, world, settings)
 
 
 def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:

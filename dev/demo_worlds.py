@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import base
+from .trouble import Trouble
 
 sys.path.append(str(base.MINIATURE))
 import clips  # noqa: E402
@@ -88,3 +89,10 @@ WORLDS = {
         base.FIGURES, tuple(MOVING), (*_LIMBS, "flow_error", "flow_length"), partial(_figures, MOVING), *_GAITS,
     ),
 }  # fmt: skip
+
+
+def chosen(name: str, checkpoint: Path | None) -> World:
+    """The world of this name. Raises Trouble where its checkpoint is not there and no other was asked for."""
+    if checkpoint is None and WORLDS[name].checkpoint == base.FIGURES and not base.FIGURES.exists():
+        raise Trouble(base.without_figures())
+    return WORLDS[name]

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dev import demo, demo_report, demo_worlds
-from dev.demo_worlds import UNSEEN, WORLDS
+from dev import base, demo, demo_report, demo_worlds, prompt
+from dev.demo_worlds import UNSEEN, WORLDS, chosen
+from dev.trouble import Trouble
 
 LOW = {"path_error": 0.3, "period_error": 0.05, "background_change": 0.1, "flow_error": 0.25}  # 0 is right, not 1
 OF = [(name, motion) for name, world in WORLDS.items() for motion in world.motions]
@@ -31,6 +32,29 @@ def test_exact_clips_are_right_and_still_ones_are_not(name, motion, tmp_path):
         assert np.mean([found[measure] for found in still]) > 0.8, measure
 
 
+def test_without_their_checkpoint_figures_say_what_makes_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "FIGURES", base.ROOT / "miniature" / "nowhere" / "figures.safetensors")
+    monkeypatch.setitem(WORLDS, "figures", SimpleNamespace(checkpoint=base.FIGURES))
+    with pytest.raises(Trouble, match="no figures.safetensors .*train_autoencoder.py .*train_figures "):
+        chosen("figures", None)
+    assert chosen("figures", tmp_path) is WORLDS["figures"] and chosen("shapes", None) is WORLDS["shapes"]
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path):
+    """Its own values reach the nodes' inputs, by names that the shipped workflows have."""
+    world, queued = WORLDS[name], []
+    client = SimpleNamespace(run=queued.append, choices=lambda *_: ["x_00001_.safetensors"])
+    run = demo.Demo(client, tmp_path, "some.safetensors", world, demo.miniature(world))
+    run.train("clips/x", "x", prompt.load("train_motion_lamp"))
+    (graph,) = queued
+    inputs = graph[prompt.titled(graph, "Train")]["inputs"]
+    assert {key: inputs[key] for key in world.train} == world.train and inputs["rank"] == 0
+    animating = prompt.load("animate_image_lamp")
+    sampler = animating[prompt.titled(animating, "Sampler")]["inputs"]
+    assert run.settings.sample.items() >= world.sample.items() and sampler.keys() >= run.settings.sample.keys()
+
+
 def test_the_command_takes_a_world():
     assert demo.parse([]) == "shapes" and demo.parse(["--world", "moving-camera"]) == "moving-camera"
     with pytest.raises(SystemExit):
@@ -45,7 +69,7 @@ def test_a_motion_is_learnt_animated_with_and_without_it_and_measured(name, tmp_
     monkeypatch.setattr(demo, "CLIPS", 2)
     monkeypatch.setattr(demo_worlds, "UNSEEN", 2)
     client = SimpleNamespace(upload=lambda name, content, folder: uploaded.append((name, content)) or name)
-    run = demo.Demo(client, tmp_path, "some.safetensors", world, demo.MINIATURE)
+    run = demo.Demo(client, tmp_path, "some.safetensors", world, demo.miniature(world))
     for i, one in enumerate(world.teach(tmp_path / "again", motion, 2)):
         exact[f"{motion}_{i}.png"] = one.exact
     learnt = []
