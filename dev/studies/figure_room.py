@@ -73,9 +73,7 @@ class FigureRoom(Workshop):
         return self._shown[kind]
 
     def cases(self, frames: int, motion: str, camera: str, actors: int, alike: bool = True) -> list[FigureCase]:
-        """First frames of figures that are not in the kind's set. A camera that pans does so to the right: which way,
-        neither caption nor first frame says.
-        """
+        """First frames of figures that are not in the kind's set, cut as it is."""
         _, seen = self.shown((motion, camera, actors, alike))
         shots = figure_clips.unseen_shots(motion, self._wanted, SEED, seen, camera, actors, alike)
         return [FigureCase(replace(shot, frames=frames)) for shot in shots]

@@ -30,7 +30,7 @@ _ROWS: dict[str, dict[str, Any]] = {
     "no inversion, strength 0.25": {"inversion": False, "strength": 0.25},
     "inversion, strength 0.25": {"inversion": True, "strength": 0.25},
 }
-_STILL = {"camera": "still", "actors": 1, "steps": 10}
+_STILL = {"camera": "still", "actors": 1, "alike": False, "steps": 10}  # the prior has seen every moment of a gait
 
 
 class Room(FigureRoom):
@@ -42,8 +42,8 @@ class Room(FigureRoom):
         files = [folder_paths.get_full_path(*of) for of in (("motion_adapters", PRIOR), ("loras", WORDS))]
         self.made_by += [fingerprint(Path(file)) for file in files if file]
 
-    def cases(self, frames: int, motion: str, camera: str, actors: int, alike: bool = False) -> list[FigureCase]:
-        """On the spot, anywhere in their gaits, as the prior has seen them."""
+    def cases(self, frames: int, motion: str, camera: str, actors: int, alike: bool = True) -> list[FigureCase]:
+        """On the spot, as the prior has seen them."""
         cases = super().cases(frames, motion, camera, actors, alike)
         return [FigureCase(replace(case.shot, actors=tuple(replace(who, goes=False) for who in case.shot.actors)))
                 for case in cases]  # fmt: skip

@@ -68,9 +68,8 @@ class Attempt:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--motions", nargs="+", default=list(WORLDS["shapes"].motions), choices=WORLDS["shapes"].motions
-    )
+    motions = WORLDS["shapes"].motions
+    parser.add_argument("--motions", nargs="+", default=list(motions), choices=motions)
     parser.add_argument("--recipes", nargs="+", default=[FAST, PAPER], choices=[FAST, PAPER])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--limit", type=int, default=max(COUNTS), help="no run is trained for more steps")

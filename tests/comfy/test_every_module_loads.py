@@ -3,7 +3,6 @@
 import importlib
 from pathlib import Path
 
-import few_shot_motion.nodes  # noqa: F401 - as inside.py does before it begins any of them
 import pytest
 
 ROOT = Path(__file__).parents[2]

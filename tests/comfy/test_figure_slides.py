@@ -14,7 +14,7 @@ def own_output(tmp_path, monkeypatch):
 
 def test_figures_walk_on_the_spot_and_clips_are_named_by_the_prior_too(figures_prior, tmp_path):
     room = gaits_ti2v.Room(6, tmp_path)
-    cases = room.cases(5, motion="walks", camera="still", actors=1)
+    cases = room.cases(5, motion="walks", camera="still", actors=1, alike=False)
     moving = figure_room.FigureRoom.cases(room, 5, motion="walks", camera="still", actors=1, alike=False)
     assert any(case.shot.actors[0].goes for case in moving)
     for case, goes in zip(cases, moving, strict=True):
