@@ -54,6 +54,7 @@ def autocast(device: str) -> torch.autocast:
 def train_image(
     stage: str, lessons: Lessons, seed: int, steps: int, device: str, folder: Path, shape: dict = config.UNET,
     batch: int = 32, save_every: int | None = None, begin: Mapping[str, Tensor] | None = None,
+    learning_rate: float = 1e-3,
 ) -> dict[str, Tensor]:  # fmt: skip
     """The UNet's and the text tower's weights, by their names in a checkpoint; shape: the UNet's, as core takes it;
     begin: a checkpoint to begin with, in place of nothing."""
@@ -130,5 +131,5 @@ def train_image(
     }
     for key, value in parameters.items() if begin else ():
         value.data.copy_(begin[key])
-    report(stage, fit(stage, parameters, loss_at, steps, 1e-3, folder, save_every=save_every), steps)
+    report(stage, fit(stage, parameters, loss_at, steps, learning_rate, folder, save_every=save_every), steps)
     return {key: value.detach() for key, value in parameters.items()}
