@@ -112,15 +112,14 @@ def measure_figure(
     gait, places = GAITS[who.motion], [joints_of(shot, i, actor)["hips"] for i in range(shot.frames)]
     readings = read_actor(clip, shot, actor) if readings is None else readings
     read, exact = read_angles(readings), exact_angles(shot, actor)
-    turn = gait.frames(who.figure)
     pairs = list(zip(readings, places, strict=True))
     far = [float(np.hypot(*np.subtract(r.joints["hips"], at))) if r else 8.0 for r, at in pairs]
     return {
         "found": float(np.mean([bool(r and r.found) for r in readings])),
         "colours_kept": float(np.mean([r.colours_kept if r else 0.0 for r in readings])),
         "limb_correlation": compare_angles(read, exact),
-        "period_ratio": period_of(read[:, moving(exact)]) / turn if gait.endless else float("nan"),
-        "phase": phase_between(read, exact, turn) if gait.endless else float("nan"),
+        "period_ratio": period_of(read[:, moving(exact)]) / gait.period if gait.endless else float("nan"),
+        "phase": phase_between(read, exact, gait.period) if gait.endless else float("nan"),
         "path_error": float(np.mean(far)),
     }
 

@@ -1,6 +1,6 @@
 """How the figures move: a pose for every moment of every motion, periodic ones with a period of their own.
 
-A moment is given in turns of the gait, 0 to 1 and on; frames come in through `Gait.period`. Short figures move quicker.
+A moment is given in turns of the gait, 0 to 1 and on; frames come in through `Gait.period`.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from figures import SHIN, THIGH, Figure, Pose
 
-QUICK = {"tall": 1.0, "short": 0.82}  # a period of the short against the tall
 _STRIDE, _BOUND = 23.0, 34.0  # degrees a thigh swings when walking and running
 
 
@@ -86,8 +85,8 @@ def _sits_down(turn: float) -> Pose:
 
 @dataclass(frozen=True)
 class Gait:
-    """A motion: its law of poses; from where it is seen; frames that one turn of a tall figure takes; how many of its
-    heights it goes in a turn where it does not stay on the spot."""
+    """A motion: its law of poses; from where it is seen; frames of one turn, or of all of a motion that ends;
+    how many of its heights a figure goes in a turn where it does not stay on the spot."""
 
     law: Callable[[float], Pose]
     view: str
@@ -95,17 +94,13 @@ class Gait:
     stride: float = 0.0
     endless: bool = True
 
-    def frames(self, figure: Figure) -> float:
-        """How many one turn takes, the whole motion for one that ends."""
-        return self.period * QUICK[figure.height]
-
-    def pose(self, figure: Figure, i: float, phase: float = 0.0) -> Pose:
+    def pose(self, i: float, phase: float = 0.0) -> Pose:
         """In frame i, `phase` turns later than it began."""
-        return self.law(i / self.frames(figure) + phase)
+        return self.law(i / self.period + phase)
 
     def speed(self, figure: Figure) -> float:
         """Cells a frame, so that feet on the ground stay where they are."""
-        return self.stride * figure.cells / self.frames(figure)
+        return self.stride * figure.cells / self.period
 
 
 _LEG = THIGH + SHIN

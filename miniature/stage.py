@@ -68,7 +68,7 @@ def joints_of(shot: Shot, i: int, actor: int = 0) -> Joints:
     """Where an actor's joints are in the picture in frame i, in cells."""
     who, seen = shot.actors[actor], shot.cameras()[i]
     gait = GAITS[who.motion]
-    pose = gait.pose(who.figure, i, who.phase)
+    pose = gait.pose(i, who.phase)
     places = joints(who.figure, pose, gait.view, who.facing, who.x + who.speed * i, STAND)
     return {name: seen.sees(place) for name, place in places.items()}
 

@@ -59,6 +59,9 @@ def test_a_set_is_cut_alike_unless_it_may_come_as_it_comes(motion, camera, actor
     )
     firsts = [shot.actors[0] for shot in alike]
     assert {(who.phase, who.facing, who.goes) for who in firsts} == {(0.0, 1, camera == "follows")}
+    angles = [courses.exact_angles(shot, 0) for shot in alike]  # tall or short, in one time
+    assert {who.figure.height for who in firsts} == {"tall", "short"}
+    assert all(np.nanmax(np.abs(course - angles[0])) < 1e-3 for course in angles)
     assert len({who.phase for who in (shot.actors[0] for shot in varied)}) == 12
     assert {shot.actors[0].facing for shot in varied} == {-1, 1}
     if camera == "pans":

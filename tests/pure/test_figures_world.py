@@ -56,11 +56,11 @@ def test_bones_keep_their_lengths_and_the_gait_its_period(motion, figure):
     gait = GAITS[motion]
     if gait.endless:
         for i in (0.0, 1.7, 4.2):
-            one, two = gait.pose(figure, i), gait.pose(figure, i + gait.frames(figure))
+            one, two = gait.pose(i), gait.pose(i + gait.period)
             assert np.allclose((*one.arms, *one.legs), (*two.arms, *two.legs))
             assert np.isclose(one.lift, two.lift)
     else:
-        assert gait.pose(figure, 3 * gait.period) == gait.pose(figure, 2 * gait.period)
+        assert gait.pose(3 * gait.period) == gait.pose(2 * gait.period)
     angles = np.array([[figures.limb_angles(at)[limb] for limb in figures.LIMBS] for at in frames])
     assert np.ptp(angles, axis=0).max() > 20  # degrees: something does move
 
@@ -68,9 +68,8 @@ def test_bones_keep_their_lengths_and_the_gait_its_period(motion, figure):
 @pytest.mark.parametrize("figure", [FIGURE, SHORT], ids=["tall", "short"])
 def test_feet_on_the_ground_stay_where_they_are(figure):
     gait, speed = GAITS["walks"], stage.Actor(figure, "walks", goes=True).speed
-    turn = gait.frames(figure)
-    stands = np.linspace(turn / 4, 3 * turn / 4, 20)  # half a turn long it is the lit one that carries
-    at = [figures.joints(figure, gait.pose(figure, i), "side", 1, speed * i, camera.STAND) for i in stands]
+    stands = np.linspace(gait.period / 4, 3 * gait.period / 4, 20)  # half a turn long it is the lit one that carries
+    at = [figures.joints(figure, gait.pose(i), "side", 1, speed * i, camera.STAND) for i in stands]
     feet = np.array([places["foot_lit"] for places in at])
     assert np.ptp(feet[:, 0]) < 0.1 and np.ptp(feet[:, 1]) < 0.2  # cells; the figure goes four meanwhile
     assert feet[:, 1].max() == pytest.approx(camera.STAND - figures.SOLE * figure.cells)
