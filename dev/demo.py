@@ -39,15 +39,16 @@ class Settings:
     side: int  # px of a square clip
     train: dict[str, Any]
     sample: dict[str, Any]
+    noise: dict[str, Any]
 
 
-STABLE_DIFFUSION = Settings(512, {}, {})
+STABLE_DIFFUSION = Settings(512, {}, {}, {})
 
 
 def miniature(world: World) -> Settings:
     """Those of a model small enough to learn fast, on a CPU, and the world's own."""
     train = {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()}
-    return Settings(128, train | world.train, {"steps": 10, **world.sample})
+    return Settings(128, train | world.train, {"steps": 10, **world.sample}, world.noise)
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Demo:
         prompt.set_inputs(graph, "First frame", image=image)
         prompt.set_inputs(graph, "Prompt", text=caption)
         prompt.set_inputs(graph, "Scale", **self.size)
-        prompt.set_inputs(graph, "Noise", seed=SEED)
+        prompt.set_inputs(graph, "Noise", seed=SEED, **self.settings.noise)
         prompt.set_inputs(graph, "Sampler", seed=SEED, length=FRAMES, **self.settings.sample)
         prompt.set_inputs(graph, "Save video", filename_prefix=f"demo/{name}")
         if adapter is None:

@@ -39,7 +39,8 @@ class Unseen:
 @dataclass(frozen=True)
 class World:
     """`teach(folder, motion, count)` writes so many clips of a motion, and gives UNSEEN first frames of it; measures:
-    those of the report's table; train, sample: what its motions are learnt and animated with, by the nodes' names."""
+    those of the report's table; train, sample, noise: what its motions are learnt and animated with, by the names of
+    the inputs of the workflows' Train, Sampler and Noise."""
 
     checkpoint: Path
     motions: tuple[str, ...]
@@ -47,6 +48,7 @@ class World:
     teach: Callable[[Path, str, int], list[Unseen]]
     train: dict[str, Any]
     sample: dict[str, Any]
+    noise: dict[str, Any]
 
 
 def _shapes(folder: Path, motion: str, count: int = CLIPS) -> list[Unseen]:
@@ -71,18 +73,20 @@ def _of_figure(shot: stage.Shot, clip: np.ndarray) -> dict[str, float]:
     return {name: seen.first[name] for name in _LIMBS} | seen.background
 
 
-# a gait is more to learn than a way: twice as long, at a rate that ends at nothing; and without guidance, which pulls a
-# figure towards what its caption leaves open, the skin
-_GAITS: tuple[dict[str, Any], dict[str, Any]] = (
-    {"steps": 1600, "learning_rate": 2e-3, "lr_schedule": "warm-up, linear decay"},
-    {"cfg": 1.0},
+# a gait is more to learn than a way: twice as long, at a rate that ends at nothing, with norms over each frame alone,
+# as the image model knows them; without guidance, which pulls a figure towards what its caption leaves open, the skin;
+# and with more noise in common, for a frame's own decides its pose where the motion is not sure of it
+_GAITS: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = (
+    {"steps": 1600, "learning_rate": 2e-3, "lr_schedule": "warm-up, linear decay", "group_norm": "per frame"},
+    {"steps": 20, "cfg": 1.0},
+    {"alpha": 0.5},
 )
 STILL, MOVING = {"walks": "still", "waves": "still"}, {"walks": "follows", "waves": "pans"}
 WORLDS = {
     "shapes": World(
         base.WEIGHTS, ("moves right", "falls"),
         ("displacement_ratio", "direction_cosine", "path_error", "colour_kept", "shape_iou", "found"), _shapes,
-        {"steps": 800, "learning_rate": 1e-3}, {"cfg": 2.0},
+        {"steps": 800, "learning_rate": 1e-3}, {"cfg": 2.0}, {},
     ),
     "figures": World(base.FIGURES, tuple(STILL), (*_LIMBS, "background_change"), partial(_figures, STILL), *_GAITS),
     "moving-camera": World(

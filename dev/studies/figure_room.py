@@ -18,6 +18,7 @@ from few_shot_motion.nodes.frame_noise import FrameNoise
 from stage import Shot
 
 from ..base import FIGURES, without_figures
+from ..demo_worlds import WORLDS
 from .classroom import CLIPS, FRAMES, SEED, Workshop, read_set
 from .figure_case import FigureCase
 from .figure_judge import FigureJudge
@@ -28,6 +29,12 @@ OF_FIGURES: dict[str, Any] = {  # what every study of figures is
     "judge": lambda _: FigureJudge(), "weights": lambda room: room.made_by,
     "asked": ("motion", "camera", "actors", "alike"),  # of a row's clips, those it learns and those it animates
 }  # fmt: skip
+_DEMO = WORLDS["figures"]
+SAMPLED = {**_DEMO.sample, **_DEMO.noise}  # a row's settings that animate, and those that learn, as in the demo
+LEARNT = {
+    "training": _DEMO.train["steps"],
+    "learning": {key: _DEMO.train[key] for key in _DEMO.train if key != "steps"},
+}
 Kind = tuple[str, str, int, bool]  # a motion, a camera, how many actors, whether clips are cut alike
 
 
@@ -84,7 +91,7 @@ class FigureRoom(Workshop):
         said = [named(kind), *learning.values(), f"{steps} steps", f"{frames} frames", f"seed {seed}"]
         name = ", ".join(map(str, said))
         only, _ = self.shown(kind)
-        masks = {"masks": [self.masks[i] for i in only]} if learning else {}
+        masks = {"masks": [self.masks[i] for i in only]} if "mask_input" in learning else {}
         return self.taught(
             f"{name}, over {self.made_by[0]}", seed, steps, only=only, frames=frames, **learning, **masks
         )  # fmt: skip
@@ -105,11 +112,12 @@ def make(room: FigureRoom, settings: Settings, case: FigureCase, seed: int) -> n
         mask = torch.from_numpy(case.first_mask)[None].float()
     if adapter:
         model = apply_adapter(model, adapter, mask=mask)
-    noise = FrameNoise.execute(seed, "shared", 0.2, False).args[0]
+    noise = FrameNoise.execute(seed, "shared", settings["alpha"], False).args[0]
     with torch.inference_mode():
         first = {"samples": room.vae.encode(torch.from_numpy(case.first_frame)[None].float() / 255)}
         words = room.encode(case.caption), room.encode("")
-        latent = room.animate(model, *words, first, frames, seed=seed, noise=noise, steps=settings["steps"])
+        how = {name: settings[name] for name in ("steps", "cfg")}
+        latent = room.animate(model, *words, first, frames, seed=seed, noise=noise, **how)
         clip = room.drawn(latent["samples"])
         if adapter is None or looks_at not in ("x0", "noise"):
             return clip

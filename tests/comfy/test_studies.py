@@ -41,8 +41,6 @@ SOME = {  # the others are much like these
     "masks": ("LAMP, predictor learnt apart", "predictor on noise", "mask-conditioned"),
     "gaits": ("walks", "walks, without adapter", "waves, the camera pans, exact but coded"),
     "gaits_ti2v": ("walks, no inversion", "waves, inversion, resample 2", "walks, inversion, strength 0.25"),
-    "moving_masks": ("the camera pans: LAMP", "the camera pans: split layers", "the camera shakes: mask-conditioned",
-                     "a second figure: predictor on x0"),
 }  # fmt: skip
 OF_FIGURES = {"gaits": "figures_checkpoint", "gaits_ti2v": "figures_prior", "moving_masks": "figures_checkpoint"}
 

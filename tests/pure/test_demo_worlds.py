@@ -41,7 +41,7 @@ def test_without_their_checkpoint_figures_say_what_makes_it(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path):
+def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     """Its own values reach the nodes' inputs, by names that the shipped workflows have."""
     world, queued = WORLDS[name], []
     client = SimpleNamespace(run=queued.append, choices=lambda *_: ["x_00001_.safetensors"])
@@ -50,9 +50,12 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path):
     (graph,) = queued
     inputs = graph[prompt.titled(graph, "Train")]["inputs"]
     assert {key: inputs[key] for key in world.train} == world.train and inputs["rank"] == 0
-    animating = prompt.load("animate_image_lamp")
-    sampler = animating[prompt.titled(animating, "Sampler")]["inputs"]
-    assert run.settings.sample.items() >= world.sample.items() and sampler.keys() >= run.settings.sample.keys()
+    client.run = lambda graph: queued.append(graph) or {key: {"images": []} for key in graph}
+    monkeypatch.setattr(demo, "fetched", lambda *_: None)
+    run.animate("x.png", "a caption", None, "x")
+    sampler, noise = (queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise"))
+    assert sampler.items() >= world.sample.items() and sampler["steps"] == world.sample.get("steps", 10)
+    assert noise.items() >= world.noise.items() and noise["alpha"] == world.noise.get("alpha", 0.2)
 
 
 def test_the_command_takes_a_world():
