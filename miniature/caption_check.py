@@ -1,8 +1,8 @@
 """Whether a picture shows the figure and the ground that a caption names, without networks: what an image model of the
 second edition is held against.
 
-The caption says nothing of skin and of where it is seen from, so every one is tried. It does say how tall the figure
-is: drawn again where it was read, it must lie on what is seen, and better than the other height does.
+The caption does not say where it is seen from, so every view is tried, and every skin, of which its own must fit best.
+How tall the figure is: drawn again where it was read, it must lie on what is seen, and better than the other height.
 """
 
 from dataclasses import replace
@@ -47,12 +47,12 @@ def overlap(picture: np.ndarray, reading: Reading, figure: Figure, view: str, fa
 
 
 def shows(picture: np.ndarray, figure: Figure, ground: str) -> bool:
-    """Whether a picture shows this figure, of any skin and from any side, and this ground."""
+    """Whether a picture shows this figure, from any side, and this ground."""
     found = find_figure(picture, figure, ground)
     if found is None:
         return False
     reading, who, view, facing = found
-    if not reading.found or reading.colours_kept < 1:
+    if who.skin != figure.skin or not reading.found or reading.colours_kept < 1:
         return False
     lies = overlap(picture, reading, who, view, facing, ground)
     other = replace(who, height=next(height for height in HEIGHTS if height != figure.height))

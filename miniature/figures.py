@@ -30,7 +30,7 @@ Limb = tuple[float, float]
 
 @dataclass(frozen=True)
 class Figure:
-    """Who it is; all but the skin is said in captions. `hat`: its colour, or "" for none."""
+    """Who it is, all of which captions say. `hat`: its colour, or "" for none."""
 
     height: str
     hair: str
@@ -45,10 +45,11 @@ class Figure:
         return HEIGHTS[self.height]
 
     def caption(self) -> str:
-        """ "a tall person with black hair and a red hat in a yellow shirt and blue trousers"."""
-        hat = f" and {_article(self.hat)} {self.hat} hat" if self.hat else ""
-        shirt = f"{_article(self.shirt)} {self.shirt} shirt"
-        return f"a {self.height} person with {self.hair} hair{hat} in {shirt} and {self.trousers} trousers"
+        """ "a tall person with pale skin, black hair and a red hat in a yellow shirt and blue trousers"."""
+        skin, hair = f"{self.skin} skin", f"{self.hair} hair"
+        looks = f"{skin}, {hair} and {_article(self.hat)} {self.hat} hat" if self.hat else f"{skin} and {hair}"
+        clothes = f"{_article(self.shirt)} {self.shirt} shirt and {self.trousers} trousers"
+        return f"a {self.height} person with {looks} in {clothes}"
 
     def colours(self) -> dict[str, np.ndarray]:
         """Levels (3) of every part, by its name in masks."""

@@ -1,8 +1,8 @@
 """Shots of the miniature world's second edition: one or two figures on a ground before a camera, 128x128 px, and all
 that is exactly known about every frame of them.
 
-A caption says it in the world's grammar: "a tall person with black hair in a red shirt and blue trousers on grass walks
-right while the camera follows".
+A caption says it in the world's grammar: "a tall person with pale skin and black hair in a red shirt and blue trousers
+on grass walks right while the camera follows".
 """
 
 from dataclasses import dataclass

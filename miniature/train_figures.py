@@ -27,12 +27,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 from world import COLOURS
 
-BEHIND = 30  # of the 77 tokens: the longest caption of one figure has 27, and one before and one behind
+BEHIND = 33  # of the 77 tokens: the longest caption of one figure has 30, and one before and one behind
 _GOES = [motion for motion in GAITS if GAITS[motion].stride]
 MOVES = ["", *GAITS, *(f"{motion} {way}" for motion in _GOES for way in ("left", "right"))]
 WORDS = {"height": list(figures.HEIGHTS), "hair": list(figures.HAIR), "hat": ["", *COLOURS], "shirt": list(COLOURS),
          "trousers": list(COLOURS), "ground": list(camera.GROUNDS), "moves": MOVES,
-         "camera": list(camera.CAMERAS)}  # fmt: skip
+         "camera": list(camera.CAMERAS), "skin": list(figures.SKIN)}  # fmt: skip
 
 
 def pictures(seed: int, step: int, count: int) -> tuple[Tensor, list[str]]:
@@ -72,13 +72,14 @@ class Pool:
 
 
 def captions_of(rng: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
-    """Captions drawn word by word, and the words' numbers (count 8), for the text tower."""
+    """Captions drawn word by word, and the words' numbers (count 9), for the text tower."""
     drawn = rng.integers([len(words) for words in WORDS.values()], size=(count, len(WORDS)))
-    drawn[:, -1] *= drawn[:, -2] > 0  # the camera is said behind what happens
+    moves, seen = (list(WORDS).index(kind) for kind in ("moves", "camera"))
+    drawn[:, seen] *= drawn[:, moves] > 0  # the camera is said behind what happens
     captions = []
     for row in drawn:
         said = {kind: words[i] for (kind, words), i in zip(WORDS.items(), row, strict=True)}
-        who = figures.Figure(said["height"], said["hair"], said["shirt"], said["trousers"], hat=said["hat"])
+        who = figures.Figure(said["height"], said["hair"], said["shirt"], said["trousers"], said["skin"], said["hat"])
         behind = f"{said['moves']} {camera.CAMERAS[said['camera']]}".strip()
         captions.append(f"{who.caption()} on {said['ground']} {behind}".strip())
     return captions, drawn

@@ -11,7 +11,8 @@ from camera import GROUNDS, draw_background
 from gaits import GAITS
 from world import COLOURS
 
-WORDS = {"height": figures.HEIGHTS, "hair": figures.HAIR, "shirt": COLOURS, "trousers": COLOURS, "hat": ("", *COLOURS)}
+WORDS = {"height": figures.HEIGHTS, "hair": figures.HAIR, "skin": figures.SKIN, "shirt": COLOURS, "trousers": COLOURS,
+         "hat": ("", *COLOURS)}  # fmt: skip
 
 
 def picture_of(seed: int, motion: str) -> tuple[np.ndarray, figures.Figure, str]:
@@ -37,6 +38,13 @@ def test_the_other_height_is_told():
         picture, figure, ground = picture_of(3, motion)
         other = replace(figure, height="short" if figure.height == "tall" else "tall")
         assert caption_check.shows(picture, figure, ground) and not caption_check.shows(picture, other, ground)
+
+
+@pytest.mark.parametrize("motion", ["waves", "walks"])
+def test_another_skin_is_told(motion):
+    picture, figure, ground = picture_of(3, motion)
+    for skin in figures.SKIN:
+        assert caption_check.shows(picture, replace(figure, skin=skin), ground) is (skin == figure.skin)
 
 
 def test_nobody_is_no_figure():

@@ -142,8 +142,8 @@ def test_clouds_and_waves_move_by_themselves():
 def test_captions_say_what_is_seen():
     shot = stage.Shot((stage.Actor(FIGURE, "walks", facing=-1, goes=True), stage.Actor(SHORT, "waves")), "snow", "pans")
     assert shot.caption() == (
-        "a tall person with black hair and a yellow hat in a red shirt and blue trousers on snow walks left and "
-        "a short person with black hair in a red shirt and blue trousers waves while the camera pans"
+        "a tall person with pale skin, black hair and a yellow hat in a red shirt and blue trousers on snow walks left "
+        "and a short person with pale skin and black hair in a red shirt and blue trousers waves while the camera pans"
     )
     assert shot.caption(motion=False).endswith("in a red shirt and blue trousers") and "pans" not in shot.caption(False)
 
