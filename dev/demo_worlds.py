@@ -74,7 +74,7 @@ def _of_figure(shot: stage.Shot, clip: np.ndarray) -> dict[str, float]:
 
 
 # a gait is more to learn than a way: twice as long, at a rate that ends at nothing, with norms over each frame alone,
-# as the image model knows them; without guidance, which pulls a figure towards what its caption leaves open, the skin;
+# as the image model knows them; without guidance, which pulls a figure away from its first frame, towards its caption;
 # and with more noise in common, for a frame's own decides its pose where the motion is not sure of it
 _GAITS: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = (
     {"steps": 1600, "learning_rate": 2e-3, "lr_schedule": "warm-up, linear decay", "group_norm": "per frame"},

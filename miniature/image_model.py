@@ -57,7 +57,7 @@ def train_image(
     learning_rate: float = 1e-3,
 ) -> dict[str, Tensor]:  # fmt: skip
     """The UNet's and the text tower's weights, by their names in a checkpoint; shape: the UNet's, as core takes it;
-    begin: a checkpoint to begin with, in place of nothing."""
+    begin: a checkpoint to begin with, in place of nothing; learning_rate: behind the warm-up, before it falls."""
     import comfy.ops
     from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
     from comfy.sd1_clip import SD1Tokenizer

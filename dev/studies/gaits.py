@@ -3,8 +3,7 @@ is still or moves.
 
 The first row of each kind learns from eight clips of eight figures, as the demo does and anew for every seed; all
 animate figures that no clip showed, but the last, which is the exact clip through the autoencoder: as near as any can
-come. `python3 dev study
-gaits` writes docs/gaits.md; it wants the second edition's weights (miniature/README.md).
+come. `python3 dev study gaits` writes docs/gaits.md; it wants the second edition's weights (miniature/README.md).
 """
 
 from typing import Any
@@ -13,11 +12,12 @@ from ..demo_worlds import MOVING, STILL
 from .figure_room import LEARNT, OF_FIGURES, SAMPLED, FigureRoom, make
 from .harness import Settings, Study, run
 
+_ONE: dict[str, Any] = {**SAMPLED, "actors": 1}
 _ALONE: dict[str, dict[str, Any]] = {
-    "walks": {**SAMPLED, "motion": "walks", "camera": STILL["walks"], "actors": 1},
-    "waves": {**SAMPLED, "motion": "waves", "camera": STILL["waves"], "actors": 1},
-    "walks, the camera follows": {**SAMPLED, "motion": "walks", "camera": MOVING["walks"], "actors": 1},
-    "waves, the camera pans": {**SAMPLED, "motion": "waves", "camera": MOVING["waves"], "actors": 1},
+    "walks": {**_ONE, "motion": "walks", "camera": STILL["walks"]},
+    "waves": {**_ONE, "motion": "waves", "camera": STILL["waves"]},
+    "walks, the camera follows": {**_ONE, "motion": "walks", "camera": MOVING["walks"]},
+    "waves, the camera pans": {**_ONE, "motion": "waves", "camera": MOVING["waves"]},
 }
 
 
