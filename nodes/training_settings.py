@@ -60,6 +60,10 @@ _FIRST_FRAME = (
     "LAMP only. given: clean in every step, as in the paper. learnt: noised like the others, so that clips are made "
     "from words alone."
 )
+_SHIFT = (
+    "Moves every clip by up to so many pixels to either side, anew in every step, so that few clips teach more places; "
+    "what lies at an edge is repeated. 0: not at all; -1: the recipe's."
+)
 _SAMPLE_IMAGE = "The first frame of the sample clips; without one, the first frame of the first clip."
 _SAMPLE_POSITIVE = "The prompt of the sample clips; without one, the first caption."
 
@@ -107,6 +111,7 @@ class MotionTrainingSettings(io.ComfyNode):
                 io.Combo.Input("both_ends", options=_SWITCH, optional=True, tooltip=_BOTH_ENDS),
                 io.Combo.Input("first_frame", options=[THE_RECIPES, *FIRST_FRAMES], optional=True,
                                tooltip=_FIRST_FRAME),
+                io.Int.Input("shift", default=-1, min=-1, max=1024, optional=True, tooltip=_SHIFT),
             ],
             outputs=[TrainingSettings.Output(display_name="settings", tooltip="For Train Motion LoRA.")],
         )  # fmt: skip

@@ -16,17 +16,19 @@ class ClipSet:
     """Clips as latents `f c h w`, each at least `frames` long, all of one size; `flipped`, their mirror images, for
     augmentation.
 
-    `masks`: per clip `f h w`, 1 on the subject, at the latents' size.
+    `masks`: per clip `f h w`, 1 on the subject, at the latents' size. `shift`: how many of the latents' positions a
+    window is moved by at most, to either side, for augmentation.
     """
 
     latents: list[Tensor]
     frames: int
     flipped: list[Tensor] | None = None
     masks: list[Tensor] | None = None
+    shift: int = 0
 
     def draw(self, step: int, batch: int, generator: torch.Generator) -> tuple[Tensor, list[int], Tensor | None]:
         """Windows `b f c h w` for a step, which clips they are from, and their masks `b f h w`: in turn, from a random
-        frame on, half of them mirrored."""
+        frame on, half of them mirrored, all of them moved."""
         windows, chosen, masks = [], [], []
         for i in range(batch):
             clip = (step * batch + i) % len(self.latents)
@@ -35,12 +37,20 @@ class ClipSet:
                 source = self.flipped
             latents = source[clip]
             start = int(torch.randint(0, len(latents) - self.frames + 1, (), generator=generator))
-            windows.append(latents[start : start + self.frames])
+            columns = self._columns(latents.shape[-1], generator)
+            windows.append(latents[start : start + self.frames][..., columns])
             chosen.append(clip)
             if self.masks is not None:
                 window = self.masks[clip][start : start + self.frames]
-                masks.append(window.flip(-1) if source is self.flipped else window)
+                masks.append((window.flip(-1) if source is self.flipped else window)[..., columns])
         return torch.stack(windows), chosen, torch.stack(masks) if masks else None
+
+    def _columns(self, width: int, generator: torch.Generator) -> Tensor | slice:
+        """Which columns a window shows, from left to right: the outermost again where nothing lies behind it."""
+        if not self.shift:  # and no random number is taken, as in runs from before there was a shift
+            return slice(None)
+        by = int(torch.randint(-self.shift, self.shift + 1, (), generator=generator))
+        return (torch.arange(width) - by).clamp(0, width - 1)
 
 
 def at_rate(times: Iterable[float], rate: float, fps: float) -> Iterator[int]:
@@ -103,6 +113,19 @@ def odd_clips(thumbnails: Sequence[Tensor], frames: int) -> list[str]:
             if earlier.shape == clip.shape and float((earlier - clip).abs().max()) < ALIKE:
                 found.append(f"Clip {number} is the same as clip {other}.")
     return found
+
+
+def shift_of(pixels: int, clip_width: int, latent_width: int) -> int:
+    """A shift in px, of clips so wide, in their latents' positions: none where none is wanted, else at least one.
+
+    Raises ValueError, one sentence, where it is more than half of the width.
+    """
+    if pixels > clip_width / 2:
+        raise ValueError(
+            f"shift is {pixels} px and the clips are {clip_width} px wide: choose half of that at most, "
+            f"{clip_width // 2}."
+        )
+    return max(1, round(pixels * latent_width / clip_width)) if pixels else 0
 
 
 def check_masks(masks: list[Tensor], lengths: Sequence[int]) -> list[str]:

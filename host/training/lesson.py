@@ -109,7 +109,7 @@ class Lesson:
         latents = [self.base.model.process_latent_in(clip).to(self.device) for clip in clips.latents]
         flipped = clips.flipped and [self.base.model.process_latent_in(clip).to(self.device) for clip in clips.flipped]
         masks = clips.masks and [mask.clone().to(self.device) for mask in clips.masks]
-        return ClipSet(latents, clips.frames, flipped, masks)
+        return replace(clips, latents=latents, flipped=flipped, masks=masks)
 
     def loss_at(self, step: int, generator: torch.Generator) -> torch.Tensor:
         """The loss of one step, all its random numbers from `generator`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ...training.clips import ClipSet, check_count, check_length, check_sizes, odd_clips
+from ...training.clips import ClipSet, check_count, check_length, check_sizes, odd_clips, shift_of
 from ...training.mask_loss import MaskSettings
 from ..inputs.models import encoded
 from ..said import say
@@ -61,8 +61,9 @@ def gather(vae, clips: Sequence, positive: list, masks: list[Tensor], captions: 
         "captions": captions_fingerprint(positive),
         "masks": [digest([mask]) for mask in masks],
     }
-    clip_set = ClipSet(latents, settings.frames, flipped or None, small or None)
-    return Material(clip_set, size if all(size) else footage[0].source, lines, identity)
+    size = size if all(size) else footage[0].source
+    shift = shift_of(settings.shift, size[0], latents[0].shape[-1])
+    return Material(ClipSet(latents, settings.frames, flipped or None, small or None, shift), size, lines, identity)
 
 
 def _encoded(footage: Footage, vae, settings: Settings) -> tuple[Tensor, Tensor | None, str]:

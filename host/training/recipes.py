@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 OPEN: dict[str, Any] = {"frames": 0, "steps": 0, "learning_rate": 0.0, "rank": -1}  # "as the recipe has it"
 THE_RECIPES = "the recipe's"  # in Motion Training Settings
-_LEFT_OPEN = {"batch_size": 0, "query_rate": -1.0}  # there
+_LEFT_OPEN = {"batch_size": 0, "query_rate": -1.0, "shift": -1}  # there
 _SWITCHES = ("flip", "motion_convolutions", "both_ends")
 _PAPER = {"learning_rate": 3e-5, "rank": 0, "query_rate": 1.0, "weighting": "uniform", "group_norm": "joint"}
 _FAST = {"frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, **LATER}
@@ -82,7 +82,7 @@ def described(recipe: str, settings: Settings, said: list[str]) -> str:
     )
     line += "".join(
         f", {key.replace('_', ' ')} {getattr(settings, key)}"
-        for key in ("convolution", "first_frame")
+        for key in ("convolution", "first_frame", "shift")
         if getattr(settings, key) != LATER[key]
     )
     return f"{line}; set by hand: {', '.join(said)}." if said and recipe != CUSTOM else f"{line}."

@@ -9,7 +9,7 @@ from ...training.schedule import RATES
 
 METHODS = {"LAMP": "lamp", "Recurrent": "recurrent", "Tune-A-Video": "tune-a-video"}
 PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-LATER = {"convolution": "causal", "both_ends": False, "first_frame": "given"}  # settings that older runs lack
+LATER = {"convolution": "causal", "both_ends": False, "first_frame": "given", "shift": 0}  # that older runs lack
 CONVOLUTIONS = ("causal", "centred", "none")
 FIRST_FRAMES = ("given", "learnt")
 LOSS_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5}  # power of 1 + sigma^2 in the loss of noise-predicting models
@@ -42,6 +42,7 @@ class Settings:
     convolution: str = "causal"  # over the frames; one of CONVOLUTIONS
     both_ends: bool = False  # LAMP: in every other step, by chance, the last frame is given like the first
     first_frame: str = "given"  # to LAMP, clean in every step, or learnt like the others; one of FIRST_FRAMES
+    shift: int = 0  # px that every step moves its clips by at most, to either side
 
     @property
     def from_first_frame(self) -> bool:

@@ -177,6 +177,19 @@ def test_centred_convolutions_are_another_training_kept_and_gone_on_with(output_
         run(name="b", resume=True, **given)
 
 
+def test_moved_clips_are_another_training_kept_and_gone_on_with(output_folder):
+    """48 px wide they are 6 latents wide; moved by less than one they are moved by one."""
+    plain, moved = run(name="a")[0], run(name="b", shift=16, save_every=3)[0]
+    assert not same(plain.tensors, moved.tensors) and '"shift": 16' in moved.metadata["training"]
+    assert "shift" not in plain.metadata["training"] and same(
+        run(name="b", shift=16, resume=True)[0].tensors, moved.tensors
+    )
+    with pytest.raises(ValueError, match="shift 16, now None"):
+        run(name="b", resume=True)
+    with pytest.raises(ValueError, match=r"^shift is 25 px and the clips are 48 px wide: choose .*, 24\.$"):
+        run(name="c", shift=25)
+
+
 def test_tune_a_video_has_no_convolutions_to_centre(output_folder):
     assert not run(method="Tune-A-Video", convolution="centred")[0].centred
 
