@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import stage
 from clips import write_clip
-from figures import Figure
+from figures import HEIGHTS, Figure
 from stage import Shot
 from world import CELLS
+
+_TRIES = 32
 
 
 def write_figure_set(
@@ -53,16 +55,18 @@ def choose(
     alike: bool = True,
 ) -> list[Shot]:  # fmt: skip
     """Shots of different figures that are not among `seen`: tall and short by turns, with and without a hat, shirts,
-    trousers and grounds away from those before as far as eight tries go. alike: one motion in all of them, as clips are
+    trousers, grounds and places away from those before as far as 32 tries go: what a set does not show, what learns
+    from it has to guess. alike: one motion in all of them, as clips are
     cut for a training. The first actor begins its gait in frame 0, is turned to the right, stays on the spot unless the
     camera follows it, and a camera that pans ends no further left than it began: of a wave's way out and its way back,
     and of where a camera goes, a first frame says nothing. Otherwise as they come."""
     chosen: list[Shot] = []
     while len(chosen) < count:
-        tried = [replace(stage.random_shot(rng, motion, camera, actors), frames=frames) for _ in range(8)]
+        tried = [replace(stage.random_shot(rng, motion, camera, actors), frames=frames) for _ in range(_TRIES)]
         tried = [_cut(shot) for shot in tried if not _pans_left(shot)] if alike else tried
         figures = [*seen, *(shot.actors[0].figure for shot in chosen)]
-        new = [shot for shot in tried if shot.actors[0].figure not in figures]
+        wanted = list(HEIGHTS)[len(chosen) % 2]
+        new = [shot for shot in tried if (who := shot.actors[0].figure).height == wanted and who not in figures]
         if new:
             chosen.append(min(new, key=lambda shot: sum(_alike(shot, other) for other in chosen)))
     return chosen
@@ -91,8 +95,8 @@ def _pans_left(shot: Shot) -> bool:
 
 
 def _alike(one: Shot, two: Shot) -> int:
-    """How many words of both are the same."""
+    """How much of both is the same: words, and the place if they are within a cell of each other."""
     a, b = one.actors[0].figure, two.actors[0].figure
-    words = ((a.height, b.height), (a.hair, b.hair), (a.shirt, b.shirt), (a.trousers, b.trousers), (a.skin, b.skin),
+    words = ((a.hair, b.hair), (a.shirt, b.shirt), (a.trousers, b.trousers), (a.skin, b.skin),
              (bool(a.hat), bool(b.hat)), (one.ground, two.ground))  # fmt: skip
-    return sum(x == y for x, y in words)
+    return sum(x == y for x, y in words) + (abs(one.actors[0].x - two.actors[0].x) < 1)
