@@ -107,7 +107,7 @@ _LEG = THIGH + SHIN
 GAITS = {
     "walks": Gait(_walks, "side", 10.0, 4 * _LEG * float(np.sin(np.radians(_STRIDE)))),
     "runs": Gait(_runs, "side", 6.5, 4 * _LEG * float(np.sin(np.radians(_BOUND)))),
-    "waves": Gait(_waves, "front", 6.0),
+    "waves": Gait(_waves, "front", 8.0),
     "jumps": Gait(_jumps, "front", 9.0),
     "cheers": Gait(_cheers, "front", 7.5),
     "sits down": Gait(_sits_down, "side", 11.0, endless=False),

@@ -1,4 +1,5 @@
-"""What the second edition's autoencoder holds of figures: run as train_autoencoder.py is, after it or while it runs.
+"""What the second edition's autoencoder holds of figures: `dev/inside.py .dev/ComfyUI judge_autoencoder`, after
+train_autoencoder.py or while it runs.
 
 Clips that training never draws go through it and are read back: a row a motion with the signal-to-noise ratio and the
 limbs' course, of the exact clip and of the one that came back. Also writes DIR/autoencoder.safetensors, which ComfyUI

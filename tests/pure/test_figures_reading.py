@@ -64,8 +64,8 @@ def test_a_limb_that_does_not_move_and_is_misread_now_and_then_has_no_say_in_the
 
 
 def test_half_the_pace_is_twice_the_period():
-    shot = stage.Shot((stage.Actor(FIGURE, "waves"),), "snow")
-    clip = np.stack([stage.paint(shot, i).levels() for i in range(8)]).repeat(2, axis=0)
+    shot = stage.Shot((stage.Actor(FIGURE, "waves"),), "snow", frames=24)
+    clip = np.stack([stage.paint(shot, i).levels() for i in range(12)]).repeat(2, axis=0)
     assert courses.measure_figure(clip, shot)["period_ratio"] == pytest.approx(2, abs=0.15)
 
 
