@@ -29,6 +29,7 @@ from .interpreter import STATE
 from .trouble import Trouble
 
 RESULTS = STATE / "demo"
+TRAINING_SETTINGS = "FSM_MotionTrainingSettings"
 FOOTAGE_STEPS = 4
 
 
@@ -40,15 +41,16 @@ class Settings:
     train: dict[str, Any]
     sample: dict[str, Any]
     noise: dict[str, Any]
+    settings: dict[str, Any]
 
 
-STABLE_DIFFUSION = Settings(512, {}, {}, {})
+STABLE_DIFFUSION = Settings(512, {}, {}, {}, {})
 
 
 def miniature(world: World) -> Settings:
     """Those of a model small enough to learn fast, on a CPU, and the world's own."""
     train = {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()}
-    return Settings(128, train | world.train, {"steps": 10, **world.sample}, world.noise)
+    return Settings(128, train | world.train, {"steps": 10, **world.sample}, world.noise, world.settings)
 
 
 @dataclass
@@ -85,6 +87,9 @@ class Demo:
             "Train",
             **{"frames": FRAMES, "seed": SEED, "name": name, **self.size, **self.settings.train, **inputs},
         )
+        if self.settings.settings:
+            kind = self.client.get_json(f"object_info/{TRAINING_SETTINGS}")[TRAINING_SETTINGS]
+            prompt.add_training_settings(graph, "Train", kind, **self.settings.settings)
         prompt.set_inputs(graph, "Checkpoint", ckpt_name=self.checkpoint)
         prompt.set_inputs(graph, "Clips", folder=folder)
         prompt.set_inputs(graph, "Save adapter", filename_prefix=name)

@@ -40,7 +40,7 @@ class Unseen:
 class World:
     """`teach(folder, motion, count)` writes so many clips of a motion, and gives UNSEEN first frames of it; measures:
     those of the report's table; train, sample, noise: what its motions are learnt and animated with, by the names of
-    the inputs of the workflows' Train, Sampler and Noise."""
+    the inputs of the workflows' Train, Sampler and Noise; settings: what Motion Training Settings adds."""
 
     checkpoint: Path
     motions: tuple[str, ...]
@@ -49,6 +49,7 @@ class World:
     train: dict[str, Any]
     sample: dict[str, Any]
     noise: dict[str, Any]
+    settings: dict[str, Any]
 
 
 def _shapes(folder: Path, motion: str, count: int = CLIPS) -> list[Unseen]:
@@ -74,19 +75,21 @@ def _of_figure(shot: stage.Shot, clip: np.ndarray) -> dict[str, float]:
 
 
 # a gait is more to learn than a way: twice as long, at a rate that ends at nothing, with norms over each frame alone,
-# as the image model knows them; without guidance, which pulls a figure away from its first frame, towards its caption;
-# and with more noise in common, for a frame's own decides its pose where the motion is not sure of it
-_GAITS: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = (
-    {"steps": 1600, "learning_rate": 2e-3, "lr_schedule": "warm-up, linear decay", "group_norm": "per frame"},
+# as the image model knows them, and clips moved sideways, for eight figures stand in eight places; without guidance,
+# which pulls a figure away from its first frame, towards its caption; and with more noise in common, for a frame's own
+# decides its pose where the motion is not sure of it
+_GAITS: tuple[dict[str, Any], ...] = (
+    {"steps": 1600, "learning_rate": 2e-3},
     {"steps": 20, "cfg": 1.0},
     {"alpha": 0.5},
+    {"lr_schedule": "warm-up, linear decay", "group_norm": "per frame", "shift": 24},
 )
 STILL, MOVING = {"walks": "still", "waves": "still"}, {"walks": "follows", "waves": "pans"}
 WORLDS = {
     "shapes": World(
         base.WEIGHTS, ("moves right", "falls"),
         ("displacement_ratio", "direction_cosine", "path_error", "colour_kept", "shape_iou", "found"), _shapes,
-        {"steps": 800, "learning_rate": 1e-3}, {"cfg": 2.0}, {},
+        {"steps": 800, "learning_rate": 1e-3}, {"cfg": 2.0}, {}, {},
     ),
     "figures": World(base.FIGURES, tuple(STILL), (*_LIMBS, "background_change"), partial(_figures, STILL), *_GAITS),
     "moving-camera": World(

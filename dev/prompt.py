@@ -54,6 +54,21 @@ def bypass(prompt: Prompt, title: str, name: str) -> None:
                 node["inputs"][there] = source
 
 
+def add_training_settings(prompt: Prompt, title: str, kind: dict[str, Any], **values: Any) -> None:
+    """Give the training of this title a Motion Training Settings with these values, the others as `kind`, what the
+    server says of the node, has them. Raises Trouble for an input it does not have."""
+    inputs = {**kind["input"]["required"], **kind["input"].get("optional", {})}
+    if unknown := sorted(values.keys() - inputs.keys()):
+        raise Trouble(f"Motion Training Settings has no input {', '.join(unknown)}")
+    defaults = {name: _default(*inputs[name]) for name in kind["input"]["required"]}
+    prompt["settings"] = {"class_type": "FSM_MotionTrainingSettings", "inputs": defaults | values}
+    prompt[titled(prompt, title)]["inputs"]["settings"] = ["settings", 0]
+
+
+def _default(kind: Any, options: dict[str, Any]) -> Any:
+    return options["default"] if "default" in options else options["options"][0]
+
+
 def add_frame_saver(prompt: Prompt, title: str, prefix: str) -> str:
     """Save the frames that the video saver of this title gets also as PNGs, which lose nothing; returns the new node's
     id.

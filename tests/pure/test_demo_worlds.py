@@ -44,12 +44,24 @@ def test_without_their_checkpoint_figures_say_what_makes_it(tmp_path, monkeypatc
 def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     """Its own values reach the nodes' inputs, by names that the shipped workflows have."""
     world, queued = WORLDS[name], []
-    client = SimpleNamespace(run=queued.append, choices=lambda *_: ["x_00001_.safetensors"])
+    combo = ["COMBO", {"options": ["auto", "fp32"]}]
+    required = {
+        "batch_size": ["INT", {"default": 0}],
+        **dict.fromkeys(("group_norm", "precision", "lr_schedule"), combo),
+    }
+    kind = {"input": {"required": required, "optional": {"shift": ["INT", {"default": -1}]}}}
+    kinds = {demo.TRAINING_SETTINGS: kind}
+    client = SimpleNamespace(run=queued.append, choices=lambda *_: ["x_00001_.safetensors"], get_json=lambda _: kinds)
     run = demo.Demo(client, tmp_path, "some.safetensors", world, demo.miniature(world))
     run.train("clips/x", "x", prompt.load("train_motion_lamp"))
     (graph,) = queued
     inputs = graph[prompt.titled(graph, "Train")]["inputs"]
     assert {key: inputs[key] for key in world.train} == world.train and inputs["rank"] == 0
+    if world.settings:
+        given = graph[inputs["settings"][0]]["inputs"]
+        assert given == {"batch_size": 0, "precision": "auto", **world.settings} and given["shift"] == 24
+    else:
+        assert "settings" not in inputs
     client.run = lambda graph: queued.append(graph) or {key: {"images": []} for key in graph}
     monkeypatch.setattr(demo, "fetched", lambda *_: None)
     run.animate("x.png", "a caption", None, "x")
