@@ -18,7 +18,7 @@ _QUERY_RATE = (
 _GROUP_NORM = "joint: norms over all frames of a clip, as LAMP's code. per frame: the image model's own norms."
 _WEIGHTING = (
     "How much high noise levels, where motion is laid out, count in the loss. uniform: as in the paper. balanced: by "
-    "the square root of 1 + sigma^2."
+    "the square root of 1 + sigma^2. v: by all of it, as models that predict v have it anyway."
 )
 _LR_SCHEDULE = "How the learning rate runs: constant, or up during the first tenth of the steps and then down to 0."
 _FLIP = "Mirror half the clips, as LAMP's code does; never for motions to one side."

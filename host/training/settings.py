@@ -12,7 +12,7 @@ PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.
 LATER = {"convolution": "causal", "both_ends": False, "first_frame": "given", "shift": 0}  # that older runs lack
 CONVOLUTIONS = ("causal", "centred", "none")
 FIRST_FRAMES = ("given", "learnt")
-LOSS_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5}  # power of 1 + sigma^2 in the loss of noise-predicting models
+LOSS_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5, "v": 1.0}  # power of 1 + sigma^2 where a model predicts noise
 
 
 @dataclass(frozen=True)
