@@ -47,7 +47,7 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     combo = ["COMBO", {"options": ["auto", "fp32"]}]
     required = {
         "batch_size": ["INT", {"default": 0}],
-        **dict.fromkeys(("group_norm", "precision", "lr_schedule"), combo),
+        **dict.fromkeys(("group_norm", "precision", "lr_schedule", "weighting"), combo),
     }
     kind = {"input": {"required": required, "optional": {"shift": ["INT", {"default": -1}]}}}
     kinds = {demo.TRAINING_SETTINGS: kind}
