@@ -115,50 +115,6 @@ def test_every_family_learns(family, method):
     assert torch.isfinite(moved).all() and (moved - plain).abs().max() > 1e-3
 
 
-def test_a_model_of_v_learns_the_error_of_v(monkeypatch):
-    """The first loss of a fresh adapter, which adds nothing, is the mean squared error of the model's own v, whatever
-    the weighting.
-    """
-    model, seen = unets.family_model("SD 2.x"), []
-    original = model.model.diffusion_model.__class__.forward
-
-    def watched(unet, x, *arguments, **settings):
-        seen.append((x.detach(), original(unet, x, *arguments, **settings)))
-        return seen[-1][1]
-
-    monkeypatch.setattr(model.model.diffusion_model.__class__, "forward", watched)
-    drawn = []
-    monkeypatch.setattr(lesson, "video_loss", lambda *a: drawn.append(a[1:4]) or video_loss(*a))
-    losses = [run(model, captions=[unets.prompt("SD 2.x")], method="Recurrent", steps=1,
-                  weighting=weighting)[1]["loss"][0]
-              for weighting in ("uniform", "balanced")]  # fmt: skip
-    (x0, eps, sigma), (x, v) = drawn[0], seen[0]
-    scale = (1 + sigma**2).sqrt()
-    assert torch.allclose(x, ((x0 + sigma * eps) / scale).flatten(0, 1), atol=1e-5)
-    assert (
-        losses[0]
-        == losses[1]
-        == pytest.approx((v - (eps - sigma * x0).flatten(0, 1) / scale).square().mean().item(), rel=1e-3)
-    )
-
-
-def test_weighted_as_v_a_model_that_predicts_noise_learns_by_the_error_of_v(monkeypatch):
-    model, seen, drawn = unets.sd_model(unets.NANO), [], []
-    original = model.model.diffusion_model.__class__.forward
-
-    def watched(unet, x, *arguments, **settings):
-        seen.append(original(unet, x, *arguments, **settings))
-        return seen[-1]
-
-    monkeypatch.setattr(model.model.diffusion_model.__class__, "forward", watched)
-    monkeypatch.setattr(lesson, "video_loss", lambda *a: drawn.append(a[1:4]) or video_loss(*a))
-    loss = run(model, method="Recurrent", steps=1, weighting="v")[1]["loss"][0]
-    (x0, eps, sigma), (noise,) = drawn[0], seen
-    noise, scale = noise.reshape(x0.shape), (1 + sigma**2).sqrt()
-    of_v = (noise - sigma * (x0 + sigma * (eps - noise))) / scale - (eps - sigma * x0) / scale
-    assert sigma > 0.1 and loss == pytest.approx(of_v.square().mean().item(), rel=1e-3)
-
-
 def test_pooled_text_and_size_reach_sdxl():
     """The label embedding counts: another pooled text, or another target size, is another loss."""
 
