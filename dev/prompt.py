@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from .client import Prompt
+from .fuzzing.prompts import first_value, inputs_of
 from .interpreter import ROOT
 from .trouble import Trouble
 
@@ -57,16 +58,12 @@ def bypass(prompt: Prompt, title: str, name: str) -> None:
 def add_training_settings(prompt: Prompt, title: str, kind: dict[str, Any], **values: Any) -> None:
     """Give the training of this title a Motion Training Settings with these values, the others as `kind`, what the
     server says of the node, has them. Raises Trouble for an input it does not have."""
-    inputs = {**kind["input"]["required"], **kind["input"].get("optional", {})}
-    if unknown := sorted(values.keys() - inputs.keys()):
+    inputs = list(inputs_of(kind))
+    if unknown := sorted(values.keys() - {name for name, *_ in inputs}):
         raise Trouble(f"Motion Training Settings has no input {', '.join(unknown)}")
-    defaults = {name: _default(*inputs[name]) for name in kind["input"]["required"]}
+    defaults = {name: first_value(of, options) for name, of, options, is_optional in inputs if not is_optional}
     prompt["settings"] = {"class_type": "FSM_MotionTrainingSettings", "inputs": defaults | values}
     prompt[titled(prompt, title)]["inputs"]["settings"] = ["settings", 0]
-
-
-def _default(kind: Any, options: dict[str, Any]) -> Any:
-    return options["default"] if "default" in options else options["options"][0]
 
 
 def add_frame_saver(prompt: Prompt, title: str, prefix: str) -> str:

@@ -33,7 +33,7 @@ _DEMO = WORLDS["figures"]
 SAMPLED = {**_DEMO.sample, **_DEMO.noise}  # a row's settings that animate, and those that learn, as in the demo
 LEARNT = {
     "training": _DEMO.train["steps"],
-    "learning": {"learning_rate": _DEMO.train["learning_rate"], **_DEMO.settings},
+    "learning": {key: _DEMO.train[key] for key in _DEMO.train if key != "steps"} | _DEMO.settings,
 }
 Kind = tuple[str, str, int, bool]  # a motion, a camera, how many actors, whether clips are cut alike
 
