@@ -15,8 +15,8 @@ from dev.trouble import Trouble
 
 
 def demo(options: argparse.Namespace, comfyui: Path) -> None:
-    """learn two motions from eight clips each, animate unseen first frames, measure; writes .dev/demo: [--world shapes
-    | figures | moving-camera]
+    """learn two motions from eight clips each, animate unseen first frames, measure; writes .dev/demo: [--world figures
+    | moving-camera | shapes]
     """
     from dev import demo  # needs .venv
 

@@ -2,7 +2,7 @@
 it never saw.
 
 What it shows is drawn by code, so every clip can be held against the exact one: with the adapter, and without it. Of
-which world it is, `--world` says: shapes, figures, or figures before a moving camera (demo_worlds.py).
+which world it is, `--world` says: figures, figures before a moving camera, or shapes (demo_worlds.py).
 """
 
 import argparse
@@ -49,7 +49,7 @@ STABLE_DIFFUSION = Settings(512, {}, {}, {}, {})
 
 def miniature(world: World) -> Settings:
     """Those of a model small enough to learn fast, on a CPU, and the world's own."""
-    train = {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision()}
+    train = {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision(), "sample_every": 0}
     return Settings(128, train | world.train, {"steps": 10, **world.sample}, world.noise, world.settings)
 
 
@@ -196,7 +196,7 @@ def run(comfyui: Path, checkpoint: Path | None, words: Sequence[str]) -> None:
 def parse(words: Sequence[str]) -> str:
     """The name of the world asked for."""
     parser = argparse.ArgumentParser(prog="python3 dev demo", description=__doc__)
-    parser.add_argument("--world", choices=WORLDS, default="shapes", help="shapes unless another is named")
+    parser.add_argument("--world", choices=WORLDS, default="figures", help="figures unless another is named")
     return parser.parse_args(words).world
 
 

@@ -71,7 +71,7 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
 
 
 def test_the_command_takes_a_world():
-    assert demo.parse([]) == "shapes" and demo.parse(["--world", "moving-camera"]) == "moving-camera"
+    assert demo.parse([]) == "figures" and demo.parse(["--world", "moving-camera"]) == "moving-camera"
     with pytest.raises(SystemExit):
         demo.parse(["--world", "elsewhere"])
 
