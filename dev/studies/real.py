@@ -34,6 +34,7 @@ METHODS = {
     "the real clip, coded": (Filmed.coded, {}),
     "no adapter": (Filmed.plain, _SAMPLING),
     "LAMP": (Filmed.lamp, _SAMPLING),
+    "LAMP, half the noise shared": (partial(Filmed.lamp, alpha=0.5), _SAMPLING),
     "LAMP, masks": (partial(Filmed.lamp, masked=True), _SAMPLING),
     "Tune-A-Video": (Filmed.tuned, {"steps": 20, **_WORDS}),
     "Tune-A-Video, another's words": (partial(Filmed.tuned, words=OTHERS), {"steps": 20, **_WORDS}),

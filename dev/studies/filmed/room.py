@@ -20,6 +20,8 @@ from ..classroom import SEED, Workshop
 from ..studio import pixels
 from . import clips, measures, unet
 
+ALPHA = 0.2  # of shared noise, as the node has it
+
 
 @dataclass(frozen=True)
 class Walk:
@@ -104,12 +106,12 @@ class Filmed(Workshop):
         """From the first frame, by the image model alone."""
         return self._animated(self.model, walk, seed, steps)
 
-    def lamp(self, walk: Walk, seed: int, steps: int, masked: bool = False) -> np.ndarray:
-        """From the first frame, by an adapter that learnt the four other walks."""
-        return self._animated(apply_adapter(self.model, self.of_walks(masked)), walk, seed, steps)
+    def lamp(self, walk: Walk, seed: int, steps: int, masked: bool = False, alpha: float = ALPHA) -> np.ndarray:
+        """From the first frame, by an adapter that learnt the four other walks; alpha: what frames' noise shares."""
+        return self._animated(apply_adapter(self.model, self.of_walks(masked)), walk, seed, steps, alpha)
 
-    def _animated(self, model, walk: Walk, seed: int, steps: int) -> np.ndarray:
-        noise = FrameNoise.execute(seed, "shared", 0.2, True).args[0]
+    def _animated(self, model, walk: Walk, seed: int, steps: int, alpha: float = ALPHA) -> np.ndarray:
+        noise = FrameNoise.execute(seed, "shared", alpha, True).args[0]
         first = {"samples": self.encoded(walk.clip[:1])}
         with torch.inference_mode():
             words = self.encode(walk.caption), self.encode("")
