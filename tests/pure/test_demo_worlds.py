@@ -56,7 +56,8 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     run.train("clips/x", "x", prompt.load("train_motion_lamp"))
     (graph,) = queued
     inputs = graph[prompt.titled(graph, "Train")]["inputs"]
-    assert {key: inputs[key] for key in world.train} == world.train and inputs["rank"] == 0
+    assert {key: inputs[key] for key in world.train} == world.train
+    assert inputs["rank"] == inputs["sample_every"] == 0
     if world.settings:
         given = graph[inputs["settings"][0]]["inputs"]
         assert given == {"batch_size": 0, "precision": "auto", **world.settings} and given["shift"] == 24
