@@ -2,6 +2,7 @@
 has shown: what clips.py is for the world's first edition.
 """
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -54,12 +55,12 @@ def choose(
     motion: str, count: int, frames: int, rng: np.random.Generator, camera: str, actors: int, seen: list[Figure],
     alike: bool = True,
 ) -> list[Shot]:  # fmt: skip
-    """Shots of different figures that are not among `seen`: tall and short by turns, with and without a hat, shirts,
-    trousers, grounds and places away from those before as far as 32 tries go: what a set does not show, what learns
-    from it has to guess. alike: one motion in all of them, as clips are
-    cut for a training. The first actor begins its gait in frame 0, is turned to the right, stays on the spot unless the
-    camera follows it, and a camera that pans ends no further left than it began: of a wave's way out and its way back,
-    and of where a camera goes, a first frame says nothing. Otherwise as they come."""
+    """Shots of different figures that are not among `seen`: tall and short by turns, and of 32 tries the one that has
+    the fewest things together that one before has together: what a set does not show, what learns from it has to guess,
+    and what always comes together (whoever is tall is pale) it takes for one thing. alike: one motion in all of them,
+    as clips are cut for a training. The first actor begins its gait in frame 0, is turned to the right, stays on the
+    spot unless the camera follows it, and a camera that pans ends no further left than it began: of a wave's way out
+    and its way back, and of where a camera goes, a first frame says nothing. Otherwise as they come."""
     chosen: list[Shot] = []
     while len(chosen) < count:
         tried = [replace(stage.random_shot(rng, motion, camera, actors), frames=frames) for _ in range(_TRIES)]
@@ -68,7 +69,7 @@ def choose(
         wanted = list(HEIGHTS)[len(chosen) % 2]
         new = [shot for shot in tried if (who := shot.actors[0].figure).height == wanted and who not in figures]
         if new:
-            chosen.append(min(new, key=lambda shot: sum(_alike(shot, other) for other in chosen)))
+            chosen.append(min(new, key=lambda shot: sum(_pairs_alike(shot, other) for other in chosen)))
     return chosen
 
 
@@ -94,9 +95,10 @@ def _pans_left(shot: Shot) -> bool:
     return shot.camera == "pans" and way[-1].x < way[0].x
 
 
-def _alike(one: Shot, two: Shot) -> int:
-    """How much of both is the same: words, and the place if they are within a cell of each other."""
+def _pairs_alike(one: Shot, two: Shot) -> int:
+    """How many pairs of things come together in both: of words, and of the place if they are within a cell of each
+    other."""
     a, b = one.actors[0].figure, two.actors[0].figure
-    words = ((a.hair, b.hair), (a.shirt, b.shirt), (a.trousers, b.trousers), (a.skin, b.skin),
+    words = ((a.height, b.height), (a.hair, b.hair), (a.shirt, b.shirt), (a.trousers, b.trousers), (a.skin, b.skin),
              (bool(a.hat), bool(b.hat)), (one.ground, two.ground))  # fmt: skip
-    return sum(x == y for x, y in words) + (abs(one.actors[0].x - two.actors[0].x) < 1)
+    return math.comb(sum(x == y for x, y in words) + (abs(one.actors[0].x - two.actors[0].x) < 1), 2)
