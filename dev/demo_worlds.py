@@ -80,7 +80,7 @@ def _of_figure(shot: stage.Shot, clip: np.ndarray) -> dict[str, float]:
 # towards its caption; and with more noise in common, for a frame's own decides its pose where the motion is not sure
 # of it
 _GAITS: tuple[dict[str, Any], ...] = (
-    {"steps": 2000, "learning_rate": 2e-3},
+    {"steps": 2200, "learning_rate": 2e-3},
     {"steps": 20, "cfg": 1.0},
     {"alpha": 0.5},
     {"lr_schedule": "warm-up, linear decay", "group_norm": "per frame", "weighting": "v", "shift": 24},
