@@ -1,14 +1,16 @@
 """Pictures of clips side by side, for the eye: a still sheet of some frames, and all of them moving."""
 
+import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 Group = dict[str, np.ndarray]  # label of the row -> clip uint8 (f, h, w, 3), all of one size
 
 SIDE = 96  # px of one picture's height
-LABEL = 100  # px
+LABEL = 100  # px at least, more where a label is longer
+MARGIN = 4  # px at both sides of a label
 GAP = 8  # px between groups
 MILLISECONDS = 125  # per frame
 
@@ -18,14 +20,16 @@ def sheet(groups: list[Group], columns: int = 8) -> Image.Image:
     frames, height, width = next(iter(groups[0].values())).shape[:3]
     side = SIDE * width // height
     rows = sum(len(group) for group in groups)
-    canvas = Image.new("RGB", (LABEL + columns * side, rows * SIDE + (len(groups) - 1) * GAP), "white")
+    longest = max(ImageFont.load_default().getlength(label) for group in groups for label in group)
+    left = max(LABEL, math.ceil(longest) + 2 * MARGIN)
+    canvas = Image.new("RGB", (left + columns * side, rows * SIDE + (len(groups) - 1) * GAP), "white")
     pen = ImageDraw.Draw(canvas)
     top = 0
     for group in groups:
         for label, clip in group.items():
-            pen.text((4, top + SIDE // 2 - 6), label, fill="black")
+            pen.text((MARGIN, top + SIDE // 2 - 6), label, fill="black")
             for column, i in enumerate(np.linspace(0, frames - 1, columns).round().astype(int)):
-                canvas.paste(_small(clip[i], side), (LABEL + column * side, top))
+                canvas.paste(_small(clip[i], side), (left + column * side, top))
             top += SIDE
         top += GAP
     return canvas
