@@ -25,6 +25,7 @@ from .client import Client, Prompt
 from .demo_report import ROWS
 from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World, chosen
 from .frames import fetched, png, resized
+from .fuzzing.prompts import inputs_of
 from .interpreter import STATE
 from .trouble import Trouble
 
@@ -41,16 +42,18 @@ class Settings:
     train: dict[str, Any]
     sample: dict[str, Any]
     noise: dict[str, Any]
+    adapter: dict[str, Any]
     settings: dict[str, Any]
 
 
-STABLE_DIFFUSION = Settings(512, {}, {}, {}, {})
+STABLE_DIFFUSION = Settings(512, {}, {}, {}, {}, {})
 
 
 def miniature(world: World) -> Settings:
     """Those of a model small enough to learn fast, on a CPU, and the world's own."""
     train = {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision(), "sample_every": 0}
-    return Settings(128, train | world.train, {"steps": 10, **world.sample}, world.noise, world.settings)
+    sample = {"steps": 10, **world.sample}
+    return Settings(128, train | world.train, sample, world.noise, world.adapter, world.settings)
 
 
 @dataclass
@@ -89,7 +92,9 @@ class Demo:
         )
         if self.settings.settings:
             kind = self.client.get_json(f"object_info/{TRAINING_SETTINGS}")[TRAINING_SETTINGS]
-            prompt.add_training_settings(graph, "Train", kind, **self.settings.settings)
+            # what that node sets counts more than what the training's own widgets say
+            twice = {name: self.settings.train[name] for name, *_ in inputs_of(kind) if name in self.settings.train}
+            prompt.add_training_settings(graph, "Train", kind, **(twice | self.settings.settings))
         prompt.set_inputs(graph, "Checkpoint", ckpt_name=self.checkpoint)
         prompt.set_inputs(graph, "Clips", folder=folder)
         prompt.set_inputs(graph, "Save adapter", filename_prefix=name)
@@ -112,7 +117,7 @@ class Demo:
         if adapter is None:
             prompt.bypass(graph, "Motion adapter", "model")
         else:
-            prompt.set_inputs(graph, "Motion adapter", adapter=adapter)
+            prompt.set_inputs(graph, "Motion adapter", adapter=adapter, **self.settings.adapter)
         frames = prompt.add_frame_saver(graph, "Save video", f"demo/frames/{name}")
         outputs = self.client.run(graph)
         for file in outputs[prompt.titled(graph, "Save video")]["images"]:

@@ -39,8 +39,9 @@ class Unseen:
 @dataclass(frozen=True)
 class World:
     """`teach(folder, motion, count)` writes so many clips of a motion, and gives UNSEEN first frames of it; measures:
-    those of the report's table; train, sample, noise: what its motions are learnt and animated with, by the names of
-    the inputs of the workflows' Train, Sampler and Noise; settings: what Motion Training Settings adds."""
+    those of the report's table; train, sample, noise, adapter: what its motions are learnt and animated with, by the
+    names of the inputs of the workflows' Train, Sampler, Noise and Motion adapter; settings: what Motion Training
+    Settings adds."""
 
     checkpoint: Path
     motions: tuple[str, ...]
@@ -49,6 +50,7 @@ class World:
     train: dict[str, Any]
     sample: dict[str, Any]
     noise: dict[str, Any]
+    adapter: dict[str, Any]
     settings: dict[str, Any]
 
 
@@ -77,12 +79,13 @@ def _of_figure(shot: stage.Shot, clip: np.ndarray) -> dict[str, float]:
 # a gait is more to learn than a way: more than twice as long, at a rate that ends at nothing, with norms over each
 # frame alone, as the image model knows them, high noise, where poses are laid out, counted in full, and clips moved
 # sideways, for eight figures stand in eight places; without guidance, which pulls a figure away from its first frame,
-# towards its caption; and with more noise in common, for a frame's own decides its pose where the motion is not sure
-# of it
+# towards its caption; with more noise in common, for a frame's own decides its pose where the motion is not sure of it;
+# and more strongly than it was learnt, for what is learnt so shortly swings less far than what it was shown
 _GAITS: tuple[dict[str, Any], ...] = (
-    {"steps": 2200, "learning_rate": 2e-3},
+    {"steps": 2000, "learning_rate": 2e-3},
     {"steps": 20, "cfg": 1.0},
-    {"alpha": 0.5},
+    {"alpha": 0.85},
+    {"strength": 1.3},
     {"lr_schedule": "warm-up, linear decay", "group_norm": "per frame", "weighting": "v", "shift": 24},
 )
 STILL, MOVING = {"walks": "still", "waves": "still"}, {"walks": "follows", "waves": "pans"}
@@ -94,7 +97,7 @@ WORLDS = {
     "shapes": World(
         base.WEIGHTS, ("moves right", "falls"),
         ("displacement_ratio", "direction_cosine", "path_error", "colour_kept", "shape_iou", "found"), _shapes,
-        {"steps": 800, "learning_rate": 1e-3}, {"cfg": 2.0}, {}, {},
+        {"steps": 800, "learning_rate": 1e-3}, {"cfg": 2.0}, {}, {}, {},
     ),
 }  # fmt: skip
 

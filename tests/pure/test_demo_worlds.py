@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dev import base, demo, demo_report, demo_worlds, prompt
+from dev import base, demo, demo_report, demo_worlds, machine, prompt
 from dev.demo_worlds import UNSEEN, WORLDS, chosen
 from dev.trouble import Trouble
 
@@ -47,6 +47,7 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     combo = ["COMBO", {"options": ["auto", "fp32"]}]
     required = {
         "batch_size": ["INT", {"default": 0}],
+        "gradient_checkpointing": ["BOOLEAN", {"default": True}],
         **dict.fromkeys(("group_norm", "precision", "lr_schedule", "weighting"), combo),
     }
     kind = {"input": {"required": required, "optional": {"shift": ["INT", {"default": -1}]}}}
@@ -60,15 +61,20 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     assert inputs["rank"] == inputs["sample_every"] == 0
     if world.settings:
         given = graph[inputs["settings"][0]]["inputs"]
-        assert given == {"batch_size": 0, "precision": "auto", **world.settings} and given["shift"] == 24
+        both = {name: inputs[name] for name in ("gradient_checkpointing", "precision")}  # the settings' own would win
+        assert given == {"batch_size": 0, **both, **world.settings} and given["shift"] == 24
+        assert both == {"gradient_checkpointing": False, "precision": machine.training_precision()}
     else:
         assert "settings" not in inputs
     client.run = lambda graph: queued.append(graph) or {key: {"images": []} for key in graph}
     monkeypatch.setattr(demo, "fetched", lambda *_: None)
-    run.animate("x.png", "a caption", None, "x")
-    sampler, noise = (queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise"))
+    run.animate("x.png", "a caption", "x_00001_.safetensors", "x")
+    sampler, noise, adapter = (
+        queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise", "Motion adapter")
+    )
     assert sampler.items() >= world.sample.items() and sampler["steps"] == world.sample.get("steps", 10)
     assert noise.items() >= world.noise.items() and noise["alpha"] == world.noise.get("alpha", 0.2)
+    assert adapter["strength"] == world.adapter.get("strength", 1.0)
 
 
 def test_the_command_takes_a_world():
