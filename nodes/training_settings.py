@@ -64,6 +64,11 @@ _SHIFT = (
     "Moves every clip by up to so many pixels to either side, anew in every step, so that few clips teach more places; "
     "what lies at an edge is repeated. 0: not at all; -1: the recipe's."
 )
+_FOCUS = (
+    "How much of the loss goes by where a clip moves. 0: every place counts alike, as in the papers; 1: a place counts "
+    "as much as it changes over the frames. Small moving parts, an arm that waves, are learnt in fewer steps; -1: the "
+    "recipe's."
+)
 _SAMPLE_IMAGE = "The first frame of the sample clips; without one, the first frame of the first clip."
 _SAMPLE_POSITIVE = "The prompt of the sample clips; without one, the first caption."
 
@@ -112,6 +117,7 @@ class MotionTrainingSettings(io.ComfyNode):
                 io.Combo.Input("first_frame", options=[THE_RECIPES, *FIRST_FRAMES], optional=True,
                                tooltip=_FIRST_FRAME),
                 io.Int.Input("shift", default=-1, min=-1, max=1024, optional=True, tooltip=_SHIFT),
+                io.Float.Input("focus", default=-1.0, min=-1.0, max=1.0, step=0.01, optional=True, tooltip=_FOCUS),
             ],
             outputs=[TrainingSettings.Output(display_name="settings", tooltip="For Train Motion LoRA.")],
         )  # fmt: skip

@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 OPEN: dict[str, Any] = {"frames": 0, "steps": 0, "learning_rate": 0.0, "rank": -1}  # "as the recipe has it"
 THE_RECIPES = "the recipe's"  # in Motion Training Settings
-_LEFT_OPEN = {"batch_size": 0, "query_rate": -1.0, "shift": -1}  # there
+_LEFT_OPEN = {"batch_size": 0, "query_rate": -1.0, "shift": -1, "focus": -1.0}  # there
 _SWITCHES = ("flip", "motion_convolutions", "both_ends")
 _PAPER = {"learning_rate": 3e-5, "rank": 0, "query_rate": 1.0, "weighting": "uniform", "group_norm": "joint"}
 _FAST = {"frames": 16, "steps": 2000, "learning_rate": 1e-4, "rank": 32, **LATER}
@@ -33,7 +33,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "paper: Tune-A-Video": {**_PAPER, "method": "Tune-A-Video", "frames": 24, "steps": 500},
     CUSTOM: {},
 }  # fmt: skip
-_LEAST = {"frames": 2, "learning_rate": 1e-7, "query_rate": 0.0, "width": LEAST_SIDE, "height": LEAST_SIDE}  # or 0
+_LEAST = {  # or 0
+    "frames": 2, "learning_rate": 1e-7, "query_rate": 0.0, "focus": 0.0, "width": LEAST_SIDE, "height": LEAST_SIDE,
+}  # fmt: skip
 
 
 class Chosen(dict[str, Any]):
@@ -82,7 +84,7 @@ def described(recipe: str, settings: Settings, said: list[str]) -> str:
     )
     line += "".join(
         f", {key.replace('_', ' ')} {getattr(settings, key)}"
-        for key in ("convolution", "first_frame", "shift")
+        for key in ("convolution", "first_frame", "shift", "focus")
         if getattr(settings, key) != LATER[key]
     )
     return f"{line}; set by hand: {', '.join(said)}." if said and recipe != CUSTOM else f"{line}."

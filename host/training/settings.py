@@ -9,7 +9,8 @@ from ...training.schedule import RATES
 
 METHODS = {"LAMP": "lamp", "Recurrent": "recurrent", "Tune-A-Video": "tune-a-video"}
 PRECISIONS = {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-LATER = {"convolution": "causal", "both_ends": False, "first_frame": "given", "shift": 0}  # that older runs lack
+# what older runs lack
+LATER = {"convolution": "causal", "both_ends": False, "first_frame": "given", "shift": 0, "focus": 0.0}
 CONVOLUTIONS = ("causal", "centred", "none")
 FIRST_FRAMES = ("given", "learnt")
 LOSS_WEIGHTINGS = {"uniform": 0.0, "balanced": 0.5, "v": 1.0}  # power of 1 + sigma^2 where a model predicts noise
@@ -43,6 +44,7 @@ class Settings:
     both_ends: bool = False  # LAMP: in every other step, by chance, the last frame is given like the first
     first_frame: str = "given"  # to LAMP, clean in every step, or learnt like the others; one of FIRST_FRAMES
     shift: int = 0  # px that every step moves its clips by at most, to either side
+    focus: float = 0.0  # 0 to 1: the share of the loss that goes by how much a position changes
 
     @property
     def from_first_frame(self) -> bool:

@@ -150,9 +150,9 @@ def given(monkeypatch):
     """How many last frames each step of a training gives."""
     steps = []
 
-    def watched(predict, x0, eps, sigma, scale, power=0.0, ends=0):
+    def watched(predict, x0, eps, sigma, scale, power=0.0, ends=0, focus=0.0):
         steps.append(ends)
-        return lamp_loss(predict, x0, eps, sigma, scale, power, ends)
+        return lamp_loss(predict, x0, eps, sigma, scale, power, ends, focus)
 
     monkeypatch.setattr(lesson, "lamp_loss", watched)
     return steps

@@ -27,7 +27,7 @@ def watch(monkeypatch):
             return seen[-1][1]
 
         monkeypatch.setattr(unet, "forward", watched)
-        monkeypatch.setattr(lesson, "video_loss", lambda *a: drawn.append(a[1:4]) or video_loss(*a))
+        monkeypatch.setattr(lesson, "video_loss", lambda *a, **b: drawn.append(a[1:4]) or video_loss(*a, **b))
         return seen, drawn
 
     return watching

@@ -141,8 +141,8 @@ def test_the_first_frame_is_noised_but_for_lamp(monkeypatch):
     """LAMP's frame 0 is a condition and no gradient comes from it; the others learn it like any frame."""
     counted = {}
     for method in ("LAMP", "Recurrent"):
-        monkeypatch.setattr(lesson, "lamp_loss", lambda *a: counted.setdefault("lamp", lamp_loss(*a)))
-        monkeypatch.setattr(lesson, "video_loss", lambda *a: counted.setdefault("video", video_loss(*a)))
+        monkeypatch.setattr(lesson, "lamp_loss", lambda *a, **b: counted.setdefault("lamp", lamp_loss(*a, **b)))
+        monkeypatch.setattr(lesson, "video_loss", lambda *a, **b: counted.setdefault("video", video_loss(*a, **b)))
         run(method=method, steps=1)
     assert set(counted) == {"lamp", "video"} and counted["lamp"].item() != counted["video"].item()
 

@@ -80,7 +80,7 @@ def test_the_masks_error_alone_reaches_motion_layers_and_queries(monkeypatch):
     monkeypatch.setattr(
         lesson,
         "lamp_loss",
-        lambda model, x0, eps, sigma, scale, power: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum(),
+        lambda model, x0, eps, sigma, *_, focus: 0 * model(x0 + sigma.view(-1, 1, 1, 1, 1) * eps, sigma).sum(),
     )
     # AdamW moves whatever has a gradient by the whole rate; it decays whatever is not zero, and these start at zero
     fed = run(mask_weighting="constant", query_rate=1.0)[0].tensors
