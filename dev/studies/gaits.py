@@ -24,7 +24,8 @@ _ALONE: dict[str, dict[str, Any]] = {
 def _variants() -> dict[str, Settings]:
     rows: dict[str, Settings] = {}
     for name, settings in _ALONE.items():
-        rows |= {name: {**settings, **LEARNT, **APPLIED}, f"{name}, without adapter": settings,
+        rows |= {name: {**settings, **LEARNT, **APPLIED}, f"{name}, strength 1": {**settings, **LEARNT},
+                 f"{name}, without adapter": settings,
                  f"{name}, exact but coded": {**settings, "coded": True}}  # fmt: skip
     return rows
 
