@@ -86,6 +86,20 @@ def test_an_exact_clip_is_coded_by_the_autoencoder_and_by_nothing_else():
     assert np.array_equal(figure_room.make(lossless, settings, case, 1), case.draw())
 
 
+@pytest.mark.parametrize("row, strength", [("waves", 1.3), ("waves, strength 1", 1.0)])
+def test_a_row_does_what_it_learnt_as_strongly_as_it_says(row, strength, monkeypatch):
+    case = figure_room.FigureCase(stage.random_shot(np.random.default_rng(0), "waves", "still"))
+    applied, learnt = [], SimpleNamespace(metadata={})
+    monkeypatch.setattr(figure_room, "apply_adapter", lambda *what, **how: applied.append(what))
+    there = SimpleNamespace(
+        model="the image model", adapter=lambda *_: learnt, drawn=lambda latent: latent,
+        vae=SimpleNamespace(encode=lambda pictures: pictures), encode=lambda caption: caption,
+        animate=lambda *_, **how: {"samples": "a clip"},
+    )  # fmt: skip
+    assert figure_room.make(there, gaits.STUDY.variants[row], case, 1) == "a clip"
+    assert applied == [("the image model", learnt, strength)]
+
+
 def test_without_weights_a_study_says_what_makes_them(tmp_path, monkeypatch):
     monkeypatch.setattr(figure_room, "FIGURES", tmp_path / "of_no_such_name.safetensors")
     commands = "train_autoencoder.py .*train_figures .*--output miniature/models/checkpoints/figures.safetensors"
