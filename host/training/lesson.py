@@ -3,6 +3,7 @@ of it.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import comfy.model_management
 import torch
@@ -122,14 +123,14 @@ class Lesson:
         gates: list[torch.Tensor] = []
         predict = training_host.denoiser(self.base, {**self.options, GATES: gates}, captions, self.autocast)
         scale = sampling.calculate_input(sigma, torch.ones(len(x0), device=self.device))
-        loss, focus = lamp_loss if self.settings.from_first_frame else video_loss, self.settings.focus
+        loss = partial(lamp_loss if self.settings.from_first_frame else video_loss, focus=self.settings.focus)
         if self.settings.both_ends:
             ends = int(torch.rand(1, generator=generator) < 0.5)
-            return lamp_loss(predict, x0, eps, sigma, scale, self.power, ends, focus)
+            return loss(predict, x0, eps, sigma, scale, self.power, ends)
         if self.masks is None:
-            return loss(predict, x0, eps, sigma, scale, self.power, focus=focus)
+            return loss(predict, x0, eps, sigma, scale, self.power)
         watched = self.masks.watch(predict, subject, scale)
-        return loss(watched, x0, eps, sigma, scale, self.power, focus=focus) + watched.loss(gates, step)
+        return loss(watched, x0, eps, sigma, scale, self.power) + watched.loss(gates, step)
 
     def adapter(self, steps: int) -> MotionAdapter:
         """What is learnt by now, after so many steps."""
