@@ -25,7 +25,6 @@ from .client import Client, Prompt
 from .demo_report import ROWS
 from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World, chosen
 from .frames import fetched, png, resized
-from .fuzzing.prompts import inputs_of
 from .interpreter import STATE
 from .trouble import Trouble
 
@@ -51,9 +50,11 @@ STABLE_DIFFUSION = Settings(512, {}, {}, {}, {}, {})
 
 def miniature(world: World) -> Settings:
     """Those of a model small enough to learn fast, on a CPU, and the world's own."""
-    train = {"rank": 0, "gradient_checkpointing": False, "precision": machine.training_precision(), "sample_every": 0}
-    sample = {"steps": 10, **world.sample}
-    return Settings(128, train | world.train, sample, world.noise, world.adapter, world.settings)
+    fast = {"gradient_checkpointing": False, "precision": machine.training_precision()}
+    train = {"rank": 0, "sample_every": 0, **fast, **world.train}
+    # both nodes have widgets for what is fast, and those of Motion Training Settings count
+    settings = {**fast, **world.settings} if world.settings else {}
+    return Settings(128, train, {"steps": 10, **world.sample}, world.noise, world.adapter, settings)
 
 
 @dataclass
@@ -92,9 +93,7 @@ class Demo:
         )
         if self.settings.settings:
             kind = self.client.get_json(f"object_info/{TRAINING_SETTINGS}")[TRAINING_SETTINGS]
-            # what that node sets counts more than what the training's own widgets say
-            twice = {name: self.settings.train[name] for name, *_ in inputs_of(kind) if name in self.settings.train}
-            prompt.add_training_settings(graph, "Train", kind, **(twice | self.settings.settings))
+            prompt.add_training_settings(graph, "Train", kind, **self.settings.settings)
         prompt.set_inputs(graph, "Checkpoint", ckpt_name=self.checkpoint)
         prompt.set_inputs(graph, "Clips", folder=folder)
         prompt.set_inputs(graph, "Save adapter", filename_prefix=name)
