@@ -39,12 +39,13 @@ def video_loss(
 
 def where_it_moves(x0: Tensor, focus: float) -> Tensor:
     """Weights `b 1 1 h w` of a clip's positions, 1 on average (ours): the share `focus` of them, 0 to 1, goes by how
-    much a position changes over the frames, its variance, the rest is alike for all; 1 everywhere where nothing
-    changes. An arm that waves is a few positions of hundreds, and they are what the motion is.
+    much a position changes over the frames, its standard deviation, the rest is alike for all; 1 everywhere where
+    nothing changes. An arm that waves is a few positions of hundreds, and they are what the motion is; by variance,
+    what changes most, clouds before a sky, would leave it little.
 
     x0: `b f c h w`.
     """
-    changes = x0.float().var(dim=1, correction=0, keepdim=True).mean(dim=2, keepdim=True)
+    changes = x0.float().std(dim=1, correction=0, keepdim=True).mean(dim=2, keepdim=True)
     mean = changes.mean(dim=(-2, -1), keepdim=True)
     return torch.where(mean > 0, 1 - focus + focus * changes / mean, 1.0)
 

@@ -22,6 +22,13 @@ def test_places_count_by_their_share_of_what_changes(places):
     assert torch.equal(half, 0.5 + 0.5 * weights)
 
 
+def test_what_changes_twice_as_much_counts_twice():
+    clip = clip_of(4)
+    clip[..., 0, 0] = 3 + 2 * (clip[..., 0, 0] - 3)
+    weights = where_it_moves(clip, 1.0)[0, 0, 0, 0]
+    assert torch.allclose(weights, torch.tensor([2.0, 1, 1, 1]) * 16 / 5)
+
+
 def test_each_clip_counts_as_much_as_before():
     clips = torch.randn(3, 5, 4, 6, 7) * torch.tensor([0.1, 1, 10]).view(3, 1, 1, 1, 1)
     means = where_it_moves(clips, 0.8).mean(dim=(1, 2, 3, 4))
