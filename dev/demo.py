@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 from . import base, contact_sheet, demo_report, footage, machine, prompt, server
 from .client import Client, Prompt
 from .demo_report import ROWS
-from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, World, chosen
+from .demo_worlds import CLIPS, FRAMES, SEED, WORLDS, Inputs, World, chosen
 from .frames import fetched, png, resized
 from .interpreter import STATE
 from .trouble import Trouble
@@ -33,28 +33,13 @@ TRAINING_SETTINGS = "FSM_MotionTrainingSettings"
 FOOTAGE_STEPS = 4
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What differs from the shipped workflows' values."""
-
-    side: int  # px of a square clip
-    train: dict[str, Any]
-    sample: dict[str, Any]
-    noise: dict[str, Any]
-    adapter: dict[str, Any]
-    settings: dict[str, Any]
-
-
-STABLE_DIFFUSION = Settings(512, {}, {}, {}, {}, {})
-
-
-def miniature(world: World) -> Settings:
-    """Those of a model small enough to learn fast, on a CPU, and the world's own."""
+def miniature(own: Inputs) -> Inputs:
+    """A world's own, and those of a model small enough to learn fast, on a CPU."""
     fast = {"gradient_checkpointing": False, "precision": machine.training_precision()}
-    train = {"rank": 0, "sample_every": 0, **fast, **world.train}
+    train = {"rank": 0, "sample_every": 0, **fast, **own.train}
     # both nodes have widgets for what is fast, and those of Motion Training Settings count
-    settings = {**fast, **world.settings} if world.settings else {}
-    return Settings(128, train, {"steps": 10, **world.sample}, world.noise, world.adapter, settings)
+    settings = {**fast, **own.settings} if own.settings else {}
+    return replace(own, train=train, sample={"steps": 10, **own.sample}, settings=settings)
 
 
 @dataclass
@@ -65,7 +50,8 @@ class Demo:
     input: Path  # the server's input folder
     checkpoint: str
     world: World
-    settings: Settings
+    side: int  # px of a square clip
+    inputs: Inputs
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -82,18 +68,18 @@ class Demo:
     @property
     def size(self) -> dict[str, int]:
         """px, of training clips and of what is animated."""
-        return {"width": self.settings.side, "height": self.settings.side}
+        return {"width": self.side, "height": self.side}
 
     def train(self, folder: str, name: str, graph: Prompt, **inputs: Any) -> str:
         """Train on a folder of the input directory; returns the adapter's file name."""
         prompt.set_inputs(
             graph,
             "Train",
-            **{"frames": FRAMES, "seed": SEED, "name": name, **self.size, **self.settings.train, **inputs},
+            **{"frames": FRAMES, "seed": SEED, "name": name, **self.size, **self.inputs.train, **inputs},
         )
-        if self.settings.settings:
+        if self.inputs.settings:
             kind = self.client.get_json(f"object_info/{TRAINING_SETTINGS}")[TRAINING_SETTINGS]
-            prompt.add_training_settings(graph, "Train", kind, **self.settings.settings)
+            prompt.add_training_settings(graph, "Train", kind, **self.inputs.settings)
         prompt.set_inputs(graph, "Checkpoint", ckpt_name=self.checkpoint)
         prompt.set_inputs(graph, "Clips", folder=folder)
         prompt.set_inputs(graph, "Save adapter", filename_prefix=name)
@@ -110,13 +96,13 @@ class Demo:
         prompt.set_inputs(graph, "First frame", image=image)
         prompt.set_inputs(graph, "Prompt", text=caption)
         prompt.set_inputs(graph, "Scale", **self.size)
-        prompt.set_inputs(graph, "Noise", seed=SEED, **self.settings.noise)
-        prompt.set_inputs(graph, "Sampler", seed=SEED, length=FRAMES, **self.settings.sample)
+        prompt.set_inputs(graph, "Noise", seed=SEED, **self.inputs.noise)
+        prompt.set_inputs(graph, "Sampler", seed=SEED, length=FRAMES, **self.inputs.sample)
         prompt.set_inputs(graph, "Save video", filename_prefix=f"demo/{name}")
         if adapter is None:
             prompt.bypass(graph, "Motion adapter", "model")
         else:
-            prompt.set_inputs(graph, "Motion adapter", adapter=adapter, **self.settings.adapter)
+            prompt.set_inputs(graph, "Motion adapter", adapter=adapter, **self.inputs.adapter)
         frames = prompt.add_frame_saver(graph, "Save video", f"demo/frames/{name}")
         outputs = self.client.run(graph)
         for file in outputs[prompt.titled(graph, "Save video")]["images"]:
@@ -215,8 +201,8 @@ def _start(servers: ExitStack, comfyui: Path, checkpoint: Path | None, world: Wo
             f"ComfyUI does not list {name}: make it with `python3 dev train-miniature`, or name another with "
             "--checkpoint FILE"
         )
-    settings = STABLE_DIFFUSION if checkpoint else miniature(world)
-    return Demo(running.client, folder / "input", name, world, settings)
+    side, inputs = (512, Inputs()) if checkpoint else (128, miniature(world.inputs))
+    return Demo(running.client, folder / "input", name, world, side, inputs)
 
 
 def _side_by_side(demos: list[Demo], motions: Sequence[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ be measured of them.
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,21 +37,27 @@ class Unseen:
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What differs from the shipped workflows' values, by the names of the inputs of their Train, Sampler, Noise and
+    Motion adapter; settings: what Motion Training Settings adds."""
+
+    train: dict[str, Any] = field(default_factory=dict)
+    sample: dict[str, Any] = field(default_factory=dict)
+    noise: dict[str, Any] = field(default_factory=dict)
+    adapter: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class World:
     """`teach(folder, motion, count)` writes so many clips of a motion, and gives UNSEEN first frames of it; measures:
-    those of the report's table; train, sample, noise, adapter: what its motions are learnt and animated with, by the
-    names of the inputs of the workflows' Train, Sampler, Noise and Motion adapter; settings: what Motion Training
-    Settings adds."""
+    those of the report's table; inputs: what its motions are learnt and animated with."""
 
     checkpoint: Path
     motions: tuple[str, ...]
     measures: tuple[str, ...]
     teach: Callable[[Path, str, int], list[Unseen]]
-    train: dict[str, Any]
-    sample: dict[str, Any]
-    noise: dict[str, Any]
-    adapter: dict[str, Any]
-    settings: dict[str, Any]
+    inputs: Inputs
 
 
 def _shapes(folder: Path, motion: str, count: int = CLIPS) -> list[Unseen]:
@@ -81,23 +87,23 @@ def _of_figure(shot: stage.Shot, clip: np.ndarray) -> dict[str, float]:
 # sideways, for eight figures stand in eight places; without guidance, which pulls a figure away from its first frame,
 # towards its caption; with more noise in common, for a frame's own decides its pose where the motion is not sure of it;
 # and more strongly than it was learnt, for what is learnt so shortly swings less far than what it was shown
-_GAITS: tuple[dict[str, Any], ...] = (
-    {"steps": 2000, "learning_rate": 2e-3},
-    {"steps": 20, "cfg": 1.0},
-    {"alpha": 0.85},
-    {"strength": 1.3},
-    {"lr_schedule": "warm-up, linear decay", "group_norm": "per frame", "weighting": "v", "shift": 24},
+_GAITS = Inputs(
+    train={"steps": 2000, "learning_rate": 2e-3},
+    sample={"steps": 20, "cfg": 1.0},
+    noise={"alpha": 0.85},
+    adapter={"strength": 1.3},
+    settings={"lr_schedule": "warm-up, linear decay", "group_norm": "per frame", "weighting": "v", "shift": 24},
 )
 STILL, MOVING = {"walks": "still", "waves": "still"}, {"walks": "follows", "waves": "pans"}
 WORLDS = {
-    "figures": World(base.FIGURES, tuple(STILL), (*_LIMBS, "background_change"), partial(_figures, STILL), *_GAITS),
+    "figures": World(base.FIGURES, tuple(STILL), (*_LIMBS, "background_change"), partial(_figures, STILL), _GAITS),
     "moving-camera": World(
-        base.FIGURES, tuple(MOVING), (*_LIMBS, "flow_error", "flow_length"), partial(_figures, MOVING), *_GAITS,
+        base.FIGURES, tuple(MOVING), (*_LIMBS, "flow_error", "flow_length"), partial(_figures, MOVING), _GAITS,
     ),
     "shapes": World(
         base.WEIGHTS, ("moves right", "falls"),
         ("displacement_ratio", "direction_cosine", "path_error", "colour_kept", "shape_iou", "found"), _shapes,
-        {"steps": 800, "learning_rate": 1e-3}, {"cfg": 2.0}, {}, {}, {},
+        Inputs(train={"steps": 800, "learning_rate": 1e-3}, sample={"cfg": 2.0}),
     ),
 }  # fmt: skip
 

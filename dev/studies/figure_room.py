@@ -29,7 +29,7 @@ OF_FIGURES: dict[str, Any] = {  # what every study of figures is
     "judge": lambda _: FigureJudge(), "weights": lambda room: room.made_by,
     "asked": ("motion", "camera", "actors", "alike"),  # of a row's clips, those it learns and those it animates
 }  # fmt: skip
-_DEMO = WORLDS["figures"]
+_DEMO = WORLDS["figures"].inputs
 SAMPLED = {**_DEMO.sample, **_DEMO.noise}  # a row's settings that animate, and those that learn, as in the demo
 APPLIED = _DEMO.adapter  # and how strongly it does then what it has learnt
 LEARNT = {

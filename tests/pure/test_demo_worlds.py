@@ -44,6 +44,7 @@ def test_without_their_checkpoint_figures_say_what_makes_it(tmp_path, monkeypatc
 def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     """Its own values reach the nodes' inputs, by names that the shipped workflows have."""
     world, queued = WORLDS[name], []
+    own = world.inputs
     combo = ["COMBO", {"options": ["auto", "fp32"]}]
     required = {
         "batch_size": ["INT", {"default": 0}],
@@ -53,16 +54,16 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     kind = {"input": {"required": required, "optional": {"shift": ["INT", {"default": -1}]}}}
     kinds = {demo.TRAINING_SETTINGS: kind}
     client = SimpleNamespace(run=queued.append, choices=lambda *_: ["x_00001_.safetensors"], get_json=lambda _: kinds)
-    run = demo.Demo(client, tmp_path, "some.safetensors", world, demo.miniature(world))
+    run = demo.Demo(client, tmp_path, "some.safetensors", world, 128, demo.miniature(world.inputs))
     run.train("clips/x", "x", prompt.load("train_motion_lamp"))
     (graph,) = queued
     inputs = graph[prompt.titled(graph, "Train")]["inputs"]
-    assert {key: inputs[key] for key in world.train} == world.train
+    assert {key: inputs[key] for key in own.train} == own.train
     assert inputs["rank"] == inputs["sample_every"] == 0
-    if world.settings:
+    if own.settings:
         given = graph[inputs["settings"][0]]["inputs"]
         both = {name: inputs[name] for name in ("gradient_checkpointing", "precision")}  # the settings' own would win
-        assert given == {"batch_size": 0, **both, **world.settings} and given["shift"] == 24
+        assert given == {"batch_size": 0, **both, **own.settings} and given["shift"] == 24
         assert both == {"gradient_checkpointing": False, "precision": machine.training_precision()}
     else:
         assert "settings" not in inputs
@@ -72,9 +73,9 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     sampler, noise, adapter = (
         queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise", "Motion adapter")
     )
-    assert sampler.items() >= world.sample.items() and sampler["steps"] == world.sample.get("steps", 10)
-    assert noise.items() >= world.noise.items() and noise["alpha"] == world.noise.get("alpha", 0.2)
-    assert adapter["strength"] == world.adapter.get("strength", 1.0)
+    assert sampler.items() >= own.sample.items() and sampler["steps"] == own.sample.get("steps", 10)
+    assert noise.items() >= own.noise.items() and noise["alpha"] == own.noise.get("alpha", 0.2)
+    assert adapter["strength"] == own.adapter.get("strength", 1.0)
 
 
 def test_the_command_takes_a_world():
@@ -91,7 +92,7 @@ def test_a_motion_is_learnt_animated_with_and_without_it_and_measured(name, tmp_
     monkeypatch.setattr(demo, "CLIPS", 2)
     monkeypatch.setattr(demo_worlds, "UNSEEN", 2)
     client = SimpleNamespace(upload=lambda name, content, folder: uploaded.append((name, content)) or name)
-    run = demo.Demo(client, tmp_path, "some.safetensors", world, demo.miniature(world))
+    run = demo.Demo(client, tmp_path, "some.safetensors", world, 128, demo.miniature(world.inputs))
     for i, one in enumerate(world.teach(tmp_path / "again", motion, 2)):
         exact[f"{motion}_{i}.png"] = one.exact
     learnt = []
