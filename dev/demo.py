@@ -102,7 +102,7 @@ class Demo:
         if adapter is None:
             prompt.bypass(graph, "Motion adapter", "model")
         else:
-            prompt.set_inputs(graph, "Motion adapter", adapter=adapter, **self.inputs.adapter)
+            prompt.set_inputs(graph, "Motion adapter", adapter=adapter)
         frames = prompt.add_frame_saver(graph, "Save video", f"demo/frames/{name}")
         outputs = self.client.run(graph)
         for file in outputs[prompt.titled(graph, "Save video")]["images"]:

@@ -31,7 +31,6 @@ OF_FIGURES: dict[str, Any] = {  # what every study of figures is
 }  # fmt: skip
 _DEMO = WORLDS["figures"].inputs
 SAMPLED = {**_DEMO.sample, **_DEMO.noise}  # a row's settings that animate, and those that learn, as in the demo
-APPLIED = _DEMO.adapter  # and how strongly it does then what it has learnt
 LEARNT = {
     "training": _DEMO.train["steps"],
     "learning": {key: _DEMO.train[key] for key in _DEMO.train if key != "steps"} | _DEMO.settings,
@@ -112,7 +111,7 @@ def make(room: FigureRoom, settings: Settings, case: FigureCase, seed: int) -> n
     if looks_at == "conditioned":
         mask = torch.from_numpy(case.first_mask)[None].float()
     if adapter:
-        model = apply_adapter(model, adapter, settings.get("strength", 1.0), mask=mask)
+        model = apply_adapter(model, adapter, mask=mask)
     noise = FrameNoise.execute(seed, "shared", settings["alpha"], False).args[0]
     with torch.inference_mode():
         first = {"samples": room.vae.encode(torch.from_numpy(case.first_frame)[None].float() / 255)}

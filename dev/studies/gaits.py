@@ -9,7 +9,7 @@ come. `python3 dev study gaits` writes docs/gaits.md; it wants the second editio
 from typing import Any
 
 from ..demo_worlds import MOVING, STILL
-from .figure_room import APPLIED, LEARNT, OF_FIGURES, SAMPLED, FigureRoom, make
+from .figure_room import LEARNT, OF_FIGURES, SAMPLED, FigureRoom, make
 from .harness import Settings, Study, run
 
 _ONE: dict[str, Any] = {**SAMPLED, "actors": 1}
@@ -24,8 +24,7 @@ _ALONE: dict[str, dict[str, Any]] = {
 def _variants() -> dict[str, Settings]:
     rows: dict[str, Settings] = {}
     for name, settings in _ALONE.items():
-        rows |= {name: {**settings, **LEARNT, **APPLIED}, f"{name}, strength 1": {**settings, **LEARNT},
-                 f"{name}, without adapter": settings,
+        rows |= {name: {**settings, **LEARNT}, f"{name}, without adapter": settings,
                  f"{name}, exact but coded": {**settings, "coded": True}}  # fmt: skip
     return rows
 

@@ -48,10 +48,12 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     combo = ["COMBO", {"options": ["auto", "fp32"]}]
     required = {
         "batch_size": ["INT", {"default": 0}],
+        "query_rate": ["FLOAT", {"default": -1.0}],
         "gradient_checkpointing": ["BOOLEAN", {"default": True}],
         **dict.fromkeys(("group_norm", "precision", "lr_schedule", "weighting"), combo),
     }
-    kind = {"input": {"required": required, "optional": {"shift": ["INT", {"default": -1}]}}}
+    optional = {"shift": ["INT", {"default": -1}], "focus": ["FLOAT", {"default": -1.0}]}
+    kind = {"input": {"required": required, "optional": optional}}
     kinds = {demo.TRAINING_SETTINGS: kind}
     client = SimpleNamespace(run=queued.append, choices=lambda *_: ["x_00001_.safetensors"], get_json=lambda _: kinds)
     run = demo.Demo(client, tmp_path, "some.safetensors", world, 128, demo.miniature(world.inputs))
@@ -70,12 +72,9 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     client.run = lambda graph: queued.append(graph) or {key: {"images": []} for key in graph}
     monkeypatch.setattr(demo, "fetched", lambda *_: None)
     run.animate("x.png", "a caption", "x_00001_.safetensors", "x")
-    sampler, noise, adapter = (
-        queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise", "Motion adapter")
-    )
+    sampler, noise = (queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise"))
     assert sampler.items() >= own.sample.items() and sampler["steps"] == own.sample.get("steps", 10)
     assert noise.items() >= own.noise.items() and noise["alpha"] == own.noise.get("alpha", 0.2)
-    assert adapter["strength"] == own.adapter.get("strength", 1.0)
 
 
 def test_the_command_takes_a_world():
