@@ -72,9 +72,12 @@ def test_a_world_is_learnt_and_animated_as_it_asks(name, tmp_path, monkeypatch):
     client.run = lambda graph: queued.append(graph) or {key: {"images": []} for key in graph}
     monkeypatch.setattr(demo, "fetched", lambda *_: None)
     run.animate("x.png", "a caption", "x_00001_.safetensors", "x")
-    sampler, noise = (queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise"))
+    sampler, noise, adapter = (
+        queued[1][prompt.titled(queued[1], title)]["inputs"] for title in ("Sampler", "Noise", "Motion adapter")
+    )
     assert sampler.items() >= own.sample.items() and sampler["steps"] == own.sample.get("steps", 10)
     assert noise.items() >= own.noise.items() and noise["alpha"] == own.noise.get("alpha", 0.2)
+    assert adapter["adapter"] == "x_00001_.safetensors" and adapter["strength"] == 1.0
 
 
 def test_the_command_takes_a_world():
