@@ -16,6 +16,7 @@ import stage
 import torch
 import world
 from fitting import fit, report, share
+from image_model import autocast
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -89,7 +90,7 @@ class Autoencoder(torch.nn.Module):
 def loss_of(model: Autoencoder, x: Tensor, figures: Tensor) -> Tensor:
     """Absolute and squared error, figures weighed more; and latents held at a mean of 0 and a spread of 1 a channel."""
     noise = NOISE * torch.rand(len(x), 1, 1, 1, device=x.device)
-    with torch.autocast(x.device.type, dtype=torch.bfloat16):
+    with autocast(x.device.type):
         drawn, latents = model(x, noise)
     weight = 1 + FIGURE * figures
     weight = weight / weight.mean()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import image_model
 import numpy as np
 import torch
 import train_words
@@ -195,7 +196,7 @@ def train_prior(
         level = level[:1] if level[1] < 0.2 else (1 + level[:1]) / 2
         sigma = sigmas[(level * len(sigmas)).long()].expand(2).to(device)
         predict = training_host.denoiser(
-            base, options, [condition(caption, x0[0]) for caption in captions], torch.bfloat16
+            base, options, [condition(caption, x0[0]) for caption in captions], image_model.precision(device)
         )
         eps = noise(generator, x0.shape[1]).expand_as(x0)
         return video_loss(predict, x0.to(device), eps.to(device), sigma, torch.ones_like(sigma), power=1.0)

@@ -1,10 +1,12 @@
-"""The loop the miniature's weights are learnt in, on two processes as on one."""
+"""The loop the miniature's weights are learnt in, on two processes as on one, and in which precision."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import fitting
+import image_model
+import pytest
 import torch
 
 AIMS = ((1.0, 2.0), (5.0, -2.0))
@@ -42,3 +44,17 @@ def test_two_processes_learn_from_both_halves_of_a_batch(tmp_path):
     assert torch.allclose(first, w.detach(), atol=1e-6) and not torch.equal(w.detach(), torch.tensor([3.0, 5.0]))
     kept = torch.load(tmp_path / "w.state")
     assert kept["step"] == 3 and not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("device", "has", "wanted"),
+    [("cpu", (), None), ("cpu", ("avx512_bf16",), torch.bfloat16), ("cpu", ("amx_bf16",), torch.bfloat16),
+     ("cuda", (), torch.bfloat16)],
+)  # fmt: skip
+def test_a_cpu_without_bf16_of_its_own_computes_in_fp32(device, has, wanted, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {f: f in has for f in ("avx512_bf16", "amx_bf16")})
+    assert image_model.precision(device) == wanted
+    if device == "cpu":
+        with image_model.autocast(device):
+            product = torch.ones(2, 2) @ torch.ones(2, 2)
+        assert product.dtype == (wanted or torch.float32)
