@@ -41,7 +41,7 @@ Pair = Callable[[np.random.Generator], tuple[Tensor, list[str]]]  # latents (2 f
 class Lessons:
     """What a world teaches. model, text: core's MODEL and CLIP; along: directions (d k) of the tower's outputs in which
     it says motions, as far as `reach`; typical: outputs (n d), to tell how loud they are; first: pairs of one motion
-    alone, then: pairs of all of them."""
+    alone, then: pairs of all of them; frames: at most so many in a clip."""
 
     model: Any
     text: Any
@@ -51,6 +51,7 @@ class Lessons:
     motions: list[str]
     first: Pair
     then: Pair
+    frames: int = FRAMES
 
 
 # ---------------------------------------------------------------------------------------------------------- data
@@ -213,8 +214,8 @@ def train_prior(
     trained = layers | {name: reading.delta.weight for name, reading in readings.items()}
     records = fit("prior", trained, lambda step: loss_of(lessons.then, first + step), steps, 1e-3, folder, Muon)
     report("prior", records, steps)
-    notes = {"kind": "Motion prior of the miniature", "base": "Miniature", "frames": str(FRAMES), "width": "128",
-             "height": "128",
+    notes = {"kind": "Motion prior of the miniature", "base": "Miniature", "frames": str(lessons.frames),
+             "width": "128", "height": "128",
              "prompts": ", ".join(lessons.motions), "steps": str(first + steps), "licence": "Apache-2.0"}  # fmt: skip
     adapter = MotionAdapter(
         "lamp", {name: value.detach() for name, value in module.state_dict().items()}, metadata=notes
