@@ -1,6 +1,6 @@
 """Train a motion prior of the second edition: motion layers taught what figures do by captions, without a first frame.
 
-    python3 dev/inside.py COMFYUI train_figure_prior --folder DIR [--steps 4000] [--first 900]
+    python3 dev/inside.py COMFYUI train_figure_prior --folder DIR [--steps 2600] [--first 900]
 
 As train_prior.py does it for the first edition, over figures.safetensors, which Load Checkpoint has to find, but in
 clips of eight frames alone: most of a turn of every gait, the window it is used with, and half the time of 16. The text
@@ -94,7 +94,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=4000, help="of all motions")
+    parser.add_argument("--steps", type=int, default=2600, help="of all motions")
     parser.add_argument("--first", type=int, default=train_prior.ALONE, help=f'steps of "{FIRST}" alone, before')
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--folder", type=Path, required=True, help="where training state is kept")

@@ -23,10 +23,6 @@ def test_figures_walk_on_the_spot_and_clips_are_named_by_the_prior_too(figures_p
 
 
 def test_without_a_prior_it_says_what_trains_it(figures_checkpoint, tmp_path, monkeypatch):
-    for kind in ("motion_adapters", "loras"):
-        there, endings = folder_paths.folder_names_and_paths[kind]
-        places = [place for place in there if place != str(figures_checkpoint.parent)]
-        monkeypatch.setitem(folder_paths.folder_names_and_paths, kind, (places, endings))
-    folder_paths.filename_list_cache.clear()
-    with pytest.raises(SystemExit, match="no motion prior figures_motion.safetensors yet: .* train_figure_prior "):
+    monkeypatch.setattr(gaits_ti2v, "PRIOR", "not_learnt_yet.safetensors")
+    with pytest.raises(SystemExit, match="no motion prior not_learnt_yet.safetensors yet: .* train_figure_prior "):
         gaits_ti2v.Room(1, tmp_path)
