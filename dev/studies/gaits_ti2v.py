@@ -64,7 +64,7 @@ STUDY = Study(
     Room,
     make,
     quick={"steps": 2},
-    scenes=4,
+    scenes=3,
     **OF_FIGURES,
 )  # fmt: skip
 
