@@ -153,10 +153,12 @@ def shapes() -> Lessons:
 
 
 def train_prior(
-    lessons: Lessons, seed: int, steps: int, device: str, folder: Path, first: int = ALONE
-) -> tuple[MotionAdapter, dict[str, Tensor]]:
+    lessons: Lessons, seed: int, steps: int, device: str, folder: Path, first: int = ALONE, focus: float = 0.0,
+    begin: tuple[MotionAdapter, dict[str, Tensor]] | None = None,
+) -> tuple[MotionAdapter, dict[str, Tensor]]:  # fmt: skip
     """The motion layers, as Load Motion Adapter reads them, and the change of the text keys and values by weight.
-    first: steps of one motion alone, before the others'."""
+    first: steps of one motion alone, before the others'; focus: the share of the loss that goes by how much a position
+    changes; begin: what this gave before, to go on from in place of one motion alone."""
     from few_shot_motion.host.patching.image_model import sites_of
     from few_shot_motion.host.training import model as training_host
     from few_shot_motion.host.training.base_model import trainable_model
@@ -165,7 +167,7 @@ def train_prior(
     from few_shot_motion.motion_modules.layers import WeightDelta
     from few_shot_motion.motion_modules.module import MotionModule, initialise
     from few_shot_motion.training.loss import video_loss
-    from fitting import fit, report
+    from fitting import fit, report, share
 
     text = lessons.text
     base = trainable_model(lessons.model)
@@ -191,26 +193,31 @@ def train_prior(
     def loss_of(pair, step: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed * 3_000_017 + step)
         x0, captions = pair(np.random.default_rng([seed, step, 3]))
+        place, processes = share()
+        x0, captions = x0[place::processes], captions[place::processes]
         # where noise hides the course the motion is decided: four in five levels are of the noisier half, and weighed
         # by the error of v
         level = torch.rand(2, generator=generator)
         level = level[:1] if level[1] < 0.2 else (1 + level[:1]) / 2
-        sigma = sigmas[(level * len(sigmas)).long()].expand(2).to(device)
+        sigma = sigmas[(level * len(sigmas)).long()].expand(len(x0)).to(device)
         predict = training_host.denoiser(
             base, options, [condition(caption, x0[0]) for caption in captions], image_model.precision(device)
         )
         eps = noise(generator, x0.shape[1]).expand_as(x0)
-        return video_loss(predict, x0.to(device), eps.to(device), sigma, torch.ones_like(sigma), power=1.0)
+        return video_loss(predict, x0.to(device), eps.to(device), sigma, torch.ones_like(sigma), power=1.0, focus=focus)
 
     layers = {name: value for name, value in module.named_parameters() if value.requires_grad}
-    report(
-        "prior, one motion",
-        fit("prior_alone", layers, lambda step: loss_of(lessons.first, step), first, 2e-3, folder, Muon),
-        first,
-    )
+    if begin is None:
+        alone = fit("prior_alone", layers, lambda step: loss_of(lessons.first, step), first, 2e-3, folder, Muon)
+        report("prior, one motion", alone, first)
+    else:
+        module.load_state_dict({name: value.float() for name, value in begin[0].tensors.items()})
+        first = int(begin[0].metadata["steps"])
     for name, reading in readings.items():
         weight = base.model.diffusion_model.get_parameter(name).detach().float()
-        reading.delta.weight.data = _first_reading(weight, lessons, HEARD[name.split(".")[-2]])
+        reading.delta.weight.data = (
+            begin[1][name].float().to(device) if begin else _first_reading(weight, lessons, HEARD[name.split(".")[-2]])
+        )
     trained = layers | {name: reading.delta.weight for name, reading in readings.items()}
     records = fit("prior", trained, lambda step: loss_of(lessons.then, first + step), steps, 1e-3, folder, Muon)
     report("prior", records, steps)

@@ -5,6 +5,7 @@ import sys
 
 import comfy.lora
 import comfy.utils
+import fitting
 import nodes
 import numpy as np
 import pytest
@@ -41,6 +42,15 @@ def test_a_step_of_each_kind_writes_a_prior_of_figures(figures_checkpoint, tmp_p
     lora = comfy.utils.load_torch_file(str(files[1]))
     keys = comfy.lora.load_lora(lora, comfy.lora.model_lora_keys_unet(model.model, {}))
     assert len(keys) == len(lora) > 0 and all(torch.isfinite(value.float()).all() for value in lora.values())
+    lines = ["", "--folder", str(tmp_path / "on"), "--steps", "1", "--begin", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", lines)
+    train_figure_prior.main()
+    assert {file.name for file in (tmp_path / "on").iterdir()} == {"prior.state"}
+    further, heard = load_adapter(files[0], base_query(model)), comfy.utils.load_torch_file(str(files[1]))
+    assert further.metadata["steps"] == "3"
+    for before, after in (adapter.tensors, further.tensors), (lora, heard):  # one small step on, not begun anew
+        gone = sum((after[name].float() - before[name].float()).square().sum() for name in before) ** 0.5
+        assert 0 < gone < 0.02 * sum(value.float().square().sum() for value in before.values()) ** 0.5
     latents, (caption, _) = train_figure_prior.lessons("cpu").first(np.random.default_rng(3))
     seed = int(np.random.default_rng(3).integers(2**31))
     clip = stage.draw_clip(train_figure_prior.shot_of("walks", seed))
@@ -59,6 +69,21 @@ def test_a_step_of_each_kind_trains_the_first_editions_as_before(tmp_path):
     ) in readings.items():  # what the image model hears along the motions' directions is all that changes
         unit = torch.linalg.qr(taught.along)[0]
         assert change.norm() > 0 and (change - change @ unit @ unit.T).norm() < 0.1 * change.norm(), name
+
+
+def test_two_processes_have_one_clip_of_a_pair_each(tmp_path, monkeypatch):
+    taught, seen = train_prior.shapes(), []
+
+    def learn_nothing(stage, parameters, loss_at, *_):
+        yield 0, seen.append(loss_at(0).item())
+
+    monkeypatch.setattr(fitting, "fit", learn_nothing)
+    for place, processes in (0, 1), (0, 2), (1, 2):
+        monkeypatch.setattr(fitting, "share", lambda: (place, processes))  # noqa: B023 - called within this round
+        train_prior.train_prior(taught, 1, 1, "cpu", tmp_path, first=1)
+    both, first, second = seen[:2], seen[2:4], seen[4:]
+    assert both == pytest.approx([(a + b) / 2 for a, b in zip(first, second, strict=True)], rel=1e-2)
+    assert first != pytest.approx(second, rel=1e-2)
 
 
 def test_twins_are_one_figure_in_two_motions_and_do_not_rest():
