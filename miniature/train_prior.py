@@ -210,14 +210,14 @@ def train_prior(
     if begin is None:
         alone = fit("prior_alone", layers, lambda step: loss_of(lessons.first, step), first, 2e-3, folder, Muon)
         report("prior, one motion", alone, first)
+        weights = {name: base.model.diffusion_model.get_parameter(name).detach().float() for name in readings}
+        heard = {name: _first_reading(weights[name], lessons, HEARD[name.split(".")[-2]]) for name in readings}
     else:
-        module.load_state_dict({name: value.float() for name, value in begin[0].tensors.items()})
-        first = int(begin[0].metadata["steps"])
+        adapter, heard = begin
+        module.load_state_dict({name: value.float() for name, value in adapter.tensors.items()})
+        first = int(adapter.metadata["steps"])
     for name, reading in readings.items():
-        weight = base.model.diffusion_model.get_parameter(name).detach().float()
-        reading.delta.weight.data = (
-            begin[1][name].float().to(device) if begin else _first_reading(weight, lessons, HEARD[name.split(".")[-2]])
-        )
+        reading.delta.weight.data = heard[name].float().to(device)
     trained = layers | {name: reading.delta.weight for name, reading in readings.items()}
     records = fit("prior", trained, lambda step: loss_of(lessons.then, first + step), steps, 1e-3, folder, Muon)
     report("prior", records, steps)
