@@ -20,7 +20,7 @@ from .studio import Studio
 
 PRIOR, WORDS = "figures_motion.safetensors", "figures_words.safetensors"
 TRAINING = ".venv/bin/python dev/inside.py .dev/ComfyUI train_figure_prior --folder .dev/miniature2"
-WINDOW = 8  # half the work of 16, and the prior has learnt both
+WINDOW = 8  # half the work of 16, and what the prior has learnt
 _HOW = ("steps", "inversion", "resample", "strength")
 _ROWS: dict[str, dict[str, Any]] = {
     "no inversion": {"inversion": False},
