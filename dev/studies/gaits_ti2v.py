@@ -10,6 +10,7 @@ from typing import Any
 
 import folder_paths
 import numpy as np
+import stage
 from few_shot_motion.host.files.weights_file import fingerprint
 
 from ..base import FIGURES
@@ -29,6 +30,7 @@ _ROWS: dict[str, dict[str, Any]] = {
     "inversion, resample 4": {"inversion": True, "resample": 4},
     "no inversion, strength 0.25": {"inversion": False, "strength": 0.25},
     "inversion, strength 0.25": {"inversion": True, "strength": 0.25},
+    "inversion, four known": {"inversion": True, "known": 4},
 }
 _STILL = {"camera": "still", "actors": 1, "alike": False, "steps": 10}  # the prior has seen every moment of a gait
 
@@ -50,9 +52,16 @@ class Room(FigureRoom):
 
 
 def make(room: Room, settings: Settings, case: FigureCase, seed: int) -> np.ndarray:
-    """A clip uint8 `f h w 3` by repeat-and-slide, without guidance."""
+    """A clip uint8 `f h w 3` by repeat-and-slide, without guidance; where more than its first frame is known, exact
+    ones before it, which are left out in the end.
+    """
     frames, how = case.shot.frames, {name: settings[name] for name in _HOW if name in settings}
-    return room.studio.slide(case, [0], frames, min(WINDOW, frames), seed, cfg=1.0, **how)
+    earlier = settings.get("known", 1) - 1
+    pictures = np.stack([stage.paint(case.shot, i).levels() for i in range(-earlier, frames)])
+    given = range(earlier + 1)
+    return room.studio.slide(
+        case, given, earlier + frames, min(WINDOW, frames), seed, cfg=1.0, pictures=pictures, **how
+    )[earlier:]
 
 
 STUDY = Study(
